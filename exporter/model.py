@@ -1,0 +1,119 @@
+"""The values that flow between rooms: families of series, snapshots, what a source may do."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal["counter", "gauge", "histogram"]
+Scope = Literal["shared", "local", "vantage", "own"]
+
+# Upper bounds in seconds, without +Inf. Every objective is added as a bound of its own.
+REQUEST_BUCKETS = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+)  # fmt: skip
+JOB_BUCKETS = (
+    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric: its name (with `_total` on counters), type, help, and labels beside `app`.
+
+    `buckets` are a histogram's upper bounds without +Inf. `limit` bounds its series per app.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    scope: Scope = "local"
+    buckets: tuple[float, ...] = ()
+    limit: int = 1000
+
+
+@dataclass(slots=True, eq=False)
+class Series:
+    """One series of a family: its label values, and where its numbers lie in the arena.
+
+    A counter or gauge has one number at `index`. A histogram with N bounds has N + 2 from `index`:
+    the N + 1 buckets, each counting its own range only (the last is +Inf), then the sum.
+    `created` is its start time in seconds since 1970. `text` is a place for the exposition to keep
+    what never changes about the series.
+    """
+
+    family: Family
+    labels: tuple[str, ...]
+    index: int
+    created: float
+    text: Sequence[str] | None = None
+
+
+# One observation that stands for its bucket: label name, label value, value, time (since 1970).
+# A plain tuple, because the engine makes one for every timed line.
+Exemplar = tuple[str, str, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The series of one registry at one moment, as they may be shown.
+
+    `constant` are the labels every series carries (`app`, and those of the configuration).
+    `layout` groups the series by family; both it and the series only ever grow, so a snapshot
+    holds for as long as it is kept. `values` is the snapshot's own copy of the arena: a number
+    that is not to be shown (hidden, unknown, withheld) is NaN at the series' `index`.
+    `exemplars` has the newest exemplar by the arena index of its bucket.
+    """
+
+    constant: tuple[tuple[str, str], ...]
+    layout: tuple[tuple[Family, tuple[Series, ...]], ...]
+    values: array[float]
+    exemplars: Mapping[int, Exemplar]
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far one stream has been read, and what its source needs to find it again.
+
+    `key` names it inside its app for as long as it lives; `offset` counts bytes (of the file as it
+    lies on disk, or unpacked where it is compressed); `place` is the source's own (path, inode,
+    fingerprints), plain values only, so that it can be saved.
+    """
+
+    key: str
+    service: str
+    stream: str
+    offset: int = 0
+    place: dict[str, str | int | float | bool | None] | None = None
+
+
+class Sink(Protocol):
+    """What a source of lines is handed: the one door into its app's shard. All calls are quick."""
+
+    def cursors(self, source: str) -> list[Cursor]:
+        """The saved cursors of this source, as they were left by an earlier run or opening."""
+
+    def open(self, source: str, cursor: Cursor) -> None:
+        """Declare a stream; from now on the cursor is saved with the counters."""
+
+    def feed(self, cursor: Cursor, chunk: bytes) -> int:
+        """Count the whole lines of `chunk`, move `cursor.offset` past them; bytes consumed.
+
+        The rest (half a line) must come again with what follows it. A line longer than the
+        longest that is read (1 MiB) is consumed in pieces, so a chunk of that size always moves.
+        """
+
+    def finish(self, cursor: Cursor) -> None:
+        """The stream ended for good and was read to its end: count half a line, forget it."""
+
+    def move(self, cursor: Cursor, offset: int) -> None:
+        """Put the cursor elsewhere without reading (a truncated file starts at 0 again)."""
+
+    def lost(self, cursor: Cursor, count: int, reason: str) -> None:
+        """`count` bytes are known to be gone unread."""
+
+    def lag(self, cursor: Cursor, count: int, newest: float | None) -> None:
+        """`count` bytes wait unread; the newest was appended at `newest` (seconds since 1970)."""
