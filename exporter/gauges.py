@@ -34,14 +34,14 @@ class Window:
     turned: float = -math.inf
     history: deque[tuple[float, float]] = field(default_factory=deque)
 
-    def turn(self, now: float, arena: array[float]) -> None:
-        """Move what the cell gathered since the last turn into the history."""
+    def turn(self, now: float, gathered: float, arena: array[float]) -> None:
+        """Move what the cell gathered, the last of it at `gathered`, into the history."""
         if now - self.turned < self.seconds / PARTS_OF_A_WINDOW and now >= self.turned:
             return
         value = arena[self.cell]
         empty = EMPTY[self.aggregate]
         if not math.isnan(value) and value != empty:
-            self.history.append((now, value))
+            self.history.append((gathered, value))
             arena[self.cell] = empty
         self.turned = now
         while self.history and self.history[0][0] <= now - self.seconds:
@@ -70,6 +70,7 @@ class Windows:
     def __init__(self) -> None:
         self._by_series: dict[int, dict[str, Window]] = {}
         self._turned = -math.inf
+        self._present = -math.inf  # when a cell was last open for writing
 
     def find(self, index: int, part: str) -> Window | None:
         """The window of this series and stream, where there is one."""
@@ -80,13 +81,18 @@ class Windows:
         self._by_series.setdefault(index, {})[part] = window
 
     def turn(self, now: float, arena: array[float]) -> None:
-        """Turn every window whose time has come; at most once a second does anything."""
+        """Turn every window whose time has come; call it before each burst of writing.
+
+        It does something once a second at most: a value's age is known to a second, or to a sixth
+        of its window where that is longer.
+        """
+        gathered, self._present = self._present, now
         if 0 <= now - self._turned < 1.0:
             return
         self._turned = now
         for parts in self._by_series.values():
             for window in parts.values():
-                window.turn(now, arena)
+                window.turn(now, min(gathered, now), arena)
 
     def show(self, now: float, arena: array[float], shown: array[float]) -> None:
         """Write the present value of every windowed gauge into `shown`."""

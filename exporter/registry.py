@@ -198,6 +198,7 @@ class Registry:
         `withheld` names services that are catching up: their series are left out. `final` shows
         every number as it is: no births, nothing hidden (what `replay` prints).
         """
+        self.windows.turn(now, self.values)
         shown = self.values[:]
         self.windows.show(now, self.values, shown)
         if not final:

@@ -1,0 +1,1 @@
+"""A profile's log rules compiled to a plan, and chunks of log counted by it."""

@@ -1,0 +1,96 @@
+"""The exact reading: one line in; its record and every update that it makes out.
+
+This is what `explain` shows, where the fast paths turn in doubt, and what tests hold them against.
+It moves nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from typing import Any
+
+from exporter.engine.joining import Lane, Step, step
+from exporter.engine.plan import Compiled, Effect, Lookup, Plan, Update
+from parsers import Record
+from parsers.times import seconds
+
+UNKNOWN = "unknown"  # the label of a record that tells no level
+
+
+class Exact:
+    """Reads the lines of one service; `zone` is that of times that name none."""
+
+    def __init__(self, plan: Plan, service: str, stream: str, zone: tzinfo) -> None:
+        self.plan = plan
+        self.service = service
+        self.stream = stream
+        self.zone = zone
+        self._record = _counted(plan, "watched_log_records_total")
+        self._unparsed = _counted(plan, "watched_log_unparsed_total")
+        self._exception = _counted(plan, "watched_exceptions_total")
+
+    def read(self, lane: Lane, line: str) -> tuple[Step | None, list[Update]]:
+        """Take a line; what it does and the updates it makes."""
+        found = step(lane, line)
+        return found, list(self.updates(found)) if found is not None else []
+
+    def time(self, record: Record, since: str | None) -> float | None:
+        """The record's own time, else its envelope's; seconds since 1970."""
+        own = seconds(record.time, self.zone) if record.time is not None else None
+        return own if own is not None or since is None else seconds(since, self.zone)
+
+    def updates(self, found: Step) -> Iterator[Update]:
+        """All that a step moves: the built-in counters, then the profile's rules."""
+        record = found.record
+        if found.begins:
+            yield Update(self._record, (self.service, record.level or UNKNOWN), 1.0)
+            if record.format == "text":
+                yield Update(self._unparsed, (self.service,), 1.0)
+        if found.message:
+            for one, captured in self.plan.by_message(record.message):
+                yield from self._apply(one, record, captured)
+        if found.exception is not None:
+            yield Update(self._exception, (self.service, found.exception), 1.0)
+            for one, captured in self.plan.by_exception(found.exception_line):
+                yield from self._apply_exception(one, found, captured)
+
+    def _apply(self, one: Compiled, record: Record, captured: dict[str, str]) -> Iterator[Update]:
+        if one.exception is not None:
+            return  # both templates: decided when the exception comes
+        lookup = self.lookup(record, captured)
+        if one.holds(record, lookup):
+            yield from one.updates(lookup)
+
+    def _apply_exception(
+        self, one: Compiled, found: Step, captured: dict[str, str]
+    ) -> Iterator[Update]:
+        named = one.message.match(found.record.message) if one.message else {}
+        if named is None:
+            return
+        lookup = self.lookup(
+            found.record, {**named, **captured, "exception": found.exception or ""}
+        )
+        if one.holds(found.record, lookup):
+            yield from one.updates(lookup)
+
+    def lookup(self, record: Record, captured: dict[str, str]) -> Lookup:
+        """Names to values: what a template captured, the record's own, then its fields."""
+        own: dict[str, Any] = {
+            "message": record.message,
+            "level": record.level,
+            "service": self.service,
+            "stream": self.stream,
+            "exception": record.exception,
+        }
+
+        def look(name: str) -> Any:
+            if name in captured:
+                return captured[name]
+            return own[name] if name in own else record.fields.get(name)
+
+        return look
+
+
+def _counted(plan: Plan, name: str) -> Effect:
+    return Effect("count", plan.families[name], ())

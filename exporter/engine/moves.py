@@ -1,0 +1,130 @@
+"""Updates into the registry: the one place where a record's meaning becomes a number moved."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from exporter.engine.plan import Effect, Update
+from exporter.gauges import EMPTY
+from exporter.model import Family
+from exporter.registry import Registry
+from exporter.windows import Drains
+
+LATE_SECONDS = 300.0  # a record older than this sets no gauge
+LATE = Family(
+    "sidewatch_late_records_total", "counter", "Records too old to set a gauge.", (), "own"
+)
+
+
+@dataclass(slots=True)
+class Moment:
+    """The present, as counting sees it. In a replay it follows the records' own times."""
+
+    now: float = 0.0
+    replaying: bool = False
+
+    def of(self, at: float | None) -> float:
+        """The time of a record that tells `at`; never in the future of the clock."""
+        if at is None:
+            return self.now
+        if self.replaying:
+            self.now = max(self.now, at)
+        return min(at, self.now)
+
+
+class Mover:
+    """Moves the series of one application for one service; `part` names the present stream."""
+
+    def __init__(self, registry: Registry, drains: Drains, moment: Moment, service: str) -> None:
+        self.registry = registry
+        self.drains = drains
+        self.moment = moment
+        self.service = service
+        self.part = ""
+
+    def move(self, update: Update, at: float | None) -> None:
+        """Do what one update says; `at` is the record's time, seconds since 1970."""
+        effect = update.effect
+        match effect.action:
+            case "count":
+                self.registry.values[self.index(effect, update.labels)] += update.value
+            case "observe":
+                self._observe(update, at)
+            case "set":
+                self._set(update, at)
+            case "read":
+                self.moment.of(at)
+                self._stamp(update, self.moment.now)
+            case "stamp":
+                self._stamp(update, self.moment.of(at))
+            case "drain":
+                self._drain(update, self.moment.of(at))
+
+    def index(self, effect: Effect, labels: tuple[str, ...]) -> int:
+        """Where the numbers of the effect's series begin in the arena."""
+        now = self.moment.now
+        return self.registry.cell(effect.family, labels, now, self.service).index
+
+    def cell(self, effect: Effect, labels: tuple[str, ...]) -> int:
+        """Where the present stream writes a windowed gauge."""
+        series = self.registry.cell(effect.family, labels, self.moment.now, self.service)
+        setting = effect.setting
+        if setting is None:
+            return series.index
+        part = self.part if setting.per_stream else ""
+        return self.registry.window(series, setting.aggregate, setting.window, part)
+
+    def late(self, at: float | None) -> bool:
+        """Whether a record is too old to set a gauge; if so, counts it."""
+        if at is None or self.moment.of(at) >= self.moment.now - LATE_SECONDS:
+            if self.moment.replaying:
+                self.registry.windows.turn(self.moment.now, self.registry.values)
+            return False
+        self.registry.inc(LATE, (), self.moment.now)
+        return True
+
+    def _observe(self, update: Update, at: float | None) -> None:
+        bounds = update.effect.family.buckets
+        start = self.index(update.effect, update.labels)
+        cell = start + bisect_left(bounds, update.value)
+        self.registry.values[cell] += 1.0
+        self.registry.values[start + len(bounds) + 1] += update.value
+        if update.exemplar and update.effect.exemplar:
+            when = self.moment.of(at)
+            name = update.effect.exemplar
+            self.registry.exemplars[cell] = (name, update.exemplar, update.value, when)
+
+    def _set(self, update: Update, at: float | None) -> None:
+        if self.late(at):
+            return
+        cell = self.cell(update.effect, update.labels)
+        aggregate = update.effect.setting.aggregate if update.effect.setting else "last"
+        values = self.registry.values
+        values[cell] = gathered(aggregate, values[cell], update.value)
+
+    def _stamp(self, update: Update, when: float) -> None:
+        index = self.index(update.effect, update.labels)
+        before = self.registry.values[index]
+        if math.isnan(before) or when > before:
+            self.registry.values[index] = when
+
+    def _drain(self, update: Update, when: float) -> None:
+        drain = update.effect.drain
+        if drain is not None:
+            self.drains.step(self.service, drain.step, when, update.value)
+
+
+def gathered(aggregate: str, before: float, value: float) -> float:
+    """What a gauge's cell holds after one more value."""
+    if (
+        aggregate == "last"
+        or math.isnan(before)
+        or before == EMPTY["min"]
+        or before == EMPTY["max"]
+    ):
+        return value
+    if aggregate == "sum":
+        return before + value
+    return min(before, value) if aggregate == "min" else max(before, value)
