@@ -133,4 +133,190 @@ LOGS = _families(
     ),
 )
 
-FAMILIES = {**LOGS}
+UPSTREAMS = _families(
+    Family(
+        "watched_upstream_errors_total",
+        "counter",
+        "Requests that a proxy could not hand to the application behind this host.",
+        ("host", "reason"),
+    ),
+    Family(
+        "watched_upstream_idle",
+        "gauge",
+        "1 where nothing is meant to run behind this host, as declared in the configuration.",
+        ("host",),
+    ),
+)
+
+# An objective has its subject's labels, and a series for every subject that exists. One about a
+# histogram also names, as `le`, the bucket whose bound it is, spelled as the bucket spells it.
+OBJECTIVES = _families(
+    Family(
+        "watched_http_request_duration_objective_seconds",
+        "gauge",
+        "How long a request may take.",
+        ("route", "le"),
+    ),
+    Family(
+        "watched_job_duration_objective_seconds",
+        "gauge",
+        "How long a job of this class may run.",
+        ("job_class", "le"),
+    ),
+    Family(
+        "watched_job_wait_objective_seconds",
+        "gauge",
+        "How long a job may wait in this queue.",
+        ("queue", "le"),
+    ),
+    Family(
+        "watched_job_failures_objective",
+        "gauge",
+        "How many failures of this class in an hour make an alert; 3 where it is not set.",
+        ("job_class",),
+    ),
+    Family(
+        "watched_quota_remaining_objective",
+        "gauge",
+        "How much of a quota must be left.",
+        ("quota", "scope"),
+    ),
+)
+
+OWN = _families(
+    Family(
+        "sidewatch_app_info",
+        "gauge",
+        "1 for each application that is watched.",
+        ("profile", "uid"),
+        "own",
+    ),
+    Family(
+        "sidewatch_build_info",
+        "gauge",
+        "1; which sidewatch this is, and which engine reads its lines.",
+        ("version", "engine", "python"),
+        "own",
+    ),
+    Family(
+        "sidewatch_label_canary",
+        "gauge",
+        'Always 1, with `app="canary"`; renamed labels betray a scrape without `honor_labels`.',
+        ("service", "container"),
+        "own",
+    ),
+    Family(
+        "sidewatch_source_up",
+        "gauge",
+        "1 while this source can be read.",
+        ("source",),
+        "own",
+    ),
+    Family(
+        "sidewatch_source_last_success_timestamp_seconds",
+        "gauge",
+        "When this source was last looked at without a failure, new lines or not.",
+        ("source",),
+        "own",
+    ),
+    Family(
+        "sidewatch_source_interval_seconds",
+        "gauge",
+        "How often this source is looked at, at the least.",
+        ("source",),
+        "own",
+    ),
+    Family(
+        "sidewatch_source_failures_total",
+        "counter",
+        "Failures of this source.",
+        ("source", "reason"),
+        "own",
+    ),
+    Family(
+        "sidewatch_source_lag_bytes",
+        "gauge",
+        "Bytes that wait to be read.",
+        ("source",),
+        "own",
+    ),
+    Family(
+        "sidewatch_source_lag_seconds",
+        "gauge",
+        "How long the oldest unread byte has waited.",
+        ("source",),
+        "own",
+    ),
+    Family(
+        "sidewatch_source_catching_up",
+        "gauge",
+        "1 while the lag is above a minute: what this source feeds may be withheld.",
+        ("source",),
+        "own",
+    ),
+    Family(
+        "sidewatch_log_lost_bytes_total",
+        "counter",
+        "Bytes of logs known to be gone unread.",
+        ("source", "reason"),
+        "own",
+    ),
+    Family(
+        "sidewatch_late_records_total",
+        "counter",
+        "Records older than five minutes when read; they set no gauge.",
+        ("source",),
+        "own",
+    ),
+    Family(
+        "sidewatch_series_dropped_total",
+        "counter",
+        "Label sets folded into `other` because the metric was full, by the guilty label.",
+        ("metric", "label"),
+        "own",
+    ),
+    Family(
+        "sidewatch_state_degraded",
+        "gauge",
+        "1 while the state cannot be saved, and exactly-once is suspended.",
+        (),
+        "own",
+    ),
+    Family(
+        "sidewatch_state_last_save_timestamp_seconds",
+        "gauge",
+        "When the state was last saved, or found unchanged.",
+        (),
+        "own",
+    ),
+    Family(
+        "sidewatch_config_reload_success",
+        "gauge",
+        "1 when the newest configuration was taken, 0 when the one before it is still in use.",
+        (),
+        "own",
+    ),
+    Family(
+        "sidewatch_config_last_reload_timestamp_seconds",
+        "gauge",
+        "When the configuration in use was taken.",
+        (),
+        "own",
+    ),
+    Family(
+        "sidewatch_event_loop_lag_seconds",
+        "gauge",
+        "How late the event loop last woke up.",
+        (),
+        "own",
+    ),
+    Family(
+        "sidewatch_scrapes_total",
+        "counter",
+        "Scrapes answered.",
+        (),
+        "own",
+    ),
+)
+
+FAMILIES = {**LOGS, **UPSTREAMS, **OBJECTIVES, **OWN}
