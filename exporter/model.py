@@ -5,7 +5,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
+
+# How a setting of this type is spelled: "5m", "1h30m" in seconds; "64KiB", "1GiB" in bytes.
+Duration = Annotated[float, "duration"]
+Size = Annotated[int, "size"]
 
 Kind = Literal["counter", "gauge", "histogram"]
 Scope = Literal["shared", "local", "vantage", "own"]

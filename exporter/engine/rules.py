@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exporter.gauges import Aggregate
+from exporter.model import Duration
 
 Unit = Literal["s", "ms", "us", "ns", "1"]
 SCALE: Mapping[Unit, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "1": 1.0}
@@ -67,7 +68,7 @@ class Set:
     labels: Mapping[str, Label]
     unit: Unit = "1"
     aggregate: Aggregate = "last"
-    window: float = 300.0
+    window: Duration = 300.0
     per_stream: bool = False
 
 
