@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from exporter.engine.rules import SCALE, Count, Drain, Event, Label, LogRule, LogRules, Observe, Set
+from exporter.engine.rules import (
+    SCALE,
+    Count,
+    Drain,
+    Event,
+    Label,
+    LogRule,
+    LogRules,
+    Observe,
+    Set,
+    Where,
+)
 from exporter.engine.template import Template, template
 from exporter.engine.values import number, text
 from exporter.model import Family
@@ -84,9 +95,7 @@ class Compiled:
             return False
         if rule.level and record.level not in rule.level:
             return False
-        return all(
-            _where(lookup(where.field), where.values, where.min, where.max) for where in rule.where
-        )
+        return all(_where(where, lookup(where.field)) for where in rule.where)
 
     def updates(self, lookup: Lookup) -> Iterator[Update]:
         """What the rule moves for a record it holds for."""
@@ -113,20 +122,32 @@ def label_text(label: Label, lookup: Lookup) -> str | None:
     if label.map is None:
         return found
     for pattern, value in label.map.items():
-        if found == pattern or (pattern.endswith("*") and found.startswith(pattern[:-1])):
+        if fits(found, pattern):
             return value
     return label.default
 
 
-def _where(value: Any, allowed: tuple[str, ...], least: float | None, most: float | None) -> bool:
-    if allowed and text(value) not in allowed:
+def fits(found: str, pattern: str) -> bool:
+    """Whether a text is the literal, or begins with the prefix that a trailing `*` marks."""
+    return found == pattern or (pattern.endswith("*") and found.startswith(pattern[:-1]))
+
+
+def _where(where: Where, value: Any) -> bool:
+    found = text(value)
+    if where.values and not (found is not None and _fits_any(found, where.values)):
         return False
-    if least is None and most is None:
+    if where.none_of and found is not None and _fits_any(found, where.none_of):
+        return False
+    if where.min is None and where.max is None:
         return True
-    found = number(value)
-    if found is None:
+    amount = number(value)
+    if amount is None:
         return False
-    return (least is None or found >= least) and (most is None or found <= most)
+    return (where.min is None or amount >= where.min) and (where.max is None or amount <= where.max)
+
+
+def _fits_any(found: str, patterns: tuple[str, ...]) -> bool:
+    return any(fits(found, pattern) for pattern in patterns)
 
 
 @dataclass(slots=True)

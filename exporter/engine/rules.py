@@ -95,10 +95,15 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A condition on one field: its text is one of `is`, or its number in [`min`, `max`]."""
+    """A condition on one field; all that is said must hold.
+
+    Its text fits one of the patterns in `values` (literals, or prefixes ending in `*`) and none of
+    those in `none_of`; its number lies in [`min`, `max`].
+    """
 
     field: str
     values: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
     min: float | None = None
     max: float | None = None
 
