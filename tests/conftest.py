@@ -1,0 +1,95 @@
+"""Fixtures for the real parts, and the last lines of a run that name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.support import servers
+from tests.support.parts import Parts
+from tests.support.webhook import Webhook
+from tests.support.webhook import webhook as receiving
+
+PARTS = pytest.StashKey[Parts]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[PARTS] = Parts()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say it after pytest's own last line, where nobody overlooks it."""
+    if PARTS in config.stash:
+        for line in config.stash[PARTS].lines():
+            config.get_terminal_writer().line(line)
+
+
+@pytest.fixture(scope="session")
+def parts(request: pytest.FixtureRequest) -> Parts:
+    """`parts.need("promtool")` gives its path, and notes its version for the run's last lines."""
+    return request.config.stash[PARTS]
+
+
+class StartPrometheus(Protocol):
+    """What the fixture `prometheus` is."""
+
+    def __call__(
+        self,
+        targets: Sequence[str],
+        *,
+        rules: Sequence[Path] = (),
+        alertmanager: str | None = None,
+    ) -> servers.Prometheus:
+        """Start one; it ends with the test."""
+
+
+@pytest.fixture
+def prometheus(parts: Parts, tmp_path: Path) -> Iterator[StartPrometheus]:
+    """Start a real Prometheus: `prometheus(["127.0.0.1:9877"], rules=[...])`."""
+    binary = parts.need("prometheus")
+    with ExitStack() as stack:
+
+        def start(
+            targets: Sequence[str],
+            *,
+            rules: Sequence[Path] = (),
+            alertmanager: str | None = None,
+        ) -> servers.Prometheus:
+            return stack.enter_context(
+                servers.prometheus(
+                    binary,
+                    tmp_path / "prometheus",
+                    targets,
+                    rules=rules,
+                    alertmanager=alertmanager,
+                )
+            )
+
+        yield start
+
+
+@pytest.fixture
+def alertmanager(
+    parts: Parts, tmp_path: Path
+) -> Iterator[Callable[[Mapping[str, Any]], servers.Alertmanager]]:
+    """Start a real Alertmanager with the content of a configuration file."""
+    binary = parts.need("prometheus-alertmanager")
+    with ExitStack() as stack:
+
+        def start(config: Mapping[str, Any]) -> servers.Alertmanager:
+            return stack.enter_context(
+                servers.alertmanager(binary, tmp_path / "alertmanager", config)
+            )
+
+        yield start
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """A receiver of pages."""
+    with receiving() as hook:
+        yield hook

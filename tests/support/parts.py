@@ -1,0 +1,77 @@
+"""The real parts: servers and tools of another make that a test holds sidewatch against."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+# tool: (Debian's package, how it tells its version)
+TOOLS: dict[str, tuple[str, str]] = {
+    "prometheus": ("prometheus", "--version"),
+    "promtool": ("prometheus", "--version"),
+    "prometheus-alertmanager": ("prometheus-alertmanager", "--version"),
+    "amtool": ("prometheus-alertmanager", "--version"),
+    "jq": ("jq", "--version"),
+    "mtail": ("mtail", "--version"),
+    "journalctl": ("systemd", "--version"),
+}
+
+_VERSION = re.compile(r"\d+(?:\.\d+)+\S*|\d{3,}")
+
+
+@dataclass
+class Parts:
+    """What the session used, and what it could not prove because the kernel forbids a part."""
+
+    used: dict[str, str] = field(default_factory=dict)
+    unproven: dict[str, str] = field(default_factory=dict)
+
+    def need(self, tool: str) -> Path:
+        """Where `tool` is, noted with its version; the test fails where it is not installed."""
+        package, ask = TOOLS[tool]
+        found = shutil.which(tool)
+        if found is None:
+            pytest.fail(
+                f"{tool} is not installed: run ./run test, or apt-get install {package}",
+                pytrace=False,
+            )
+        if tool not in self.used:
+            self.used[tool] = self._version(tool, [found, ask])
+        return Path(found)
+
+    def note(self, part: str, version: str) -> None:
+        """Note a part that is no tool (a library, a server from a package of Python's)."""
+        self.used[part] = version
+
+    def forbidden(self, part: str, why: str) -> None:
+        """Leave this test out because the kernel forbids `part`; the run's last lines say so."""
+        self.unproven[part] = why
+        pytest.skip(f"{part}: {why}")
+
+    def _version(self, tool: str, command: list[str]) -> str:
+        try:
+            answer = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=20
+            )
+        except PermissionError as error:
+            self.forbidden(tool, f"this kernel does not let it start ({error.strerror})")
+            raise
+        match = _VERSION.search(answer.stdout + answer.stderr)
+        return match[0] if match else "of unknown version"
+
+    def lines(self) -> Iterator[str]:
+        """The last words of a run: each part with its version, then what stayed unproven."""
+        if self.used:
+            parts = ", ".join(f"{name} {self.used[name]}" for name in sorted(self.used))
+            yield f"real parts used: {parts}"
+        if self.unproven:
+            for part, why in sorted(self.unproven.items()):
+                yield f"UNPROVEN: {part}: {why}"
+        elif self.used:
+            yield "unproven: nothing; no part was forbidden"

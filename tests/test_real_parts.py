@@ -1,0 +1,61 @@
+"""The tests' own servers: what a failing run must say of them."""
+
+from __future__ import annotations
+
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.parts import Parts
+from tests.support.process import running
+from tests.support.webhook import Webhook
+
+
+def test_a_missing_tool_fails_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(pytest.fail.Exception, match="apt-get install prometheus-alertmanager"):
+        Parts().need("amtool")
+
+
+def test_a_tool_that_the_kernel_forbids_is_skipped_and_named_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An interpreter that may not be executed is refused by the kernel itself, for root too.
+    interpreter = tmp_path / "interpreter"
+    interpreter.write_text("")
+    tool = tmp_path / "jq"
+    tool.write_text(f"#!{interpreter}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    parts = Parts()
+    with pytest.raises(pytest.skip.Exception):
+        parts.need("jq")
+    assert list(parts.lines()) == [
+        "UNPROVEN: jq: this kernel does not let it start (Permission denied)"
+    ]
+
+
+def test_the_last_lines_name_each_part_with_its_version() -> None:
+    parts = Parts(used={"promtool": "2.42.0", "jq": "1.6"})
+    assert list(parts.lines()) == [
+        "real parts used: jq 1.6, promtool 2.42.0",
+        "unproven: nothing; no part was forbidden",
+    ]
+
+
+def test_a_program_that_dies_shows_what_it_said(tmp_path: Path) -> None:
+    dying = [sys.executable, "-c", "print('the port is taken'); raise SystemExit(3)"]
+    with (
+        pytest.raises(AssertionError, match=r"ended with 3:\nthe port is taken"),
+        running(dying, tmp_path / "log", lambda: False),
+    ):
+        pytest.fail("it never became ready")
+
+
+def test_the_receiver_hands_over_what_was_posted(webhook: Webhook) -> None:
+    request = urllib.request.Request(f"{webhook.url}/page", data=b'{"status": "firing"}')
+    urllib.request.urlopen(request, timeout=5).close()
+    post = webhook.next(within=5)
+    assert (post.path, post.body) == ("/page", {"status": "firing"})
