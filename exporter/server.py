@@ -256,7 +256,7 @@ async def _bind(listen: str) -> list[socket.socket]:
     port = int(found["port"])
     sockets: list[socket.socket] = []
     failures: list[OSError] = []
-    for family, address in await _addresses(found["six"] or found["host"] or None, listen):
+    for family, address in await _addresses(found["six"] or found["host"], listen):
         try:
             sockets.append(socket.create_server((address[0], port, *address[2:]), family=family))
         except OSError as error:
@@ -271,11 +271,11 @@ async def _bind(listen: str) -> list[socket.socket]:
     return sockets
 
 
-async def _addresses(host: str | None, listen: str) -> list[tuple[int, tuple[Any, ...]]]:
-    """What the name resolves to: family and socket address, each once."""
+async def _addresses(host: str, listen: str) -> list[tuple[int, tuple[Any, ...]]]:
+    """What the name resolves to, all addresses of this host for none; each once."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
-            host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except (OSError, UnicodeError) as error:
         raise _unbound(listen, error) from error
