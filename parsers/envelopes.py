@@ -1,0 +1,20 @@
+"""Envelopes: what a container runtime wraps around each line that a container prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STREAMS = ("stdout", "stderr")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One wrapped piece: its text without the newline, its stream, and the runtime's own time.
+
+    `partial`: the line goes on in the next piece of the same stream.
+    """
+
+    text: bytes
+    stream: str
+    time: str
+    partial: bool
