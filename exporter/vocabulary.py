@@ -265,7 +265,7 @@ OWN = _families(
         "sidewatch_late_records_total",
         "counter",
         "Records older than five minutes when read; they set no gauge.",
-        ("source",),
+        ("service",),
         "own",
     ),
     Family(

@@ -35,10 +35,10 @@ class Exact:
         found = step(lane, line)
         return found, list(self.updates(found)) if found is not None else []
 
-    def time(self, record: Record, since: str | None) -> float | None:
+    def time(self, record: Record, since: float | None) -> float | None:
         """The record's own time, else its envelope's; seconds since 1970."""
-        own = seconds(record.time, self.zone) if record.time is not None else None
-        return own if own is not None or since is None else seconds(since, self.zone)
+        own = seconds(record.time, self.zone)
+        return since if own is None else own
 
     def updates(self, found: Step) -> Iterator[Update]:
         """All that a step moves: the built-in counters, then the profile's rules."""

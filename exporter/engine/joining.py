@@ -48,7 +48,7 @@ class Lane:
     head: bytes | None = None
     open: Open | None = None
     partial: bytes = b""
-    since: str | None = None  # the envelope's time of the newest head
+    since: float | None = None  # the envelope's time of the newest head, since 1970
 
     def open_record(self) -> Open | None:
         """The newest record, read from its head where that is still bytes."""

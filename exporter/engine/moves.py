@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from exporter.engine.plan import Effect, Update
 from exporter.gauges import EMPTY
-from exporter.model import Family
 from exporter.registry import Registry
+from exporter.vocabulary import FAMILIES
 from exporter.windows import Drains
 
 LATE_SECONDS = 300.0  # a record older than this sets no gauge
-LATE = Family(
-    "sidewatch_late_records_total", "counter", "Records too old to set a gauge.", (), "own"
-)
+LATE = FAMILIES["sidewatch_late_records_total"]
 
 
 @dataclass(slots=True)
@@ -37,12 +36,16 @@ class Moment:
 class Mover:
     """Moves the series of one application for one service; `part` names the present stream."""
 
-    def __init__(self, registry: Registry, drains: Drains, moment: Moment, service: str) -> None:
+    def __init__(
+        self, registry: Registry, drains: Drains, moment: Moment, service: str, zone: tzinfo
+    ) -> None:
+        self.zone = zone
         self.registry = registry
         self.drains = drains
         self.moment = moment
         self.service = service
         self.part = ""
+        self.since: float | None = None  # the envelope's time, where the line has one
 
     def move(self, update: Update, at: float | None) -> None:
         """Do what one update says; `at` is the record's time, seconds since 1970."""
@@ -82,7 +85,7 @@ class Mover:
             if self.moment.replaying:
                 self.registry.windows.turn(self.moment.now, self.registry.values)
             return False
-        self.registry.inc(LATE, (), self.moment.now)
+        self.registry.inc(LATE, (self.service,), self.moment.now)
         return True
 
     def _observe(self, update: Update, at: float | None) -> None:

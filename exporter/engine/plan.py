@@ -27,7 +27,9 @@ from parsers import Record
 Lookup = Callable[[str], Any]
 Action = Literal["count", "observe", "set", "read", "stamp", "drain"]
 
-_CACHED_MESSAGES = 4096
+# What a record tells beside its fields. Rules that look at these are read exactly, but for service.
+OWN_NAMES = frozenset({"message", "level", "stream", "exception"})
+_CACHED_MESSAGES, _LONGEST_CACHED = 4096, 1024
 _SERVICE = Label(field="service")
 
 
@@ -87,6 +89,23 @@ class Compiled:
     message: Template | None
     exception: Template | None
     effects: tuple[Effect, ...]
+
+    def fields(self) -> frozenset[str]:
+        """The names that the rule looks at."""
+        names = {where.field for where in self.rule.where}
+        for effect in self.effects:
+            names.update(label.field for label in effect.labels if label.field)
+            names.update(name for name in (effect.value, effect.exemplar) if name)
+        return frozenset(names)
+
+    def captures(self) -> frozenset[str]:
+        """The names that the rule's template captures."""
+        gaps = self.message.gaps if self.message else ()
+        return frozenset(gap.name for gap in gaps if gap.name)
+
+    def conditional(self) -> bool:
+        """Whether more than format and message decide."""
+        return bool(self.rule.level or self.rule.where)
 
     def holds(self, record: Record, lookup: Lookup) -> bool:
         """Whether the conditions beside the templates hold."""
@@ -171,7 +190,8 @@ class Plan:
             known = tuple(self._search(message))
             if len(self._known) >= _CACHED_MESSAGES:
                 self._known.clear()
-            self._known[message] = known
+            if len(message) <= _LONGEST_CACHED:
+                self._known[message] = known
         return known
 
     def _search(self, message: str) -> Iterator[tuple[Compiled, dict[str, str]]]:

@@ -1,0 +1,251 @@
+"""The reference engine, in Python: chunks of log in, series moved, bytes consumed out.
+
+Between two calls of `feed` everything is consistent: what was consumed has been counted, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+
+from exporter.engine.exact import UNKNOWN, Exact
+from exporter.engine.hot_json import JsonLines
+from exporter.engine.hot_keyvalue import KeyValueLines
+from exporter.engine.joining import Lane
+from exporter.engine.moves import Moment, Mover
+from exporter.engine.plan import Effect, Plan
+from exporter.registry import Registry
+from exporter.windows import Drains
+from parsers import LEVELS, cri, docker_json
+from parsers.envelopes import Envelope
+from parsers.times import seconds
+
+LONGEST_LINE = 1 << 20
+_DOCKER = b'{"log":'
+
+
+@dataclass(slots=True)
+class Stream:
+    """One file, container or pipe: its lanes, and whether the rest of a too long line is due."""
+
+    key: str
+    service: str
+    name: str
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    discarding: bool = False
+
+    def lane(self, name: str) -> Lane:
+        """The lane of this name, made where it is new."""
+        lane = self.lanes.get(name)
+        if lane is None:
+            lane = self.lanes[name] = Lane()
+        return lane
+
+    def dump(self) -> dict[str, Any]:
+        """Plain values for the saved state."""
+        lanes = {name: lane.dump() for name, lane in self.lanes.items()}
+        return {
+            "discarding": self.discarding,
+            "lanes": {name: lane for name, lane in lanes.items() if lane is not None},
+        }
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Take up what `dump` gave."""
+        self.discarding = saved["discarding"]
+        self.lanes = {name: Lane.load(lane) for name, lane in saved["lanes"].items()}
+
+
+class Counting:
+    """All that counts the lines of one service: exact reading, fast paths, the cells they share."""
+
+    def __init__(self, plan: Plan, mover: Mover) -> None:
+        self.plan = plan
+        self.mover = mover
+        self.exact = Exact(plan, mover.service, "", mover.zone)
+        self.json = JsonLines(plan, mover, self._record_cell)
+        self.keyvalue = KeyValueLines(plan, mover, self._record_cell)
+        self.epoch = mover.registry.epoch
+        self._declare()
+
+    def refresh(self) -> None:
+        """Forget cells that a forgotten series has left to another."""
+        if self.epoch != self.mover.registry.epoch:
+            self.epoch = self.mover.registry.epoch
+            self.json.clear()
+            self.keyvalue.clear()
+
+    def lines(self, stream: str, count: int) -> None:
+        """Count physical lines."""
+        family = self.plan.families["watched_log_lines_total"]
+        labels = (self.mover.service, stream)
+        self.mover.registry.inc(family, labels, self.mover.moment.now, count, self.mover.service)
+
+    def fast(self, lane: Lane, line: bytes) -> bool:
+        """Count one line by a fast path, where one is sure of it."""
+        if b"\x1b" in line:
+            return False
+        if line[:1] == b"{":
+            return self.json.count(line)
+        tracing = lane.open is not None and lane.open.trace == "python"
+        return (
+            not tracing and (line[:1].isalpha() or line[:1] == b"[") and self.keyvalue.count(line)
+        )
+
+    def one(self, lane: Lane, line: bytes) -> None:
+        """Read one line exactly and do what it says."""
+        step, updates = self.exact.read(lane, line.decode("utf-8", "replace"))
+        if step is None:
+            return
+        if step.begins:
+            lane.since = self.mover.since
+        at = self.exact.time(step.record, lane.since) if updates else None
+        for update in updates:
+            self.mover.move(update, at)
+
+    def _record_cell(self, level: str) -> int:
+        effect = Effect("count", self.plan.families["watched_log_records_total"], ())
+        return self.mover.index(effect, (self.mover.service, level))
+
+    def _declare(self) -> None:
+        """Show at 0 what is known to exist: levels, events, and what the profile declares."""
+        service, now = self.mover.service, self.mover.moment.now
+        registry, families = self.mover.registry, self.plan.families
+        for level in (*LEVELS, UNKNOWN):
+            registry.declare(families["watched_log_records_total"], (service, level), now)
+        registry.declare(families["watched_log_unparsed_total"], (service,), now)
+        for event in {one.rule.event for one in self.plan.rules if one.rule.event}:
+            registry.declare(
+                families["watched_events_total"], (service, event.name, event.impact), now
+            )
+        for name, sets in self.plan.declared.items():
+            for given in sets:
+                labels = tuple({"service": service, **given}[key] for key in families[name].labels)
+                registry.declare(families[name], labels, now)
+
+
+class Engine:
+    """Counts the logs of one application into its registry.
+
+    `clock` is asked once a feed. `replaying`: the present follows the records' own times.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        registry: Registry,
+        drains: Drains,
+        zone: tzinfo,
+        *,
+        replaying: bool = False,
+    ) -> None:
+        self.plan = plan
+        self.registry = registry
+        self.drains = drains
+        self.moment = Moment(replaying=replaying)
+        self._zone = zone
+        self._services: dict[str, Counting] = {}
+
+    def service(self, name: str, now: float) -> Counting:
+        """What counts this service's lines; declares its series at the first asking."""
+        counting = self._services.get(name)
+        if counting is None:
+            self.moment.now = max(self.moment.now, now)
+            mover = Mover(self.registry, self.drains, self.moment, name, self._zone)
+            counting = self._services[name] = Counting(self.plan, mover)
+        return counting
+
+    def feed(self, stream: Stream, chunk: bytes, now: float) -> int:
+        """Count the whole lines of `chunk`; the bytes consumed. The rest must come again."""
+        if not self.moment.replaying:
+            self.moment.now = now
+        self.registry.windows.turn(self.moment.now, self.registry.values)
+        counting = self.service(stream.service, now)
+        counting.refresh()
+        counting.mover.part = stream.key
+        end = chunk.rfind(b"\n") + 1
+        start = 0
+        if stream.discarding:
+            start = chunk.find(b"\n") + 1
+            if not start:
+                return len(chunk)
+            stream.discarding = False
+            counting.lines(stream.name, 1)
+        if end > start:
+            self._lines(stream, counting, chunk[start : end - 1])
+        if len(chunk) - end >= LONGEST_LINE:
+            self._overlong(stream, counting, chunk[end : end + LONGEST_LINE])
+            return len(chunk)
+        return end
+
+    def finish(self, stream: Stream, rest: bytes, now: float) -> None:
+        """The stream is over: count the half line that it ends in."""
+        if rest and not stream.discarding:
+            self.feed(stream, rest + b"\n", now)
+
+    def _lines(self, stream: Stream, counting: Counting, block: bytes) -> None:
+        lines = block.split(b"\n")
+        if b"\r" in block:
+            lines = [line.removesuffix(b"\r") for line in lines]
+        bare = len(lines)
+        lane = stream.lane(stream.name)
+        coloured = b"\x1b" in block  # colours are stripped by the exact reading alone
+        json: Callable[[bytes], bool] = _doubt if coloured else counting.json.count
+        keyvalue: Callable[[bytes], bool] = _doubt if coloured else counting.keyvalue.count
+        for line in lines:
+            first = line[:1]
+            if first == b"{":
+                if line.startswith(_DOCKER) and self._enveloped(
+                    stream, counting, line, docker_json.unwrap
+                ):
+                    bare -= 1
+                    continue
+                if json(line):
+                    lane.head, lane.open = line, None
+                    continue
+            elif first.isalpha() or first == b"[":
+                if (lane.open is None or lane.open.trace != "python") and keyvalue(line):
+                    lane.head, lane.open = line, None
+                    continue
+            elif first.isdigit() and self._enveloped(stream, counting, line, cri.unwrap):
+                bare -= 1
+                continue
+            counting.one(lane, line)
+        if bare:
+            counting.lines(stream.name, bare)
+
+    def _enveloped(
+        self,
+        stream: Stream,
+        counting: Counting,
+        line: bytes,
+        unwrap: Callable[[bytes], Envelope | None],
+    ) -> bool:
+        """Count a line that an envelope carries; False where it is none."""
+        found = unwrap(line)
+        if found is None:
+            return False
+        counting.lines(found.stream, 1)
+        lane = stream.lane(found.stream)
+        text = lane.partial + found.text
+        if found.partial and len(text) < LONGEST_LINE:
+            lane.partial = text
+            return True
+        lane.partial = b""
+        counting.mover.since = seconds(found.time, self._zone)
+        if counting.fast(lane, text):
+            lane.head, lane.open, lane.since = text, None, counting.mover.since
+        else:
+            counting.one(lane, text)
+        counting.mover.since = None
+        return True
+
+    def _overlong(self, stream: Stream, counting: Counting, piece: bytes) -> None:
+        """Count a line that does not end in time by its beginning; the rest is passed over."""
+        counting.one(stream.lane(stream.name), piece)
+        stream.discarding = True
+
+
+def _doubt(_: bytes) -> bool:
+    return False

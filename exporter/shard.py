@@ -1,0 +1,230 @@
+"""One application's shard: its series, cursors and open records, which change and save together.
+
+`app` is on every series, so nothing crosses shards. Feeding a chunk and moving its cursor is one
+synchronous step; between two steps a shard can be copied and is always consistent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+
+from exporter.clock import Clock
+from exporter.engine.plan import Plan
+from exporter.engine.reference import Engine, Stream
+from exporter.model import Cursor, Family, Snapshot
+from exporter.registry import Registry
+from exporter.windows import Drains
+
+CATCHING_UP_SECONDS = 60.0
+WITHHELD_SECONDS = 600.0
+
+
+@dataclass(slots=True)
+class Reading:
+    """A stream being read: its cursor, what the engine keeps of it, and how far it lags.
+
+    `level_at` is when it was last read to its end; `behind_since` when it fell more than a minute
+    behind (NaN: it is not).
+    """
+
+    source: str
+    cursor: Cursor
+    stream: Stream
+    level_at: float
+    waiting: int = 0
+    newest: float = math.nan
+    behind_since: float = math.nan
+
+    def lag(self, now: float) -> float:
+        """How many seconds the oldest unread byte has waited."""
+        return max(0.0, now - self.level_at) if self.waiting else 0.0
+
+
+@dataclass(slots=True)
+class Shard:
+    """The sink of one application's sources. `version` counts its changes."""
+
+    app: str
+    registry: Registry
+    plan: Plan
+    zone: tzinfo
+    clock: Clock
+    families: Mapping[str, Family]
+    drains: Drains = field(default_factory=Drains)
+    version: int = 0
+    replaying: bool = False
+    engine: Engine = field(init=False)
+    _readings: dict[str, Reading] = field(default_factory=dict)
+    _saved: dict[str, Reading] = field(default_factory=dict)
+    _lost: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.engine = Engine(
+            self.plan, self.registry, self.drains, self.zone, replaying=self.replaying
+        )
+        now = self.clock.now()
+        for name, seconds in self.plan.heartbeats.items():
+            self.registry.put(
+                self.families["watched_heartbeat_interval_seconds"], (name,), now, seconds
+            )
+
+    # -- what sources do ----------------------------------------------------------------------
+
+    def cursors(self, source: str) -> list[Cursor]:
+        """The cursors that an earlier run, or an earlier opening, left of this source."""
+        known = {**self._saved, **self._readings}
+        return [one.cursor for one in known.values() if one.source == source]
+
+    def open(self, source: str, cursor: Cursor) -> None:
+        """Take a stream up, where it was left or anew."""
+        now = self.clock.now()
+        saved = self._saved.pop(cursor.key, None) or self._readings.get(cursor.key)
+        stream = saved.stream if saved else Stream(cursor.key, cursor.service, cursor.stream)
+        stream.service, stream.name = cursor.service, cursor.stream
+        level_at = saved.level_at if saved else now
+        self._readings[cursor.key] = Reading(source, cursor, stream, level_at)
+        self.engine.service(cursor.service, now)
+        self.version += 1
+
+    def feed(self, cursor: Cursor, chunk: bytes) -> int:
+        """Count the whole lines of `chunk` and move the cursor past them; bytes consumed."""
+        consumed = self.engine.feed(self._readings[cursor.key].stream, chunk, self.clock.now())
+        if consumed:
+            cursor.offset += consumed
+            self.version += 1
+        return consumed
+
+    def finish(self, cursor: Cursor, rest: bytes = b"") -> None:
+        """Count the half line `rest` that the stream ended in, and forget the stream."""
+        reading = self._readings.pop(cursor.key, None)
+        self._saved.pop(cursor.key, None)
+        if reading is not None:
+            self.engine.finish(reading.stream, rest, self.clock.now())
+            self.version += 1
+
+    def move(self, cursor: Cursor, offset: int) -> None:
+        """Put the cursor elsewhere; what was half read there is given up."""
+        cursor.offset = offset
+        reading = self._readings.get(cursor.key)
+        if reading is not None:
+            reading.stream.discarding = False
+        self.version += 1
+
+    def lost(self, cursor: Cursor, count: int, reason: str) -> None:
+        """Account for bytes known to be gone unread."""
+        reading = self._readings.get(cursor.key)
+        source = reading.source if reading else ""
+        family = self.families["sidewatch_log_lost_bytes_total"]
+        self.registry.inc(family, (source, reason), self.clock.now(), count)
+        self.version += 1
+
+    def lag(self, cursor: Cursor, count: int, newest: float | None) -> None:
+        """Note how much waits unread in a stream, and when its newest byte was appended."""
+        reading = self._readings.get(cursor.key)
+        if reading is None:
+            return
+        reading.waiting = count
+        if newest is not None:
+            reading.newest = newest
+        if not count:
+            reading.level_at = self.clock.now()
+
+    # -- what is shown ------------------------------------------------------------------------
+
+    def snapshot(self, *, final: bool = False) -> Snapshot:
+        """The shard's series as they may be shown now."""
+        now = max(self.clock.now(), self.engine.moment.now if self.replaying else -math.inf)
+        withheld = self._catch_up(now)
+        self._show_lag(now)
+        self._show_drains(now)
+        self._show_dropped(now)
+        return self.registry.snapshot(now, withheld=withheld, final=final)
+
+    def _catch_up(self, now: float) -> set[str]:
+        """The services whose series are withheld, since what they show would be of hours ago."""
+        withheld = set()
+        for one in self._readings.values():
+            if one.lag(now) <= CATCHING_UP_SECONDS:
+                one.behind_since = math.nan
+            elif math.isnan(one.behind_since):
+                one.behind_since = now
+            if now - one.behind_since < WITHHELD_SECONDS:
+                withheld.add(one.cursor.service)
+        return withheld
+
+    def _show_lag(self, now: float) -> None:
+        put, families = self.registry.put, self.families
+        sources: dict[str, list[Reading]] = {}
+        newest: dict[str, float] = {}
+        for one in self._readings.values():
+            sources.setdefault(one.source, []).append(one)
+            if not math.isnan(one.newest):
+                service = one.cursor.service
+                newest[service] = max(one.newest, newest.get(service, one.newest))
+        for source, readings in sources.items():
+            seconds = max(one.lag(now) for one in readings)
+            behind = any(one.lag(now) > CATCHING_UP_SECONDS for one in readings)
+            waiting = sum(one.waiting for one in readings)
+            put(families["sidewatch_source_lag_bytes"], (source,), now, waiting)
+            put(families["sidewatch_source_lag_seconds"], (source,), now, seconds)
+            put(families["sidewatch_source_catching_up"], (source,), now, float(behind))
+        for service, at in newest.items():
+            put(families["watched_log_newest_timestamp_seconds"], (service,), now, at)
+
+    def _show_drains(self, now: float) -> None:
+        self.drains.turn(now)
+        put, families = self.registry.put, self.families
+        for service, drain in self.drains.services.items():
+            draining = drain.draining()
+            put(families["watched_draining"], (service,), now, float(draining))
+            quiet = float(self.drains.quiet(service))
+            put(families["watched_quiet_window"], (service,), now, quiet)
+            deadline = families["watched_drain_deadline_timestamp_seconds"]
+            if draining:
+                put(deadline, (service,), now, drain.deadline)
+            else:
+                self.registry.drop(deadline, (service,))
+
+    def _show_dropped(self, now: float) -> None:
+        family = self.families["sidewatch_series_dropped_total"]
+        for (metric, label), count in list(self.registry.dropped.items()):
+            self.registry.put(family, (metric, label), now, count)
+
+    # -- saving -------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """Everything that a restart needs, as plain values."""
+        return {
+            "app": self.app,
+            "registry": self.registry.dump(),
+            "drains": self.drains.dump(),
+            "readings": [
+                [
+                    one.source,
+                    one.cursor.key,
+                    one.cursor.service,
+                    one.cursor.stream,
+                    one.cursor.offset,
+                    one.cursor.place,
+                    one.level_at,
+                    one.stream.dump(),
+                ]
+                for one in (*self._readings.values(), *self._saved.values())
+            ],
+        }
+
+    def load(self, state: dict[str, Any]) -> list[str]:
+        """Take up what `dump` gave, before any source opens; families left behind as changed."""
+        left = self.registry.load(state["registry"], self.families)
+        self.drains = self.engine.drains = Drains.load(state["drains"])
+        for source, key, service, name, offset, place, level_at, saved in state["readings"]:
+            stream = Stream(key, service, name)
+            stream.load(saved)
+            cursor = Cursor(key, service, name, offset, place)
+            self._saved[key] = Reading(source, cursor, stream, level_at)
+        return left
