@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import html
+import logging
 import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -18,6 +19,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from exporter.errors import SidewatchError
@@ -142,6 +144,7 @@ async def serve(
     runner = web.AppRunner(
         _application(Pages(expose, ready, view, executor, created), on_error, limits),
         access_log=None,
+        logger=_logger(),
         handle_signals=False,
         keepalive_timeout=limits.idle,
         lingering_time=CLOSING_SECONDS,
@@ -159,6 +162,17 @@ async def serve(
         executor.shutdown(wait=False, cancel_futures=True)
         for one in sockets:
             one.close()
+
+
+def _logger() -> logging.Logger:
+    """Where the library tells of faults, but not of requests that were none: any port scan is."""
+    logger = logging.getLogger(__name__)
+    logger.addFilter(_worth_telling)
+    return logger
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 # -- answering ----------------------------------------------------------------------------------
