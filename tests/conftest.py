@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -86,6 +87,15 @@ def alertmanager(
             )
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def sidewatch() -> Path:
+    """The installed command, as an operator starts it."""
+    command = Path(sys.executable).with_name("sidewatch")
+    if not command.exists():
+        pytest.fail("sidewatch is not installed beside this Python: run ./run test", pytrace=False)
+    return command
 
 
 @pytest.fixture
