@@ -110,8 +110,8 @@ class Sink(Protocol):
         longest that is read (1 MiB) is consumed in pieces, so a chunk of that size always moves.
         """
 
-    def finish(self, cursor: Cursor) -> None:
-        """The stream ended for good and was read to its end: count half a line, forget it."""
+    def finish(self, cursor: Cursor, rest: bytes = b"") -> None:
+        """The stream ended for good: count the half line `rest` that it ends in, and forget it."""
 
     def move(self, cursor: Cursor, offset: int) -> None:
         """Put the cursor elsewhere without reading (a truncated file starts at 0 again)."""
@@ -121,3 +121,6 @@ class Sink(Protocol):
 
     def lag(self, cursor: Cursor, count: int, newest: float | None) -> None:
         """`count` bytes wait unread; the newest was appended at `newest` (seconds since 1970)."""
+
+    def looked(self, source: str) -> None:
+        """The source was looked at without a failure, whether or not there was anything new."""

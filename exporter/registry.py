@@ -48,7 +48,8 @@ class Registry:
     """The series of one application.
 
     `constant` are the labels that every series carries. `epoch` counts the changes after which an
-    index handed out earlier may mean another series; who keeps indices compares it.
+    index handed out earlier may mean another series; who keeps indices compares it. `births` counts
+    the series shown for the first time, which a restart must remember.
     `on_create` is told of each new series (objectives follow their subjects so).
     """
 
@@ -60,6 +61,7 @@ class Registry:
         self.exemplars: dict[int, Exemplar] = {}
         self.windows = Windows()
         self.epoch = 0
+        self.births = 0
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.on_create: Callable[[Series], None] | None = None
         self._limits = dict(limits or {})
@@ -231,6 +233,7 @@ class Registry:
         size = _size(life.series.family)
         if math.isnan(life.born):
             life.born = now
+            self.births += 1
             if life.base is None and any(self.values[index : index + size]):
                 life.base = (0.0,) * size
         if life.base is None or now - life.born >= BIRTH_SECONDS:

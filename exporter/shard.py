@@ -7,7 +7,6 @@ synchronous step; between two steps a shard can be copied and is always consiste
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -61,7 +60,7 @@ class Shard:
     engine: Engine = field(init=False)
     _readings: dict[str, Reading] = field(default_factory=dict)
     _saved: dict[str, Reading] = field(default_factory=dict)
-    _lost: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _looked: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.engine = Engine(
@@ -134,6 +133,26 @@ class Shard:
         if not count:
             reading.level_at = self.clock.now()
 
+    def looked(self, source: str) -> None:
+        """Note that a source was looked at without a failure, new lines or not."""
+        self._looked[source] = self.clock.now()
+
+    def source_state(self, source: str, *, up: bool, failure: str | None = None) -> None:
+        """Note that a source runs, or why it does not."""
+        now = self.clock.now()
+        self.registry.put(self.families["sidewatch_source_up"], (source,), now, float(up))
+        if failure is not None:
+            family = self.families["sidewatch_source_failures_total"]
+            self.registry.inc(family, (source, failure), now)
+            self.version += 1
+
+    def unfinished(self, source: str) -> str | None:
+        """What this source has yet to do before it has seen what was there at the start."""
+        if source not in self._looked:
+            return "not looked at yet"
+        waiting = sum(one.waiting for one in self._readings.values() if one.source == source)
+        return f"{waiting} bytes behind" if waiting else None
+
     # -- what is shown ------------------------------------------------------------------------
 
     def snapshot(self, *, final: bool = False) -> Snapshot:
@@ -173,6 +192,8 @@ class Shard:
             put(families["sidewatch_source_lag_bytes"], (source,), now, waiting)
             put(families["sidewatch_source_lag_seconds"], (source,), now, seconds)
             put(families["sidewatch_source_catching_up"], (source,), now, float(behind))
+        for source, at in self._looked.items():
+            put(families["sidewatch_source_last_success_timestamp_seconds"], (source,), now, at)
         for service, at in newest.items():
             put(families["watched_log_newest_timestamp_seconds"], (service,), now, at)
 
