@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_LONGEST_CALLER = 600  # address, identity, user
-_LONGEST_TIME = 64
+# How far the address, the identity, the user and the time reach.
+_LONGEST_CALLER = 700
+_TIME = re.compile(r" \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] ", re.ASCII)
 _STATUS = re.compile(r" (\d{3}) (\d{1,20}|-)(?= |\Z)")
 _METHOD = re.compile(r"[A-Z][A-Z_-]{0,31}")
 
@@ -17,19 +18,18 @@ def combined(text: str) -> tuple[str, dict[str, Any]] | None:
     Quoted texts behind the user agent (nginx's image logs X-Forwarded-For there) become the field
     `rest`, so nothing is lost.
     """
-    opened = text.find(" [", 0, _LONGEST_CALLER)
-    closed = text.find('] "', opened, opened + _LONGEST_TIME) if opened > 0 else -1
-    caller = text[: max(opened, 0)].split(" ", 2)
-    if closed < 0 or len(caller) != 3 or not text[opened + 2].isdecimal():
+    time = _TIME.search(text, 0, _LONGEST_CALLER)
+    caller = text[: time.start()].split(" ", 2) if time else []
+    if not time or len(caller) != 3:
         return None
-    request, end = _quoted(text, closed + 2)
+    request, end = _quoted(text, time.end())
     status = _STATUS.match(text, end)
     if request is None or not status:
         return None
     fields = {"remote_addr": caller[0], "remote_user": caller[2]} | request_fields(request)
     fields["status"], fields["size"] = status.groups()
     _add_agent(fields, text, status.end())
-    return text[opened + 2 : closed], fields
+    return time[1], fields
 
 
 def request_fields(request: str) -> dict[str, Any]:
