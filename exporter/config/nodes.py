@@ -30,7 +30,7 @@ class Refused(Exception):  # noqa: N818  # it carries no error: the complaint ha
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """A place in a file by its key path (`apps[0].logs[1].from`), and where to complain about it."""
+    """A place in a file by its key path (`apps[0].logs[1].from`), and where complaints of it go."""
 
     file: str
     key: str = ""
@@ -63,7 +63,7 @@ class At:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scalar:
-    """A single value. `shown` is its spelling in the file: before variables, which may be secret."""
+    """A single value. `shown` is how the file spells it, without what variables hold."""
 
     text: str
     line: int
@@ -160,13 +160,14 @@ class _Composer:
 
     def _next(self) -> yaml.Event:
         event = next(self._events)
-        self.line = event.start_mark.line + 1
+        if event.start_mark is not None:
+            self.line = event.start_mark.line + 1
         return event
 
     def _node(self, event: yaml.Event, at: At, depth: int) -> Node:
         line = self.line
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event.anchor, at)
+            return self._alias(str(event.anchor), at)
         if not isinstance(event, yaml.NodeEvent) or depth > MAX_DEPTH:
             raise at.refuse(line, f"values are nested more than {MAX_DEPTH} deep")
         if event.anchor is not None:

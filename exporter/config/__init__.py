@@ -1,0 +1,167 @@
+"""YAML in, plans out: settings and profiles, with every complaint by file, line and key.
+
+`load` reads sidewatch.yaml; `load_profile` a profile alone, for `replay` and `explain`. Both raise
+ConfigError with all that is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exporter.config.build import Raw
+from exporter.config.nodes import At, Refused, Scalar, compose
+from exporter.config.profiles import (
+    RESERVED_LABELS,
+    AppPlan,
+    Objective,
+    built_in,
+    finder,
+    plan,
+    read_text,
+)
+from exporter.config.settings import (
+    ADDRESS_WORDS,
+    NAME,
+    App,
+    Settings,
+    builder,
+    listen_address,
+)
+from exporter.errors import Complaint, ConfigError
+from exporter.model import Family
+from exporter.vocabulary import FAMILIES
+
+__all__ = ["AppPlan", "Objective", "Plan", "built_in", "load", "load_profile", "parse"]
+
+LISTEN_VARIABLE = "SIDEWATCH_LISTEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a configuration asks for. `notes` are no mistakes, but worth knowing."""
+
+    file: str
+    listen: str
+    state: Path
+    labels: Mapping[str, str]
+    log_level: str
+    created: bool
+    apps: tuple[AppPlan, ...]
+    notes: tuple[Complaint, ...] = field(compare=False)
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Plan:
+    """Read a configuration file. Raises ConfigError."""
+    try:
+        text = read_text(path)
+    except ValueError as error:
+        raise ConfigError([Complaint(str(path), 0, "", str(error))]) from None
+    return parse(text, path, environ)
+
+
+def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
+    """Read a configuration that stands, or would stand, at `path`. Raises ConfigError.
+
+    Relative paths are taken from the file's folder. `${NAME}` in a value is a variable of
+    `environ`, and `SIDEWATCH_LISTEN` overrides `listen`.
+    """
+    at = At(str(path))
+    try:
+        node = compose(text, at, environ)
+        settings = builder(finder(path.parent), path.parent).build(Settings, node, at)
+        _check(settings, Raw(node, at))
+        plans = tuple(plan(app, settings.labels) for app in settings.apps)
+        _check_own_metrics(settings.apps, plans)
+    except Refused:
+        raise ConfigError(_in_order(at.complaints, at.file)) from None
+    listen = _override(settings.listen, environ, at)
+    if at.complaints:
+        raise ConfigError(_in_order(at.complaints, at.file))
+    return Plan(
+        file=str(path),
+        listen=listen,
+        state=path.parent / settings.state,
+        labels=settings.labels,
+        log_level=settings.log_level,
+        created=settings.created,
+        apps=plans,
+        notes=tuple(_in_order(at.notes, at.file)),
+    )
+
+
+def load_profile(name: str, app: str | None = None, base: Path = Path()) -> AppPlan:
+    """The plan of a profile alone: a name, or a path from the folder `base`. Raises ConfigError."""
+    at = At("--profile")
+    try:
+        profile = finder(base)(builder(finder(base), base), Scalar(name, 0, name, quoted=True), at)
+        found = plan(App(Raw(Scalar("", 0, ""), at), app or profile.profile, profile), {})
+    except Refused:
+        raise ConfigError(_in_order(at.complaints, at.file)) from None
+    if at.complaints:
+        raise ConfigError(_in_order(at.complaints, at.file))
+    return found
+
+
+def _override(listen: str, environ: Mapping[str, str], at: At) -> str:
+    text = environ.get(LISTEN_VARIABLE)
+    if not text:
+        return listen
+    try:
+        return listen_address(text)
+    except ValueError:
+        wrong = f"{text!r} is not {ADDRESS_WORDS}"
+        at.complaints.append(Complaint(LISTEN_VARIABLE, 0, "", wrong))
+        return listen
+
+
+def _in_order(complaints: Iterable[Complaint], file: str) -> list[Complaint]:
+    """Each once: those of the file itself, then file by file as they came; by line in a file."""
+    once = list(dict.fromkeys(complaints))
+    files = list(dict.fromkeys([file, *(one.file for one in once)]))
+    return sorted(once, key=lambda one: (files.index(one.file), one.line))
+
+
+def _check(settings: Settings, whole: Raw) -> None:
+    """What no value tells by itself: names given twice, labels that are taken."""
+    if not settings.apps and not whole.at.complaints:
+        whole.at.child("apps").say(whole.node.line, "watches nothing; name an application")
+    taken = RESERVED_LABELS | {label for one in FAMILIES.values() for label in one.labels}
+    _check_labels(settings.labels, whole, taken)
+    first: dict[str, App] = {}
+    for app in settings.apps:
+        if first.setdefault(app.name, app) is not app:
+            text = (
+                f"an application {app.name!r} stands on line {_line(first[app.name].raw, 'name')}"
+            )
+            app.raw.at.child("name").say(_line(app.raw, "name"), f"{text} already")
+        _check_labels(app.labels, app.raw, taken)
+        if not app.logs:
+            app.raw.at.note(app.raw.node.line, "no logs are named, so there is nothing to read")
+
+
+def _line(raw: Raw, key: str) -> int:
+    return next((pair.line for pair, _ in raw.pairs() if pair.key == key), raw.node.line)
+
+
+def _check_labels(labels: Mapping[str, str], raw: Raw, taken: frozenset[str]) -> None:
+    for name in labels:
+        at, line = raw.at.child("labels").child(name), _line(raw, "labels")
+        if not NAME.fullmatch(name) or name.startswith("__"):
+            at.say(line, "a label's name has letters, digits and '_', no digit first")
+        elif name in taken:
+            at.say(line, f"the label {name} has a meaning already; choose another name")
+
+
+def _check_own_metrics(apps: tuple[App, ...], plans: tuple[AppPlan, ...]) -> None:
+    """A name is one metric: applications may share it, but not mean different things by it."""
+    first: dict[str, tuple[Family, str]] = {}
+    for app, one in zip(apps, plans, strict=True):
+        for name in one.families.keys() - FAMILIES.keys():
+            family = one.families[name]
+            seen, owner = first.setdefault(name, (family, app.name))
+            if (seen.kind, seen.labels, seen.help) != (family.kind, family.labels, family.help):
+                text = f"{name} has another type, help or labels at the application {owner}"
+                app.raw.at.child("metrics").say(_line(app.raw, "metrics"), text)

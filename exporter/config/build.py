@@ -1,0 +1,292 @@
+"""Nodes in, frozen dataclasses out, by their type hints: the fields are the keys of the YAML.
+
+A key is its field's name without a trailing underscore. Every value is read from its text, as the
+field's type wants it. What is wrong is written down with its place and what would be right, and
+the reading goes on, so that all mistakes are told at once.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
+from functools import cache, partial
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from exporter.config.nodes import At, Entries, Items, Node, Pair, Refused, Scalar, quote
+from exporter.model import Duration, Size
+
+T = TypeVar("T")
+Hook = Callable[["Builder", Node, At], Any]
+# How a text is read (raises ValueError), and what a right one is called.
+ScalarType = tuple[Callable[[str], Any], str]
+
+LATER = "not available in this version; left alone"
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([A-Za-z]*)")
+SECONDS = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+BYTES = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A part that is built later, when it is known what it may name."""
+
+    node: Node
+    at: At
+
+    def pairs(self) -> Iterator[tuple[Pair, At]]:
+        """The keys of a mapping with their values, each with its place."""
+        try:
+            mapping = entries(self.node, self.at)
+        except Refused:
+            return
+        for pair in mapping.pairs:
+            yield pair, self.at.child(pair.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """How to build: `hooks` by type for special shapes, `scalars` by type for special texts.
+
+    `short` names the field that a bare scalar stands for; `later` the keys that another version
+    serves, which are noted and left alone.
+    """
+
+    hooks: Mapping[Any, Hook] = field(default_factory=dict)
+    scalars: Mapping[Any, ScalarType] = field(default_factory=lambda: SCALARS)
+    short: Mapping[type, str] = field(default_factory=dict)
+    later: Mapping[type, frozenset[str]] = field(default_factory=dict)
+
+    def build(self, cls: type[T], node: Node, at: At, **given: Any) -> T:
+        """A dataclass from a mapping; `given` fields are no keys. Raises Refused."""
+        hints = _hints(cls)
+        if isinstance(node, Scalar) and not node.empty and cls in self.short:
+            name = self.short[cls]
+            return cls(**given, **{name: self.convert(hints[name], node, at)})
+        known = {_key(one): one for one in _fields(cls) if one.init and one.name not in given}
+        mapping, sound = entries(node, at), True
+        values = dict(given) | self._values(cls, mapping, known, at)
+        for key, one in known.items():
+            if _required(one) and one.name not in values:
+                if all(pair.key != key for pair in mapping.pairs):
+                    right = self.describe(hints[one.name])
+                    at.child(key).say(node.line, f"is missing; give {right}")
+                sound = False
+        if not sound:
+            raise Refused
+        return cls(**values)
+
+    def _values(
+        self, cls: type, mapping: Entries, known: Mapping[str, Field[Any]], at: At
+    ) -> dict[str, Any]:
+        """The fields that the mapping gives, by name; what is refused is left out."""
+        hints, values = _hints(cls), {}
+        for pair in mapping.pairs:
+            here, one = at.child(pair.key), known.get(pair.key)
+            if pair.key in self.later.get(cls, ()):
+                here.note(pair.line, LATER)
+            elif one is None:
+                here.say(pair.line, f"no such key{instead(pair.key, known)}")
+            else:
+                with suppress(Refused):
+                    values[one.name] = self.convert(hints[one.name], pair.node, here)
+        return values
+
+    def convert(self, hint: Any, node: Node, at: At) -> Any:
+        """A value of this type. Raises Refused; a list or mapping leaves out what is refused."""
+        if hint in self.hooks:
+            return self.hooks[hint](self, node, at)
+        if hint is Raw:
+            return Raw(node, at)
+        if hint in self.scalars:
+            return read_scalar(self.scalars[hint], node, at)
+        origin, args = get_origin(hint), get_args(hint)
+        if origin is Literal:
+            return _literal(args, node, at)
+        if origin in (Union, UnionType):
+            return self._optional(hint, args, node, at)
+        if origin is tuple and args[1:] == (...,):
+            return tuple(self._items(args[0], node, at))
+        if origin is Mapping and args[0] is str:
+            return dict(self._entries(args[1], node, at))
+        if is_dataclass(hint) and isinstance(hint, type):
+            return self.build(hint, node, at)
+        raise TypeError(f"a setting cannot be of the type {hint}")
+
+    def describe(self, hint: Any) -> str:
+        """What a value of this type is called in a complaint."""
+        if hint in self.scalars:
+            return self.scalars[hint][1]
+        origin, args = get_origin(hint), get_args(hint)
+        if origin is Literal:
+            return "one of " + ", ".join(_spellings(args))
+        if origin in (Union, UnionType):
+            return self.describe(next(one for one in args if one is not NoneType))
+        return "a list" if origin is tuple else "a mapping (key: value)"
+
+    def _optional(self, hint: Any, args: tuple[Any, ...], node: Node, at: At) -> Any:
+        inner = [one for one in args if one is not NoneType]
+        if len(inner) != 1:
+            raise TypeError(f"a setting cannot be of the type {hint}")
+        if isinstance(node, Scalar) and node.empty:
+            return None
+        return self.convert(inner[0], node, at)
+
+    def _items(self, hint: Any, node: Node, at: At) -> Iterator[Any]:
+        if isinstance(node, Scalar) and not node.empty and hint in self.scalars:
+            yield self.convert(hint, node, at)
+            return
+        if not isinstance(node, Items):
+            raise at.refuse(node.line, f"must be a list{_not(node)}")
+        for i, item in enumerate(node.nodes):
+            try:
+                yield self.convert(hint, item, at.item(i))
+            except Refused:
+                continue
+
+    def _entries(self, hint: Any, node: Node, at: At) -> Iterator[tuple[str, Any]]:
+        for pair in entries(node, at).pairs:
+            try:
+                yield pair.key, self.convert(hint, pair.node, at.child(pair.key))
+            except Refused:
+                continue
+
+
+def entries(node: Node, at: At) -> Entries:
+    """The node as a mapping. Raises Refused."""
+    if isinstance(node, Entries):
+        return node
+    raise at.refuse(node.line, f"must be a mapping (key: value){_not(node)}")
+
+
+def instead(wrong: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """What may have been meant: the nearest name, or all of them where there are few."""
+    names = sorted(known)
+    longer = [name for name in names if len(wrong) > 2 and name.startswith(wrong)]
+    near = longer or get_close_matches(wrong, names, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    if not names:
+        return "; there is none"
+    listed = ", ".join(names[:20])
+    return f"; there are {listed}{', ...' if len(names) > 20 else ''}"
+
+
+def seconds(text: str) -> float:
+    """A duration in seconds: "250ms", "5m", "1h30m", or a bare number. Raises ValueError."""
+    if NUMBER.fullmatch(text):
+        total = float(text)
+    else:
+        total, at = 0.0, 0
+        while at < len(text):
+            found = AMOUNT.match(text, at)
+            if found is None or found[2] not in SECONDS:
+                raise ValueError(text)
+            total += float(found[1]) * SECONDS[found[2]]
+            at = found.end()
+    if not text or total < 0 or not math.isfinite(total):
+        raise ValueError(text)
+    return total
+
+
+def _size(text: str) -> int:
+    found = AMOUNT.fullmatch(text)
+    if found is None or found[2] not in BYTES:
+        raise ValueError(text)
+    size = float(found[1]) * BYTES[found[2]]
+    if not size < 2**63:
+        raise ValueError(text)
+    return int(size)
+
+
+def _whole(text: str) -> int:
+    if not WHOLE.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+        raise ValueError(text)
+    return float(text)
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in TRUTH:
+        raise ValueError(text)
+    return TRUTH[text.lower()]
+
+
+SCALARS: Mapping[Any, ScalarType] = {
+    str: (str, "a text"),
+    int: (_whole, "a whole number"),
+    float: (_number, "a number"),
+    bool: (_truth, "true or false"),
+    Path: (Path, "a path"),
+    Duration: (seconds, "a duration like 250ms, 30s, 5m or 1h30m"),
+    Size: (_size, "a size like 512B, 64KiB or 1GiB"),
+}
+
+
+def read_scalar(kind: ScalarType, node: Node, at: At) -> Any:
+    """The value of a scalar. Raises Refused."""
+    read, right = kind
+    text = _text(node, at, right)
+    try:
+        return read(text.text)
+    except ValueError:
+        raise at.refuse(node.line, f"{quote(text.shown)} is not {right}") from None
+
+
+def _literal(options: tuple[Any, ...], node: Node, at: At) -> Any:
+    spelled = _spellings(options)
+    text = _text(node, at, "one of " + ", ".join(spelled))
+    if text.text not in spelled:
+        raise at.refuse(node.line, f"{quote(text.shown)} is none of {', '.join(spelled)}")
+    return spelled[text.text]
+
+
+def _spellings(options: tuple[Any, ...]) -> dict[str, Any]:
+    return {str(one).lower() if isinstance(one, bool) else str(one): one for one in options}
+
+
+def _text(node: Node, at: At, right: str) -> Scalar:
+    if isinstance(node, Scalar) and not node.empty:
+        return node
+    raise at.refuse(node.line, f"must be {right}{_not(node)}")
+
+
+def _not(node: Node) -> str:
+    if isinstance(node, Items):
+        return ", not a list"
+    if isinstance(node, Entries):
+        return ", not a mapping"
+    return ", not empty" if node.empty else f", not {quote(node.shown)}"
+
+
+_hints: Callable[[Any], dict[str, Any]] = cache(partial(get_type_hints, include_extras=True))
+
+
+def _fields(cls: Any) -> tuple[Field[Any], ...]:
+    return fields(cls)
+
+
+def _key(one: Field[Any]) -> str:
+    return one.name.rstrip("_")
+
+
+def _required(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING

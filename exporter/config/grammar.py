@@ -1,0 +1,242 @@
+"""The log rules of a profile: YAML nodes in, the engine's `LogRule` out, held to the vocabulary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from exporter.config.build import SCALARS, Builder, Raw, entries, instead
+from exporter.config.nodes import At, Entries, Items, Node, Pair, Refused, Scalar, quote
+from exporter.config.settings import patterns
+from exporter.engine.rules import Count, Drain, Event, Label, LogRule, Observe, Set, Where
+from exporter.engine.template import TemplateError, template
+from exporter.model import Family, Kind
+from parsers import LEVELS
+
+T = TypeVar("T", Count, Observe, Set)
+LabelMap = Mapping[str, str] | None
+EventName = Annotated[str, "event"]
+EVENT = re.compile(r"[a-z][a-z0-9_]*")
+CONDITIONS = ("message", "exception", "format", "level", "where")
+ACTIONS = ("count", "observe", "set", "event", "heartbeat", "drain")
+# The one label that the engine knows by itself: the stream's.
+IMPLIED = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the rules of one application may name."""
+
+    families: Mapping[str, Family]
+    heartbeats: Mapping[str, float]
+    routes: Mapping[str, str]
+
+    def family(self, pair: Pair, at: At, kind: Kind | None = None) -> Family:
+        """The family that a key names. Raises Refused."""
+        family = self.families.get(pair.key)
+        if family is None:
+            raise at.refuse(pair.line, f"no such metric{instead(pair.key, self.families)}")
+        if kind is not None and family.kind != kind:
+            verb = VERBS[family.kind]
+            raise at.refuse(pair.line, f"is a {family.kind}; use `{verb}`, not `{VERBS[kind]}`")
+        return family
+
+
+VERBS: Mapping[Kind, str] = {"counter": "count", "gauge": "set", "histogram": "observe"}
+
+
+def rules(parts: tuple[Raw, ...], words: Words) -> tuple[LogRule, ...]:
+    """The rules, those that could be read; every mistake is complained about."""
+    builder = _builder(words)
+    found = []
+    for part in parts:
+        try:
+            found.append(_rule(builder, words, part.node, part.at))
+        except Refused:
+            continue
+    return tuple(found)
+
+
+def declared(part: Raw, words: Words) -> dict[str, tuple[Mapping[str, str], ...]]:
+    """The label sets that are shown from the start, by metric."""
+    found = {}
+    for pair, at in part.pairs():
+        try:
+            family = words.family(pair, at)
+            sets = Builder().convert(tuple[Raw, ...], pair.node, at)
+            found[pair.key] = tuple(_label_set(one, family) for one in sets)
+        except Refused:
+            continue
+    return found
+
+
+def limits(part: Raw, words: Words) -> dict[str, int]:
+    """How many series a metric may have, by metric."""
+    found = {}
+    for pair, at in part.pairs():
+        try:
+            words.family(pair, at)
+            limit = Builder().convert(int, pair.node, at)
+        except Refused:
+            continue
+        if limit < 1:
+            at.say(pair.line, "a metric needs room for one series at least")
+        found[pair.key] = limit
+    return found
+
+
+def _label_set(part: Raw, family: Family) -> Mapping[str, str]:
+    values: Mapping[str, str] = Builder().convert(Mapping[str, str], part.node, part.at)
+    _check_labels(entries(part.node, part.at), family, part.at)
+    return values
+
+
+def _builder(words: Words) -> Builder:
+    return Builder(
+        hooks={
+            tuple[Where, ...]: _wheres,
+            tuple[Count, ...]: partial(_updates, words, "counter", _count),
+            tuple[Observe, ...]: partial(_updates, words, "histogram", partial(_moved, Observe)),
+            tuple[Set, ...]: partial(_updates, words, "gauge", partial(_moved, Set)),
+            Label: _label,
+            LabelMap: partial(_label_map, words),
+        },
+        scalars=SCALARS,
+        short={Label: "field", Event: "name", Drain: "step", Observe: "value", Set: "value"},
+    )
+
+
+def _rule(builder: Builder, words: Words, node: Node, at: At) -> LogRule:
+    rule = builder.build(LogRule, node, at)
+    mapping = entries(node, at)
+    keys = {pair.key for pair in mapping.pairs}
+    if keys.isdisjoint(CONDITIONS):
+        at.say(node.line, f"does not say when it applies; give one of {', '.join(CONDITIONS)}")
+    if keys.isdisjoint(ACTIONS):
+        at.say(node.line, f"moves nothing; give one of {', '.join(ACTIONS)}")
+    _check_template(rule.message, mapping, "message", at)
+    _check_template(rule.exception, mapping, "exception", at)
+    for level in rule.level:
+        if level not in LEVELS:
+            text = f"{quote(level)} is none of {', '.join(LEVELS)}"
+            at.child("level").say(mapping.line_of("level"), text)
+    if rule.event is not None and not EVENT.fullmatch(rule.event.name):
+        text = f"{quote(rule.event.name)} is no event's name: small letters, digits and '_'"
+        at.child("event").say(mapping.line_of("event"), text)
+    if rule.heartbeat is not None and rule.heartbeat not in words.heartbeats:
+        text = f"{quote(rule.heartbeat)} is not declared under heartbeats"
+        known = instead(rule.heartbeat, words.heartbeats)
+        at.child("heartbeat").say(mapping.line_of("heartbeat"), text + known)
+    return rule
+
+
+def _check_template(text: str | None, mapping: Entries, key: str, at: At) -> None:
+    if text is None:
+        return
+    try:
+        template(text)
+    except TemplateError as error:
+        at.child(key).say(mapping.line_of(key), str(error))
+
+
+def _wheres(builder: Builder, node: Node, at: At) -> tuple[Where, ...]:
+    """`{level: error, status: [500, 502], responseTime: {min: 100}}`."""
+    found = []
+    for pair, here in Raw(node, at).pairs():
+        try:
+            found.append(_where(builder, pair, here))
+        except Refused:
+            continue
+    return tuple(found)
+
+
+def _where(builder: Builder, pair: Pair, at: At) -> Where:
+    if not isinstance(pair.node, Entries):
+        return Where(pair.key, builder.convert(tuple[str, ...], pair.node, at))
+    if not pair.node.pairs:
+        raise at.refuse(pair.line, "asks for nothing; give values, none_of, min or max")
+    where = builder.build(Where, pair.node, at, field=pair.key)
+    if where.min is not None and where.max is not None and where.min > where.max:
+        raise at.refuse(pair.line, "no number is both above min and below max")
+    return where
+
+
+def _updates(
+    words: Words,
+    kind: Kind,
+    read: Callable[[Builder, Pair, At, Family], T],
+    builder: Builder,
+    node: Node,
+    at: At,
+) -> tuple[T, ...]:
+    """`{metric: what moves it, ...}`."""
+    found = []
+    for pair, here in Raw(node, at).pairs():
+        try:
+            found.append(read(builder, pair, here, words.family(pair, here, kind)))
+        except Refused:
+            continue
+    return tuple(found)
+
+
+def _count(builder: Builder, pair: Pair, at: At, family: Family) -> Count:
+    """`{label: field, ...}`, or `{labels: {...}, by: field}` where more than 1 is added."""
+    node = entries(pair.node, at)
+    keys = {one.key for one in node.pairs}
+    if keys and keys <= {"labels", "by"}:
+        return _moved(Count, builder, pair, at, family)
+    labels = builder.convert(Mapping[str, Label], node, at)
+    _check_labels(node, family, at)
+    return Count(pair.key, labels)
+
+
+def _moved(cls: type[T], builder: Builder, pair: Pair, at: At, family: Family) -> T:
+    """`{value: field, labels: {...}, ...}`; the labels may be left out where there are none."""
+    labels = _find(pair.node, "labels")
+    given: dict[str, Any] = {"metric": pair.key}
+    if labels is None:
+        given["labels"] = {}
+        _check_labels(Entries((), pair.line), family, at)
+    elif isinstance(labels, Entries):
+        _check_labels(labels, family, at.child("labels"))
+    return builder.build(cls, pair.node, at, **given)
+
+
+def _find(node: Node, key: str) -> Node | None:
+    if not isinstance(node, Entries):
+        return None
+    return next((pair.node for pair in node.pairs if pair.key == key), None)
+
+
+def _check_labels(node: Entries, family: Family, at: At) -> None:
+    """Complain where the keys of `node` are not the labels of the family."""
+    given = {pair.key for pair in node.pairs}
+    for pair in node.pairs:
+        if pair.key not in family.labels:
+            text = f"{family.name} has no such label{instead(pair.key, family.labels)}"
+            at.child(pair.key).say(pair.line, text)
+    missing = [name for name in family.labels if name not in given and name != IMPLIED]
+    if missing:
+        at.say(node.line, f"lacks the labels of {family.name}: {', '.join(missing)}")
+
+
+def _label(builder: Builder, node: Node, at: At) -> Label:
+    """A field's name, or a mapping."""
+    label = builder.build(Label, node, at)
+    if (label.field is None) == (label.value is None):
+        raise at.refuse(node.line, "needs either a field or a value")
+    if label.value is not None and (label.default is not None or label.map or label.lower):
+        raise at.refuse(node.line, "a constant value needs no default, map or lower")
+    return label
+
+
+def _label_map(words: Words, builder: Builder, node: Node, at: At) -> LabelMap:
+    """A mapping of patterns to values, or `routes` for the profile's own."""
+    if isinstance(node, Scalar) and node.text == "routes":
+        return words.routes
+    if isinstance(node, Scalar | Items):
+        raise at.refuse(node.line, "must be a mapping of patterns to values, or the word routes")
+    return patterns(builder, node, at)

@@ -1,0 +1,220 @@
+"""The shape of sidewatch.yaml and of a profile: frozen dataclasses whose fields are the keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from exporter.config.build import LATER, SCALARS, Builder, Hook, Raw, ScalarType, entries, instead
+from exporter.config.nodes import At, Node, Refused
+from exporter.model import Duration, Kind
+from exporter.sources import KINDS, LogSource
+
+Listen = Annotated[str, "listen"]
+AppName = Annotated[str, "app"]
+TimeZone = Annotated[str, "timezone"]
+LabelName = Annotated[str, "label"]
+Host = Annotated[str, "host"]
+Patterns = Annotated[Mapping[str, str], "patterns"]
+Heartbeats = Annotated[Mapping[str, Duration], "heartbeats"]
+
+# What DESIGN promises and a later version serves: noted, and left alone.
+LATER_KINDS = frozenset({"docker"})
+LATER_APP = frozenset({"postgres", "probes", "containers", "files"})
+
+ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^][:\s/]*):([0-9]{1,5})")
+APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMetric:
+    """A metric beside the vocabulary. `buckets` are a histogram's upper bounds, in seconds."""
+
+    type: Kind
+    help: str
+    labels: tuple[LabelName, ...] = ()
+    buckets: tuple[Duration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """What a profile says about logs."""
+
+    rules: tuple[Raw, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known about an application, wherever it runs.
+
+    `heartbeats` gives each sign of life its expected interval; `routes` names paths, first fit
+    first. What names metrics is kept raw until the vocabulary is whole.
+    """
+
+    profile: AppName
+    about: str = ""
+    timezone: TimeZone = "UTC"
+    heartbeats: Heartbeats = field(default_factory=dict)
+    routes: Patterns = field(default_factory=dict)
+    metrics: Raw | None = None
+    objectives: Raw | None = None
+    declare: Raw | None = None
+    limits: Raw | None = None
+    logs: LogPart = LogPart()
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One watched application: where its logs are, and what is to be different from its profile.
+
+    `idle_hosts` are hosts behind a proxy at which nothing is meant to run.
+    """
+
+    raw: Raw = field(repr=False)
+    name: AppName
+    profile: Profile = Profile("generic")
+    logs: tuple[PlacedSource, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    timezone: TimeZone | None = None
+    heartbeats: Heartbeats = field(default_factory=dict)
+    routes: Patterns = field(default_factory=dict)
+    metrics: Raw | None = None
+    objectives: Raw | None = None
+    declare: Raw | None = None
+    limits: Raw | None = None
+    rules: tuple[Raw, ...] = ()
+    idle_hosts: tuple[Host, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedSource:
+    """A source of lines, and where the configuration names it."""
+
+    source: LogSource
+    key: str = field(compare=False)
+    line: int = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """sidewatch.yaml. `labels` are on every series; `created` shows start times (OpenMetrics)."""
+
+    apps: tuple[App, ...]
+    listen: Listen = "127.0.0.1:9877"
+    state: Path = Path("./state")
+    labels: Mapping[str, str] = field(default_factory=dict)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    created: bool = False
+
+
+def builder(profile: Hook, base: Path) -> Builder:
+    """Builds all of the above; `profile` finds the profile that a scalar names.
+
+    Relative paths are taken from the folder `base`.
+    """
+    return Builder(
+        hooks={
+            App: _app,
+            Profile: profile,
+            Patterns: patterns,
+            Heartbeats: _heartbeats,
+            tuple[PlacedSource, ...]: _log_sources,
+        },
+        scalars=TEXTS,
+        later={App: LATER_APP},
+    )
+
+
+def listen_address(text: str) -> str:
+    """An address to listen at, HOST:PORT. Raises ValueError."""
+    found = ADDRESS.fullmatch(text)
+    if found is None or int(found[1]) > 65535:
+        raise ValueError(text)
+    return text
+
+
+def _matching(pattern: re.Pattern[str], right: str) -> ScalarType:
+    def read(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(text)
+        return text
+
+    return read, right
+
+
+def _time_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (OSError, KeyError):  # "Europe" is a folder of zones; an unknown name is a KeyError
+        raise ValueError(text) from None
+    return text
+
+
+ADDRESS_WORDS = "an address like 127.0.0.1:9877, [::1]:9877 or :9877"
+TEXTS: Mapping[object, ScalarType] = {
+    **SCALARS,
+    Listen: (listen_address, ADDRESS_WORDS),
+    AppName: _matching(APP, "a name of letters, digits, '_', '-' and '.' (63 at most)"),
+    LabelName: _matching(NAME, "a label's name: letters, digits and '_', no digit first"),
+    Host: _matching(re.compile(r"[^\s/]+"), "a host name"),
+    TimeZone: (_time_zone, "a time zone of this system, like UTC or Europe/Berlin"),
+}
+
+
+def patterns(build: Builder, node: Node, at: At) -> Mapping[str, str]:
+    """Patterns to values: literals, or prefixes that end in '*'; the first that fits is taken."""
+    for pair in entries(node, at).pairs:
+        if "*" in pair.key[:-1]:
+            at.child(pair.key).say(pair.line, "a '*' stands only at a pattern's end")
+    found: Mapping[str, str] = build.convert(Mapping[str, str], node, at)
+    return found
+
+
+def _heartbeats(build: Builder, node: Node, at: At) -> Mapping[str, float]:
+    found: Mapping[str, float] = build.convert(Mapping[str, Duration], node, at)
+    for pair, here in Raw(node, at).pairs():
+        if found.get(pair.key) == 0:
+            here.say(pair.line, "an interval is longer than 0s")
+        if not NAME.fullmatch(pair.key):
+            here.say(pair.line, "a heartbeat's name has letters, digits and '_', no digit first")
+    return found
+
+
+def _app(build: Builder, node: Node, at: At) -> App:
+    return build.build(App, node, at, raw=Raw(node, at))
+
+
+def _log_sources(build: Builder, node: Node, at: At) -> tuple[PlacedSource, ...]:
+    parts: tuple[Raw, ...] = build.convert(tuple[Raw, ...], node, at)
+    found = []
+    for part in parts:
+        try:
+            source = _log_source(build, part.node, part.at)
+        except Refused:
+            continue
+        if source is not None:
+            found.append(PlacedSource(source, part.at.key, part.node.line))
+    return tuple(found)
+
+
+def _log_source(build: Builder, node: Node, at: At) -> LogSource | None:
+    """The source that a mapping describes: the key that names its kind says which."""
+    keys = [pair.key for pair in entries(node, at).pairs]
+    named = [key for key in keys if key in KINDS or key in LATER_KINDS]
+    if len(named) > 1:
+        text = f"an entry reads one source; {' and '.join(named)} need an entry each"
+        raise at.refuse(node.line, text)
+    if not named:
+        kinds = tuple(KINDS)
+        hint = "".join(instead(key, kinds) for key in keys if "did you mean" in instead(key, kinds))
+        raise at.refuse(node.line, f"names no source of lines{hint or instead('', kinds)}")
+    if named[0] in LATER_KINDS:
+        at.child(named[0]).note(node.line, LATER)
+        return None
+    source: LogSource = build.build(KINDS[named[0]], node, at)
+    return source
