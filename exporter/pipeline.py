@@ -40,7 +40,7 @@ async def keep(
             raise
         except SourceError as error:
             reason, text = error.reason, str(error)
-        except Exception as error:  # noqa: BLE001 - no source may end the process
+        except Exception as error:
             reason, text = "unexpected", repr(error)
             log.debug("%s: %s", source.name, text, exc_info=error)
         else:

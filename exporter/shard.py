@@ -46,7 +46,10 @@ class Reading:
 
 @dataclass(slots=True)
 class Shard:
-    """The sink of one application's sources. `version` counts its changes."""
+    """The sink of one application's sources. `version` counts its changes.
+
+    `uid` names this installation for as long as its state lives.
+    """
 
     app: str
     registry: Registry
@@ -55,6 +58,7 @@ class Shard:
     clock: Clock
     families: Mapping[str, Family]
     drains: Drains = field(default_factory=Drains)
+    uid: str = ""
     version: int = 0
     replaying: bool = False
     engine: Engine = field(init=False)
@@ -66,11 +70,6 @@ class Shard:
         self.engine = Engine(
             self.plan, self.registry, self.drains, self.zone, replaying=self.replaying
         )
-        now = self.clock.now()
-        for name, seconds in self.plan.heartbeats.items():
-            self.registry.put(
-                self.families["watched_heartbeat_interval_seconds"], (name,), now, seconds
-            )
 
     # -- what sources do ----------------------------------------------------------------------
 
@@ -222,6 +221,7 @@ class Shard:
         """Everything that a restart needs, as plain values."""
         return {
             "app": self.app,
+            "uid": self.uid,
             "registry": self.registry.dump(),
             "drains": self.drains.dump(),
             "readings": [
@@ -241,6 +241,7 @@ class Shard:
 
     def load(self, state: dict[str, Any]) -> list[str]:
         """Take up what `dump` gave, before any source opens; families left behind as changed."""
+        self.uid = state["uid"]
         left = self.registry.load(state["registry"], self.families)
         self.drains = self.engine.drains = Drains.load(state["drains"])
         for source, key, service, name, offset, place, level_at, saved in state["readings"]:

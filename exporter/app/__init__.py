@@ -1,0 +1,6 @@
+"""The wiring: the one place that knows every other room."""
+
+from exporter.app.assembly import assemble, declare
+from exporter.app.running import Running
+
+__all__ = ["Running", "assemble", "declare"]

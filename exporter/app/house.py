@@ -1,0 +1,51 @@
+"""sidewatch's own series: what it is, how it fares, and the canary that betrays renamed labels."""
+
+from __future__ import annotations
+
+import platform
+
+from exporter import __version__
+from exporter.clock import Clock
+from exporter.model import Snapshot
+from exporter.registry import Registry
+from exporter.saving import Saver
+from exporter.vocabulary import FAMILIES
+
+ENGINE = "python"  # the reference engine
+
+
+class House:
+    """The registries that belong to no application."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._own = Registry()
+        self._canary = Registry((("app", "canary"),))
+        now = clock.now()
+        self._canary.put(FAMILIES["sidewatch_label_canary"], ("canary", "canary"), now, 1.0)
+        build = (__version__, ENGINE, platform.python_version())
+        self._own.put(FAMILIES["sidewatch_build_info"], build, now, 1.0)
+        self.loop_lag = 0.0
+        self.reloaded(taken=True)
+
+    def reloaded(self, *, taken: bool) -> None:
+        """Note whether the newest configuration was taken."""
+        now = self._clock.now()
+        self._own.put(FAMILIES["sidewatch_config_reload_success"], (), now, float(taken))
+        if taken:
+            family = FAMILIES["sidewatch_config_last_reload_timestamp_seconds"]
+            self._own.put(family, (), now, now)
+
+    def scraped(self) -> None:
+        """Count a scrape."""
+        self._own.inc(FAMILIES["sidewatch_scrapes_total"], (), self._clock.now())
+
+    def snapshots(self, saver: Saver) -> list[Snapshot]:
+        """What may be shown now."""
+        now = self._clock.now()
+        put = self._own.put
+        put(FAMILIES["sidewatch_state_degraded"], (), now, float(saver.degraded))
+        put(FAMILIES["sidewatch_event_loop_lag_seconds"], (), now, self.loop_lag)
+        last = FAMILIES["sidewatch_state_last_save_timestamp_seconds"]
+        put(last, (), now, saver.saved_at)
+        return [self._own.snapshot(now, final=True), self._canary.snapshot(now, final=True)]

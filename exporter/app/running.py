@@ -1,0 +1,219 @@
+"""A running sidewatch: shards fed by sources, saved, served, and rebuilt when the plan changes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter import __version__
+from exporter.app.assembly import assemble, declare
+from exporter.app.house import House
+from exporter.clock import Clock
+from exporter.config import AppPlan, Plan
+from exporter.errors import ConfigError
+from exporter.model import Snapshot
+from exporter.pipeline import keep
+from exporter.saving import Saver, loaded
+from exporter.server import Server, View, serve
+from exporter.shard import Shard
+from exporter.state import StateFile, lock
+
+SAVE_INTERVAL = 10.0
+WATCH_INTERVAL = 5.0
+LAG_INTERVAL = 1.0
+READY_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Watched:
+    """One application at work: its plan, its shard, and the tasks that keep its sources going."""
+
+    plan: AppPlan
+    shard: Shard
+    tasks: list[asyncio.Task[None]]
+
+    async def stop(self) -> None:
+        """End its sources; the shard stays as it is."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+class Running:
+    """Everything that lives while sidewatch runs. `load` reads the configuration anew."""
+
+    def __init__(self, plan: Plan, clock: Clock, load: Callable[[], Plan]) -> None:
+        self.plan = plan
+        self.clock = clock
+        self._load = load
+        self._began = clock.now()
+        self._house = House(clock)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="state")
+        self.saver = Saver(clock, self._executor)
+        self._watched: dict[str, Watched] = {}
+        self._wanted = asyncio.Event()
+        self._digest = _digest(plan)
+
+    async def run(self, stop: asyncio.Event, started: Callable[[Server], None]) -> None:
+        """Run until `stop` is set, then save. Raises SidewatchError where it cannot start."""
+        async with AsyncExitStack() as stack:
+            stack.callback(lock(self.plan.state).close)
+            stack.callback(self._executor.shutdown, wait=False, cancel_futures=True)
+            for app in self.plan.apps:
+                self._start(app)
+            stack.push_async_callback(self._end)
+            server = await stack.enter_async_context(
+                serve(
+                    self.plan.listen,
+                    expose=self.expose,
+                    ready=self.unready,
+                    view=self._view,
+                    on_error=lambda error: log.error("a request failed: %r", error),
+                    created=self.plan.created,
+                )
+            )
+            started(server)
+            await self._supervise(stop)
+
+    async def _supervise(self, stop: asyncio.Event) -> None:
+        """Keep saver, watcher and lag probe alive; only they and `stop` can end the process."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._save_for_ever()),
+                group.create_task(self._reload_for_ever()),
+                group.create_task(self._probe_loop()),
+            ]
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _end(self) -> None:
+        for one in self._watched.values():
+            await one.stop()
+        if not await self.saver.save(sync=True):
+            log.error("the last save failed; the next start goes on from the one before")
+
+    # -- what the server asks -----------------------------------------------------------------
+
+    async def expose(self) -> Sequence[Snapshot]:
+        """What a scrape shows."""
+        self._house.scraped()
+        return [*await self.saver.expose(), *self._house.snapshots(self.saver)]
+
+    def unready(self) -> list[str]:
+        """Why not every source has passed the end that it saw at start; nothing after a minute."""
+        if self.clock.now() - self._began >= READY_SECONDS:
+            return []
+        return [
+            f"{app}: {placed.source.name}: {why}"
+            for app, one in self._watched.items()
+            for placed in one.plan.logs
+            if (why := one.shard.unfinished(placed.source.name)) is not None
+        ]
+
+    def _view(self) -> View:
+        return View(__version__, tuple(self._watched))
+
+    # -- what goes on for ever ----------------------------------------------------------------
+
+    async def _save_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_INTERVAL)
+            await self.saver.save()
+
+    async def _probe_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_INTERVAL
+            await asyncio.sleep(LAG_INTERVAL)
+            self._house.loop_lag = max(0.0, loop.time() - due)
+
+    async def _reload_for_ever(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(WATCH_INTERVAL):
+                    await self._wanted.wait()
+            except TimeoutError:
+                if _digest(self.plan) == self._digest:
+                    continue
+            self._wanted.clear()
+            self._digest = _digest(self.plan)
+            await self._reload()
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Read the configuration again, soon (SIGHUP)."""
+        self._wanted.set()
+
+    async def _reload(self) -> None:
+        """Take a new configuration, keeping all counters; keep the old one where it is wrong."""
+        try:
+            plan = self._load()
+        except ConfigError as error:
+            self._house.reloaded(taken=False)
+            log.error("the configuration is wrong; the one before stays in use:\n%s", error)  # noqa: TRY400 - the complaint says all
+            return
+        if (plan.listen, plan.state) != (self.plan.listen, self.plan.state):
+            log.warning("`listen` and `state` change at the next start only")
+        wanted = {app.name: app for app in plan.apps}
+        for name, one in list(self._watched.items()):
+            if wanted.get(name) != one.plan:
+                await self._replace(one, wanted.get(name))
+        for name, app in wanted.items():
+            if name not in self._watched:
+                self._start(app)
+        self.plan = plan
+        self._house.reloaded(taken=True)
+        log.info("the configuration was taken: %d applications", len(wanted))
+
+    async def _replace(self, old: Watched, plan: AppPlan | None) -> None:
+        await old.stop()
+        await self.saver.save()
+        self.saver.remove(old.shard)
+        del self._watched[old.plan.name]
+        if plan is not None:
+            self._start(plan, old.shard.dump())
+
+    def _start(self, plan: AppPlan, state: dict[str, object] | None = None) -> None:
+        """Bring an application to work, from its shard before, its saved state, or nothing."""
+        shard = assemble(plan, self.clock)
+        file = StateFile(self.plan.state, plan.name)
+        if state is not None:
+            shard.load(state)
+        else:
+            for complaint in loaded(shard, file):
+                log.warning("%s", complaint)
+        declare(shard, plan)
+        self.saver.add(shard, file)
+        names = [placed.source.name for placed in plan.logs]
+        tasks = [
+            asyncio.create_task(keep(placed.source, shard, self.clock), name=f"{plan.name}/{name}")
+            for placed, name in zip(plan.logs, names, strict=True)
+        ]
+        for task in tasks:
+            task.add_done_callback(_ended)
+        self._watched[plan.name] = Watched(plan, shard, tasks)
+
+
+def _digest(plan: Plan) -> bytes:
+    """The configuration's content: a bind mount hides an editor's rename from file watchers."""
+    try:
+        content = Path(plan.file).read_bytes()
+    except OSError:
+        return b""
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """Say that a task died which nothing should be able to end."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("%s is dead: %r", task.get_name(), error, exc_info=error)

@@ -1,0 +1,5 @@
+"""The sub-commands, one file each: `add_parser` declares it, `run` does it."""
+
+from exporter.commands import check, explain, replay, run
+
+COMMANDS = (run, check, explain, replay)

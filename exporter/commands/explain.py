@@ -1,0 +1,125 @@
+"""`sidewatch explain`: lines in; format, record, and what each moves out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from exporter.commands.types import Subparsers
+from exporter.config import load_profile
+from exporter.engine.exact import Exact
+from exporter.engine.joining import Lane
+from exporter.engine.plan import Update, compile_rules
+from parsers import Record, cri, docker_json
+from parsers.times import seconds
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "explain",
+        help="show how lines on standard input are understood",
+        description="Reads log lines on standard input and shows, record by record, how each is "
+        "understood and which metrics it moves.",
+    )
+    parser.add_argument("--profile", required=True, help="a profile's name, or a path")
+    parser.add_argument("--app", help="the `app` label (the profile's name)")
+    parser.add_argument("--service", default="stdin", help="the `service` label (stdin)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a record")
+    parser.set_defaults(run=run)
+
+
+@dataclass(slots=True)
+class Explained:
+    """A record, its time, and all that its lines moved."""
+
+    record: Record
+    time: float | None
+    updates: list[Update] = field(default_factory=list)
+    exception: str | None = None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explain every record of standard input."""
+    plan = load_profile(arguments.profile, arguments.app)
+    compiled = compile_rules(plan.rules, plan.families)
+    zone = ZoneInfo(plan.rules.timezone)
+    exact = Exact(compiled, arguments.service, "stdin", zone)
+    for one in _explain(exact, (line.rstrip(b"\r\n") for line in sys.stdin.buffer)):
+        found = _plain(one, plan.name)
+        print(json.dumps(found, ensure_ascii=False) if arguments.json else _words(found))
+        sys.stdout.flush()
+    return 0
+
+
+def _explain(exact: Exact, lines: Iterator[bytes]) -> Iterator[Explained]:
+    """The records of the lines, each when the next begins."""
+    lanes: dict[str, Lane] = {}
+    open_records: dict[str, Explained] = {}
+    for raw in lines:
+        envelope = docker_json.unwrap(raw) or cri.unwrap(raw)
+        name = envelope.stream if envelope else ""
+        lane = lanes.setdefault(name, Lane())
+        text = lane.partial + (envelope.text if envelope else raw)
+        if envelope and envelope.partial:
+            lane.partial = text
+            continue
+        lane.partial = b""
+        step, updates = exact.read(lane, text.decode("utf-8", "replace"))
+        if step is None:
+            continue
+        if step.begins:
+            if name in open_records:
+                yield open_records[name]
+            since = seconds(envelope.time, exact.zone) if envelope else None
+            open_records[name] = Explained(step.record, exact.time(step.record, since))
+        one = open_records[name]
+        one.exception = step.exception or one.exception
+        one.updates += updates
+    yield from open_records.values()
+
+
+def _plain(one: Explained, app: str) -> dict[str, Any]:
+    record = one.record
+    return {
+        "format": record.format,
+        "level": record.level,
+        "time": _rfc3339(one.time),
+        "message": record.message,
+        "fields": record.fields,
+        "updates": [_update(update, app) for update in one.updates],
+        "reason": record.reason,
+        "exception": one.exception,
+    }
+
+
+def _update(update: Update, app: str) -> dict[str, Any]:
+    family = update.effect.family
+    labels = dict(zip(family.labels, update.labels, strict=True))
+    return {"metric": family.name, "labels": {"app": app, **labels}, "value": update.value}
+
+
+def _rfc3339(at: float | None) -> str | None:
+    if at is None:
+        return None
+    found = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return found.replace("+00:00", "Z").replace(".000Z", "Z")
+
+
+def _words(found: dict[str, Any]) -> str:
+    """The same for people."""
+    head = [found["format"], found["level"] or "no level", found["time"] or "no time"]
+    lines = [f"{' · '.join(head)} · {found['message']!r}"]
+    lines += [f"    {name} = {value!r}" for name, value in found["fields"].items()]
+    for update in found["updates"]:
+        labels = ",".join(f'{name}="{value}"' for name, value in update["labels"].items())
+        lines.append(f"  -> {update['metric']}{{{labels}}} {update['value']:g}")
+    if found["reason"]:
+        lines.append(f"  !! {found['reason']}")
+    return "\n".join(lines)

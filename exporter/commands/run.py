@@ -1,0 +1,54 @@
+"""`sidewatch run`: watch, until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+from exporter.app import Running
+from exporter.clock import WallClock
+from exporter.commands.types import Subparsers
+from exporter.config import load
+from exporter.server import Server
+
+DEFAULT_CONFIG = Path("sidewatch.yaml")
+
+log = logging.getLogger("sidewatch")
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("run", help="watch, and serve /metrics")
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the configuration and watch until SIGTERM or SIGINT; SIGHUP reads it again."""
+    config: Path = arguments.config
+    plan = load(config)
+    logging.basicConfig(
+        level=plan.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    for note in plan.notes:
+        log.warning("%s", note)
+    running = Running(plan, WallClock(), lambda: load(config))
+    asyncio.run(_until_told(running))
+    return 0
+
+
+async def _until_told(running: Running) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, running.reload)
+    await running.run(stop, _say_where)
+    log.info("the state is saved; bye")
+
+
+def _say_where(server: Server) -> None:
+    log.info("metrics at %smetrics", server.url)
