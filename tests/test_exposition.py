@@ -8,61 +8,24 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
-from prometheus_client import generate_latest as text_by_the_library
-from prometheus_client.core import Metric
-from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_by_the_library
-from prometheus_client.openmetrics.parser import (
-    text_string_to_metric_families as openmetrics_families,
-)
-from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from exporter.collector import SnapshotCollector
 from exporter.exposition import Form, blocks, render, weigh
-from exporter.model import Family, Snapshot
+from exporter.model import Family
 from exporter.registry import Registry
+from tests.support.scrape import (
+    AGE,
+    EVENTS,
+    NOW,
+    WAIT,
+    a_registry,
+    final,
+    metrics,
+    observe,
+    one,
+    samples,
+)
 
-NOW = 1_700_000_000.0
-EVENTS = Family("watched_events_total", "counter", "Events.", ("service", "event"))
-AGE = Family("watched_oldest_age_seconds", "gauge", "Age.", ("queue",))
-WAIT = Family("watched_wait_seconds", "histogram", "Wait.", ("queue",), buckets=(0.25, 1.0, 7200.0))
 FORMS = pytest.mark.parametrize("form", list(Form))
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def a_registry(app: str = "shop") -> Registry:
-    return Registry((("app", app),))
-
-
-def final(registry: Registry) -> Snapshot:
-    return registry.snapshot(NOW, final=True)
-
-
-def observe(registry: Registry, queue: str, buckets: list[int], total: float) -> int:
-    """Put the count of each bucket's own range and the sum; the arena index of the first."""
-    index = registry.cell(WAIT, (queue,), NOW).index
-    for at, number in enumerate([*buckets, total], index):
-        registry.values[at] = number
-    return index
-
-
-def metrics(body: bytes, form: Form) -> list[Metric]:
-    families = openmetrics_families if form.openmetrics else text_families
-    return list(families(body.decode()))
-
-
-def samples(found: list[Metric]) -> Samples:
-    read: Samples = {}
-    for metric in found:
-        for sample in metric.samples:
-            key = (sample.name, frozenset(sample.labels.items()))
-            assert key not in read
-            read[key] = sample.value
-    return read
-
-
-def one(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
-    return name, frozenset(labels.items())
 
 
 @pytest.fixture
@@ -371,29 +334,15 @@ def test_numbers_are_read_anew_at_each_render(shop: Registry, form: Form) -> Non
     assert before.replace(b" 3.0\n", b" 4.0\n") == after
 
 
-@FORMS
-@given(
-    counters=st.dictionaries(st.text(min_size=1), st.floats(0, 1e18), max_size=4),
-    queues=st.dictionaries(
-        st.text(min_size=1), st.lists(st.integers(0, 2**40), min_size=4, max_size=4), max_size=3
-    ),
-)
-def test_it_agrees_with_prometheus_client(
-    form: Form, counters: dict[str, float], queues: dict[str, list[int]]
-) -> None:
-    registry = a_registry()
-    for service, value in counters.items():
-        registry.inc(EVENTS, (service, "x"), NOW, value)
-    for queue, buckets in queues.items():
-        index = observe(registry, queue, buckets, 2.5)
-        registry.exemplars[index] = ("request_id", f"r{buckets[0]}", 0.125, NOW)
-    shown = [final(registry)]
-    library = CollectorRegistry()
-    library.register(SnapshotCollector(lambda: shown))
-    peer = openmetrics_by_the_library if form.openmetrics else text_by_the_library
-    ours, theirs = metrics(render(shown, form), form), metrics(peer(library), form)
-    assert samples(ours) == samples(theirs)
-    assert [(m.name, m.type) for m in ours] == [(m.name, m.type) for m in theirs]
-    assert [s.exemplar for m in ours for s in m.samples] == [
-        s.exemplar for m in theirs for s in m.samples
-    ]
+def test_a_hidden_counter_has_no_start_time(shop: Registry) -> None:
+    shop.values[shop.cell(EVENTS, ("web", "died"), NOW).index] = math.nan
+    body = render([final(shop)], Form.OPENMETRICS, created=True)
+    assert b"watched_events" not in body
+
+
+def test_a_sum_that_is_no_number_is_told_as_such(shop: Registry) -> None:
+    first = shop.cell(WAIT, ("mail",), NOW).index
+    shop.values[first + len(WAIT.buckets) + 1] = math.nan
+    body = render([final(shop)])
+    assert b'watched_wait_seconds_sum{app="shop",queue="mail"} NaN\n' in body
+    assert b'watched_wait_seconds_count{app="shop",queue="mail"} 7\n' in body

@@ -19,7 +19,7 @@ from exporter.model import Exemplar, Family, Series, Snapshot
 BLOCK_LINES = 2000
 EXEMPLAR_RUNES = 128
 UNITS = ("seconds", "bytes", "ratio")
-# Level 1 costs a quarter of level 6 and makes a body a fifth larger (bench/exposition.py).
+# Level 1 costs a third of level 6 and makes a body a third larger (bench/exposition.py).
 GZIP_LEVEL = 1
 GZIP_CONTAINER = 16 + zlib.MAX_WBITS
 
