@@ -67,9 +67,10 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bin` of a clean environment with the wheel and what it says that it depends on."""
     folder = tmp_path_factory.mktemp("installed")
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     (wheel,) = dist.glob("*.whl")
-    run(folder / "bin/python", "-m", "pip", "install", "--quiet", wheel, cwd=folder)
+    into = ("--python", folder / "bin/python")
+    run(sys.executable, "-m", "pip", *into, "install", "--quiet", wheel, cwd=folder)
     return folder / "bin"
 
 
