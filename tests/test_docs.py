@@ -1,0 +1,73 @@
+"""The documents hold: what they tell a newcomer to type exists, and their configuration loads."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from exporter.commands import COMMANDS
+from exporter.config import parse
+from exporter.sources import KINDS
+from tests import test_floors
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_first_configuration_of_the_readme_is_right_and_short() -> None:
+    (text, *_) = blocks(ROOT / "README.md", "yaml")
+    plan = parse(text, ROOT / "sidewatch.yaml", {})
+    assert [app.name for app in plan.apps] == ["kodiai"]
+    assert not plan.notes
+    assert len(text.splitlines()) <= 10
+
+
+def test_every_command_of_sidewatch_stands_in_the_readme_and_no_other() -> None:
+    told = set(
+        re.findall(r"^\| `sidewatch ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    )
+    assert told == {command.__name__.rpartition(".")[2] for command in COMMANDS}
+
+
+def test_what_the_documents_run_is_a_command_of_run() -> None:
+    usage = subprocess.run([ROOT / "run", "help"], capture_output=True, text=True, check=True)
+    known = set(re.findall(r"^\./run ([a-z]+)", usage.stdout, re.MULTILINE))
+    told = {name for path in DOCUMENTS for name in re.findall(r"\./run ([a-z]+)", path.read_text())}
+    assert {"demo", "test"} <= told <= known
+
+
+def test_the_picture_of_the_house_shows_each_room_on_its_floor() -> None:
+    picture = re.findall(r"^ (\d)  (.*)$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    drawn = {int(floor): line for floor, line in picture}
+    for number, rooms in enumerate(test_floors.FLOORS):
+        for room in rooms:
+            if any(module.name == room for module in test_floors.HOUSE):
+                name = room.rpartition(".")[2]
+                assert re.search(rf"\b{name}\b", drawn[number]), f"{room} is on floor {number}"
+
+
+def test_the_kinds_of_sources_stand_in_the_readme() -> None:
+    words = {"files": "files", "stdin": "standard input", "journald": "journald"}
+    readme = (ROOT / "README.md").read_text()
+    assert all(words[kind] in readme for kind in KINDS)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_inside_the_project_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+        assert (path.parent / link).exists(), f"{path.name} links to {link}"
+
+
+def test_paths_of_the_table_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where does my line belong?")[2]
+    named = re.findall(r"`((?:exporter|parsers|rules|tests|docs)/[\w/.*]*)`", text)
+    assert named
+    for name in named:
+        assert "/x" in name or list(ROOT.glob(name.rstrip("/"))), f"there is no {name}"
