@@ -19,7 +19,8 @@ PARTS = pytest.StashKey[Parts]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[PARTS] = Parts()
+    parts = config.stash[PARTS] = Parts()
+    config.pluginmanager.register(parts)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -27,10 +27,10 @@ _VERSION = re.compile(r"\d+(?:\.\d+)+\S*|\d{3,}")
 
 @dataclass
 class Parts:
-    """What the session used, and what it could not prove because the kernel forbids a part."""
+    """What the session used, and why which tests were left out."""
 
     used: dict[str, str] = field(default_factory=dict)
-    unproven: dict[str, str] = field(default_factory=dict)
+    unproven: dict[str, list[str]] = field(default_factory=dict)
 
     def need(self, tool: str) -> Path:
         """Where `tool` is, noted with its version; the test fails where it is not installed."""
@@ -49,10 +49,11 @@ class Parts:
         """Note a part that is no tool (a library, a server from a package of Python's)."""
         self.used[part] = version
 
-    def forbidden(self, part: str, why: str) -> None:
-        """Leave this test out because the kernel forbids `part`; the run's last lines say so."""
-        self.unproven[part] = why
-        pytest.skip(f"{part}: {why}")
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test that was skipped, for whatever reason, proved nothing (a hook of pytest's)."""
+        if report.skipped and isinstance(report.longrepr, tuple):
+            why = report.longrepr[2].removeprefix("Skipped: ")
+            self.unproven.setdefault(why, []).append(report.nodeid)
 
     def _version(self, tool: str, command: list[str]) -> str:
         try:
@@ -60,8 +61,8 @@ class Parts:
                 command, capture_output=True, text=True, check=False, timeout=20
             )
         except PermissionError as error:
-            self.forbidden(tool, f"this kernel does not let it start ({error.strerror})")
-            raise
+            why = f"the kernel does not let {tool} start ({error.strerror})"
+            raise pytest.skip.Exception(why) from error
         match = _VERSION.search(answer.stdout + answer.stderr)
         return match[0] if match else "of unknown version"
 
@@ -70,8 +71,8 @@ class Parts:
         if self.used:
             parts = ", ".join(f"{name} {self.used[name]}" for name in sorted(self.used))
             yield f"real parts used: {parts}"
-        if self.unproven:
-            for part, why in sorted(self.unproven.items()):
-                yield f"UNPROVEN: {part}: {why}"
-        elif self.used:
-            yield "unproven: nothing; no part was forbidden"
+        for why, tests in sorted(self.unproven.items()):
+            more = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
+            yield f"UNPROVEN: {why}: {tests[0]}{more}"
+        if self.used and not self.unproven:
+            yield "unproven: nothing"
