@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
-from glob import glob
 from pathlib import Path
 
+from exporter.commands.types import Subparsers
 from exporter.config import AppPlan, Plan, load
 from exporter.errors import Complaint, ConfigError
+from exporter.sources.files import Files
+from exporter.sources.files.discover import Finder, Found
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command's arguments."""
-    parser = subparsers.add_parser(
+def add_parser(commands: Subparsers) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
         "check",
         help="say all that is wrong with a configuration",
         description="Reads the configuration and its profiles, and says all that is wrong at once.",
@@ -29,10 +31,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print complaints and exit 1, or a summary and exit 0."""
     try:
-        plan = load(args.config)
+        plan = load(arguments.config)
     except ConfigError as error:
         return _refuse(error.complaints)
     if wrong := list(_state_faults(plan)):
@@ -41,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"  listens at {plan.listen}, keeps its state in {plan.state}")
     for app in plan.apps:
         print(f"  {_summary(app)}")
-    for note in (*plan.notes, *_unmatched(plan), *_read_twice(plan)):
+    for note in (*plan.notes, *_surroundings(plan)):
         print(f"note: {note}")
     return 0
 
@@ -77,31 +79,29 @@ def _state_faults(plan: Plan) -> Iterator[Complaint]:
         yield Complaint(plan.file, 0, "state", f"this user may not write in the folder {folder}")
 
 
-def _globs(plan: Plan) -> Iterator[tuple[AppPlan, str, int, str]]:
-    """Each application's globs: with the key and the line of their entry."""
+def _surroundings(plan: Plan) -> Iterator[Complaint]:
+    """What the globs find now: nothing, files that may not be read, another application's files."""
+    readers: dict[str, str] = {}
     for app in plan.apps:
         for one in app.logs:
-            for pattern in getattr(one.source, "files", ()):
-                yield app, one.key, one.line, pattern
+            if isinstance(one.source, Files):
+                found = Finder(one.source.files, one.source.exclude).find()
+                for text in _findings(one.source, found, app.name, readers):
+                    yield Complaint(plan.file, one.line, one.key, text)
 
 
-def _unmatched(plan: Plan) -> Iterator[Complaint]:
-    for _, key, line, pattern in _globs(plan):
-        paths = glob(pattern, recursive=True)
-        if not paths:
-            yield Complaint(plan.file, line, f"{key}.files", f"nothing fits {pattern!r} now")
-        for path in paths:
-            if not os.access(path, os.R_OK):
-                yield Complaint(plan.file, line, f"{key}.files", f"this user may not read {path}")
-
-
-def _read_twice(plan: Plan) -> Iterator[Complaint]:
-    """Files that two applications read: their lines count for both."""
-    readers: dict[str, str] = {}
-    for app, key, line, pattern in _globs(plan):
-        for path in (pattern, *glob(pattern, recursive=True)):
-            reader = readers.setdefault(os.path.realpath(path), app.name)
-            if reader != app.name:
-                text = f"{path} is read for {reader} too; its lines count for both"
-                yield Complaint(plan.file, line, f"{key}.files", text)
-                break
+def _findings(source: Files, found: Found, app: str, readers: dict[str, str]) -> Iterator[str]:
+    if not found.files:
+        yield f"no file fits {' or '.join(source.files)} now"
+    for path, reason in found.refused.items():
+        yield f"{path} cannot be looked at: {reason}"
+    for seen in found.files.values():
+        if not os.access(seen.path, os.R_OK):
+            yield f"this user may not read {seen.path}"
+    shared = {
+        (reader, seen.path)
+        for seen in found.files.values()
+        if (reader := readers.setdefault(os.path.realpath(seen.path), app)) != app
+    }
+    for reader, path in sorted(shared):
+        yield f"{path} is read for {reader} too; its lines count for both"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exporter.config.build import Raw
@@ -17,8 +17,8 @@ from exporter.config.profiles import (
     RESERVED_LABELS,
     AppPlan,
     Objective,
+    Profiles,
     built_in,
-    finder,
     plan,
     read_text,
 )
@@ -32,6 +32,7 @@ from exporter.config.settings import (
 )
 from exporter.errors import Complaint, ConfigError
 from exporter.model import Family
+from exporter.sources.stdin import Stdin
 from exporter.vocabulary import FAMILIES
 
 __all__ = ["AppPlan", "Objective", "Plan", "built_in", "load", "load_profile", "parse"]
@@ -41,9 +42,14 @@ LISTEN_VARIABLE = "SIDEWATCH_LISTEN"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a configuration asks for. `notes` are no mistakes, but worth knowing."""
+    """All that a configuration asks for.
+
+    `read` are the files that say it, the configuration first. `notes` are no mistakes, but worth
+    knowing.
+    """
 
     file: str
+    read: tuple[Path, ...]
     listen: str
     state: Path
     labels: Mapping[str, str]
@@ -68,10 +74,10 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
     Relative paths are taken from the file's folder. `${NAME}` in a value is a variable of
     `environ`, and `SIDEWATCH_LISTEN` overrides `listen`.
     """
-    at = At(str(path))
+    at, profiles = At(str(path)), Profiles(path.parent)
     try:
         node = compose(text, at, environ)
-        settings = builder(finder(path.parent), path.parent).build(Settings, node, at)
+        settings = builder(profiles.find, path.parent).build(Settings, node, at)
         _check(settings, Raw(node, at))
         plans = tuple(plan(app, settings.labels) for app in settings.apps)
         _check_own_metrics(settings.apps, plans)
@@ -82,6 +88,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
         raise ConfigError(_in_order(at.complaints, at.file))
     return Plan(
         file=str(path),
+        read=(path, *profiles.read),
         listen=listen,
         state=path.parent / settings.state,
         labels=settings.labels,
@@ -94,9 +101,9 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
 
 def load_profile(name: str, app: str | None = None, base: Path = Path()) -> AppPlan:
     """The plan of a profile alone: a name, or a path from the folder `base`. Raises ConfigError."""
-    at = At("--profile")
+    at, find = At("--profile"), Profiles(base).find
     try:
-        profile = finder(base)(builder(finder(base), base), Scalar(name, 0, name, quoted=True), at)
+        profile = find(builder(find, base), Scalar(name, 0, name, quoted=True), at)
         found = plan(App(Raw(Scalar("", 0, ""), at), app or profile.profile, profile), {})
     except Refused:
         raise ConfigError(_in_order(at.complaints, at.file)) from None
@@ -140,6 +147,21 @@ def _check(settings: Settings, whole: Raw) -> None:
         _check_labels(app.labels, app.raw, taken)
         if not app.logs:
             app.raw.at.note(app.raw.node.line, "no logs are named, so there is nothing to read")
+    _check_sources(settings.apps, whole.at)
+
+
+def _check_sources(apps: tuple[App, ...], at: At) -> None:
+    """Complain where an application would read one thing twice, or two would share one input."""
+    for app in apps:
+        keys: dict[str, str] = {}
+        for one in app.logs:
+            first = keys.setdefault(one.source.name, one.key)
+            if first != one.key:
+                replace(at, key=one.key).say(one.line, f"is the same source as {first}")
+    inputs = [one for app in apps for one in app.logs if isinstance(one.source, Stdin)]
+    for one in inputs[1:]:
+        text = f"{inputs[0].key} reads standard input already"
+        replace(at, key=one.key).say(one.line, text)
 
 
 def _line(raw: Raw, key: str) -> int:

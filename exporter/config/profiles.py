@@ -117,25 +117,31 @@ def built_in() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def finder(base: Path) -> Callable[[Builder, Node, At], Profile]:
-    """How a profile is found: by name, or by a path from the folder `base`; each is read once."""
-    known: dict[Path, Profile | None] = {}
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """Finds profiles by name, or by a path from the folder `base`; reads each once.
 
-    def find(builder: Builder, node: Node, at: At) -> Profile:
+    `read` has what was found; None where the file was refused, which is said once.
+    """
+
+    base: Path
+    read: dict[Path, Profile | None] = field(default_factory=dict)
+
+    def find(self, builder: Builder, node: Node, at: At) -> Profile:
+        """The profile that a scalar names. Raises Refused."""
         name = read_scalar((str, "the name of a profile, or a path"), node, at)
-        path = base / name if "/" in name or name.endswith(".yaml") else built_in().get(name)
+        by_path = "/" in name or name.endswith(".yaml")
+        path = self.base / name if by_path else built_in().get(name)
         if path is None:
             text = f"no profile {quote(name)}{instead(name, built_in())}"
             raise at.refuse(node.line, f"{text} (a path has a '/' or ends in .yaml)")
-        if path not in known:
-            known[path] = None  # where it is refused, that is said once
-            known[path] = _read_profile(builder, path, node, at)
-        profile = known[path]
+        if path not in self.read:
+            self.read[path] = None
+            self.read[path] = _read_profile(builder, path, node, at)
+        profile = self.read[path]
         if profile is None:
             raise Refused
         return profile
-
-    return find
 
 
 def _read_profile(builder: Builder, path: Path, node: Node, at: At) -> Profile:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -13,6 +15,7 @@ from exporter.config.build import LATER, SCALARS, Builder, Hook, Raw, ScalarType
 from exporter.config.nodes import At, Node, Refused
 from exporter.model import Duration, Kind
 from exporter.sources import KINDS, LogSource
+from exporter.sources.files import Files
 
 Listen = Annotated[str, "listen"]
 AppName = Annotated[str, "app"]
@@ -123,7 +126,7 @@ def builder(profile: Hook, base: Path) -> Builder:
             Profile: profile,
             Patterns: patterns,
             Heartbeats: _heartbeats,
-            tuple[PlacedSource, ...]: _log_sources,
+            tuple[PlacedSource, ...]: partial(_log_sources, base),
         },
         scalars=TEXTS,
         later={App: LATER_APP},
@@ -189,7 +192,7 @@ def _app(build: Builder, node: Node, at: At) -> App:
     return build.build(App, node, at, raw=Raw(node, at))
 
 
-def _log_sources(build: Builder, node: Node, at: At) -> tuple[PlacedSource, ...]:
+def _log_sources(base: Path, build: Builder, node: Node, at: At) -> tuple[PlacedSource, ...]:
     parts: tuple[Raw, ...] = build.convert(tuple[Raw, ...], node, at)
     found = []
     for part in parts:
@@ -197,6 +200,9 @@ def _log_sources(build: Builder, node: Node, at: At) -> tuple[PlacedSource, ...]
             source = _log_source(build, part.node, part.at)
         except Refused:
             continue
+        if isinstance(source, Files):
+            folder = Path(escape(str(base)))
+            source = replace(source, files=tuple(str(folder / glob) for glob in source.files))
         if source is not None:
             found.append(PlacedSource(source, part.at.key, part.node.line))
     return tuple(found)

@@ -1,0 +1,429 @@
+"""What a configuration means: values as they are written, profiles as they are merged."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter.config import AppPlan, Plan, built_in, load, load_profile, parse
+from exporter.config.build import Builder
+from exporter.config.nodes import At, Refused, Scalar
+from exporter.engine.rules import Count, Drain, Event, Label, Observe, Set, Where
+from exporter.errors import ConfigError
+from exporter.model import Duration, Size
+from exporter.sources.files import Files
+from exporter.sources.journald import Journald
+from exporter.sources.stdin import Stdin
+
+ROOT = Path(__file__).parents[1]
+
+# From the project's design: this file must be enough, as it is.
+DESIGN = """\
+listen: 127.0.0.1:9877
+state: ./state                       # everything that a restart needs
+apps:
+  - name: pullapprove                # the `app` label
+    profile: pullapprove             # one of the five, or a path; none = generic formats
+    logs:
+      - files: ["/var/log/pullapprove/server*.log"]
+        service: server
+        from: end                    # or beginning; only without saved state
+    postgres: {url: "postgresql://watcher@db/pullapprove", password_file: /run/secrets/pg}
+    probes: {base: "http://server:8000"}
+    containers: {project: pullapprove}
+    files: {backups: {glob: "/backup/*.dump", every: 24h}}
+    objectives: {queue_age: {default: 5m, queues: {mail: 30m}}}
+"""
+
+
+def read(text: str, environ: dict[str, str] | None = None) -> Plan:
+    return parse(text, Path("/etc/sidewatch/sidewatch.yaml"), environ or {})
+
+
+def app(text: str) -> AppPlan:
+    """The plan of one application out of its settings, indented as they stand under `apps`."""
+    return read(f"apps:\n  - name: shop\n{text}").apps[0]
+
+
+# -- the file ------------------------------------------------------------------------------------
+
+
+def test_the_file_of_the_design_is_enough() -> None:
+    plan = read(DESIGN)
+    assert plan.listen == "127.0.0.1:9877"
+    assert plan.state == Path("/etc/sidewatch/state")
+    (one,) = plan.apps
+    assert (one.name, one.profile) == ("pullapprove", "pullapprove")
+    (source,) = (placed.source for placed in one.logs)
+    assert isinstance(source, Files)
+    assert source.files == ("/var/log/pullapprove/server*.log",)
+    assert (source.service, source.from_) == ("server", "end")
+
+
+def test_what_another_version_serves_is_noted_and_left_alone() -> None:
+    later = "not available in this version; left alone"
+    assert [str(note) for note in read(DESIGN).notes] == [
+        f"/etc/sidewatch/sidewatch.yaml:10: apps[0].postgres: {later}",
+        f"/etc/sidewatch/sidewatch.yaml:11: apps[0].probes: {later}",
+        f"/etc/sidewatch/sidewatch.yaml:12: apps[0].containers: {later}",
+        f"/etc/sidewatch/sidewatch.yaml:13: apps[0].files: {later}",
+        f"/etc/sidewatch/sidewatch.yaml:14: apps[0].objectives.queue_age: {later}",
+    ]
+
+
+def test_docker_logs_are_noted_and_the_other_sources_stay() -> None:
+    plan = read(
+        "apps: [{name: shop, logs: [{docker: {project: shop}}, {stdin: true}, "
+        "{journald: {unit: shop.service}}]}]"
+    )
+    assert [type(placed.source) for placed in plan.apps[0].logs] == [Stdin, Journald]
+    assert [note.key for note in plan.notes] == ["apps[0].logs[0].docker"]
+
+
+def test_a_name_is_enough_and_the_rest_has_defaults() -> None:
+    plan = read("apps: [{name: shop}]")
+    assert (plan.listen, plan.log_level, plan.created) == ("127.0.0.1:9877", "info", False)
+    assert plan.state == Path("/etc/sidewatch/state")
+    (one,) = plan.apps
+    assert (one.profile, one.rules.rules, one.rules.timezone) == ("generic", (), "UTC")
+    assert [note.text for note in plan.notes] == ["no logs are named, so there is nothing to read"]
+
+
+def test_values_are_what_they_look_like() -> None:
+    """YAML 1.1 would read True, 8, 1.1, 45000, a date and a null here."""
+    (one,) = read(
+        "apps: [{name: 010, labels: {a: on, b: 1.10, c: 12:30:00, d: 2026-11-20, e: 'null'}}]"
+    ).apps
+    assert one.name == "010"
+    assert one.labels == {"a": "on", "b": "1.10", "c": "12:30:00", "d": "2026-11-20", "e": "null"}
+
+
+def test_one_text_stands_for_a_list_of_one() -> None:
+    (placed,) = app("    logs: [{files: /var/log/shop.log}]\n").logs
+    assert isinstance(placed.source, Files)
+    assert placed.source.files == ("/var/log/shop.log",)
+
+
+def test_relative_paths_start_at_the_file() -> None:
+    plan = parse(
+        "state: run\napps: [{name: shop, logs: [{files: [logs/*.log, /srv/*.log]}]}]",
+        Path("/srv/a[b]/sidewatch.yaml"),
+        {},
+    )
+    assert plan.state == Path("/srv/a[b]/run")
+    (placed,) = plan.apps[0].logs
+    assert isinstance(placed.source, Files)
+    assert placed.source.files == ("/srv/a[[]b]/logs/*.log", "/srv/*.log")
+
+
+def test_variables_are_filled_in() -> None:
+    plan = read(
+        "listen: ${HOST}:${PORT}\napps: [{name: shop, labels: {env: '${ENV}', raw: '$${ENV}'}}]",
+        {"HOST": "localhost", "PORT": "9000", "ENV": ""},
+    )
+    assert plan.listen == "localhost:9000"
+    assert plan.apps[0].labels == {"env": "", "raw": "${ENV}"}
+
+
+def test_the_environment_overrides_the_address() -> None:
+    text = "listen: :1\napps: [{name: shop}]"
+    assert read(text, {"SIDEWATCH_LISTEN": "[::1]:9000"}).listen == "[::1]:9000"
+    assert read(text, {"SIDEWATCH_LISTEN": ""}).listen == ":1"
+    with pytest.raises(ConfigError, match="SIDEWATCH_LISTEN: 'nowhere' is not an address like"):
+        read(text, {"SIDEWATCH_LISTEN": "nowhere"})
+
+
+def test_an_anchor_writes_a_value_once() -> None:
+    (one,) = read("apps: [{name: shop, labels: {a: &x same, b: *x}}]").apps
+    assert one.labels == {"a": "same", "b": "same"}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
+    path = tmp_path / "sidewatch.yaml"
+    path.write_text("apps: [{name: shop}]", encoding="utf-8-sig")
+    assert load(path, {}).apps[0].name == "shop"
+
+
+def test_labels_of_the_file_and_of_the_application_add_up() -> None:
+    plan = read("labels: {env: test, zone: a}\napps: [{name: shop, labels: {zone: b}}]")
+    assert plan.apps[0].labels == {"env": "test", "zone": "b"}
+
+
+def test_equal_text_gives_equal_plans_wherever_it_stands() -> None:
+    """A reload compares plans: what only moved down a line goes on undisturbed."""
+    assert read(DESIGN).apps == read("# moved\n\n" + DESIGN).apps
+    assert read(DESIGN).apps != read(DESIGN.replace("from: end", "from: beginning")).apps
+
+
+# -- scalars -------------------------------------------------------------------------------------
+
+SPELLINGS = [
+    (Duration, "250ms", 0.25),
+    (Duration, "30s", 30.0),
+    (Duration, "1h30m", 5400.0),
+    (Duration, "1.5h", 5400.0),
+    (Duration, "1w2d", 777600.0),
+    (Duration, "90", 90.0),
+    (Size, "0", 0),
+    (Size, "64KiB", 65536),
+    (Size, "1.5 GiB", 1610612736),
+    (Size, "10MB", 10000000),
+    (int, "010", 10),
+    (int, "-3", -3),
+    (float, "1e3", 1000.0),
+    (float, ".5", 0.5),
+    (bool, "on", True),
+    (bool, "No", False),
+]
+MISSPELLINGS = [
+    (Duration, ["", "5 minutes", "-5m", "m", "5m-", "1e400", "nan", "inf", "5M", "1:30", "٣s"]),
+    (Size, ["", "1 gig", "-1", "1e3", "1Gib", "9999999TiB"]),
+    (int, ["", "1.0", "1e3", "0x10", "1_000", "٣", "9" * 30]),
+    (float, ["", "nan", "inf", "1_0", "1e999", "1,5", "."]),
+    (bool, ["", "1", "truth", "y"]),
+]
+
+
+@pytest.mark.parametrize(("hint", "text", "value"), SPELLINGS)
+def test_a_scalar_is_read_as_its_type_wants(hint: object, text: str, value: float) -> None:
+    found = Builder().convert(hint, Scalar(text, 1, text), At("x.yaml"))
+    assert type(found) is type(value)
+    assert math.isclose(found, value)
+
+
+@pytest.mark.parametrize(("hint", "text"), [(h, t) for h, texts in MISSPELLINGS for t in texts])
+def test_a_misspelled_scalar_is_refused(hint: object, text: str) -> None:
+    at = At("x.yaml", "key")
+    with pytest.raises(Refused):
+        Builder().convert(hint, Scalar(text, 7, text, quoted=True), at)
+    (complaint,) = at.complaints
+    assert str(complaint).startswith(f"x.yaml:7: key: {text!r} is not ")
+
+
+def test_a_type_that_no_setting_can_have_is_a_mistake_of_ours() -> None:
+    for hint in (set[str], int | str, complex):
+        with pytest.raises(TypeError, match="a setting cannot be of the type"):
+            Builder().convert(hint, Scalar("1", 1, "1"), At("x.yaml"))
+
+
+# -- rules ---------------------------------------------------------------------------------------
+
+
+def test_a_rule_in_full() -> None:
+    (rule,) = app(
+        """\
+    heartbeats: {worker: 60s}
+    routes: {"/webhooks/*": webhooks}
+    rules:
+      - message: "Took {ms:number} ms"
+        format: pino
+        level: error
+        where: {status: [500, 502], path: {none_of: "/up*"}, ms: {min: 100, max: 1e6}}
+        count:
+          watched_jobs_finished_total:
+            queue: lane
+            job_class: {field: jobType, default: none, lower: true}
+            outcome: {value: completed}
+          watched_api_responses_total:
+            labels:
+              api: {value: github}
+              status: status
+              from_cache: {field: cache, map: {"h*": hit}}
+            by: calls
+        observe:
+          watched_http_request_duration_seconds:
+            {value: ms, unit: ms, labels: {route: {field: path, map: routes}}, exemplar: id}
+        set:
+          watched_quota_remaining:
+            value: left
+            aggregate: min
+            window: 1m
+            labels: {quota: {value: github}, scope: {value: core}}
+          watched_jobs_running: running
+        event: {name: slow, impact: ticket}
+        heartbeat: worker
+        drain: {step: begin, grace: graceMs, unit: ms}
+"""
+    ).rules.rules
+    assert (rule.message, rule.format, rule.level) == ("Took {ms:number} ms", "pino", ("error",))
+    assert rule.where == (
+        Where("status", ("500", "502")),
+        Where("path", none_of=("/up*",)),
+        Where("ms", min=100.0, max=1e6),
+    )
+    outcome = Label(value="completed")
+    job = Label("jobType", default="none", lower=True)
+    cache = Label("cache", map={"h*": "hit"})
+    github = Label(value="github")
+    assert rule.count == (
+        Count(
+            "watched_jobs_finished_total",
+            {"queue": Label("lane"), "job_class": job, "outcome": outcome},
+        ),
+        Count(
+            "watched_api_responses_total",
+            {"api": github, "status": Label("status"), "from_cache": cache},
+            by="calls",
+        ),
+    )
+    route = Label("path", map={"/webhooks/*": "webhooks"})
+    metric = "watched_http_request_duration_seconds"
+    assert rule.observe == (Observe(metric, "ms", {"route": route}, "ms", "id"),)
+    labels = {"quota": github, "scope": Label(value="core")}
+    assert rule.set == (
+        Set("watched_quota_remaining", "left", labels, aggregate="min", window=60.0),
+        Set("watched_jobs_running", "running", {}),
+    )
+    assert (rule.event, rule.heartbeat) == (Event("slow", "ticket"), "worker")
+    assert rule.drain == Drain("begin", "graceMs", "ms")
+
+
+def test_one_word_is_enough_for_an_event_and_a_drain() -> None:
+    (rule,) = app("    rules: [{message: Bye, event: left, drain: end}]\n").rules.rules
+    assert (rule.event, rule.drain) == (Event("left", "info"), Drain("end"))
+
+
+def test_a_metric_of_ones_own_joins_the_vocabulary() -> None:
+    one = app(
+        """\
+    metrics:
+      orders_total: {type: counter, help: Orders taken., labels: [country]}
+      baking_seconds: {type: histogram, help: Baking., buckets: [500ms, 1m]}
+      baking_hours: {type: histogram, help: Baking.}
+    rules: [{message: Ordered, count: {orders_total: {country: c}}, observe: {baking_seconds: s}}]
+    declare: {orders_total: [{country: de}, {country: fr}]}
+    limits: {orders_total: 20, watched_exceptions_total: 50}
+"""
+    )
+    orders = one.families["orders_total"]
+    assert (orders.kind, orders.labels, orders.limit) == ("counter", ("country",), 20)
+    assert one.families["baking_seconds"].buckets == (0.5, 60.0)
+    assert one.families["baking_hours"].buckets[-1] == 7200.0
+    assert one.families["watched_exceptions_total"].limit == 50
+    assert one.rules.declare == {"orders_total": ({"country": "de"}, {"country": "fr"})}
+
+
+def test_sidewatchs_own_metrics_are_not_to_be_moved() -> None:
+    with pytest.raises(ConfigError, match="sidewatch_scrapes_total: no such metric"):
+        app("    rules: [{message: x, count: {sidewatch_scrapes_total: {}}}]\n")
+
+
+# -- profiles ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(built_in()))
+def test_a_built_in_profile_loads(name: str) -> None:
+    one = load_profile(name)
+    assert (one.name, one.profile) == (name, name)
+    assert one.rules.rules
+    assert load_profile(name, "other").name == "other"
+
+
+def test_the_five_applications_are_built_in() -> None:
+    assert set(built_in()) >= {"agledger", "kodiai", "paas", "pullapprove", "tripl"}
+
+
+def test_an_unknown_profile_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match="--profile: no profile 'xyz'; there are agledger, kodi"):
+        load_profile("xyz")
+
+
+PROFILE = """\
+profile: bakery
+timezone: Europe/Berlin
+heartbeats: {oven: 60s, shop: 24h}
+routes: {"/api/*": api, "/a*": a}
+objectives:
+  job_duration: {default: 10m, job_classes: {Bread: 1h, Cake: 2h}}
+  job_wait: 5m
+declare: {watched_jobs_started_total: [{queue: oven, job_class: Bread}]}
+limits: {watched_exceptions_total: 5}
+logs:
+  rules:
+    - message: Request
+      count:
+        watched_http_requests_total:
+          {route: {field: path, map: routes}, method: {value: GET}, status: status}
+"""
+
+
+def bakery(tmp_path: Path, more: str) -> AppPlan:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/bakery.yaml").write_text(PROFILE)
+    text = f"apps:\n  - name: shop\n    profile: profiles/bakery.yaml\n{more}"
+    return parse(text, tmp_path / "sidewatch.yaml", {}).apps[0]
+
+
+def test_a_profile_of_ones_own_is_found_beside_the_file(tmp_path: Path) -> None:
+    one = bakery(tmp_path, "")
+    assert (one.profile, one.rules.timezone, len(one.rules.rules)) == ("bakery", "Europe/Berlin", 1)
+    assert one.objectives["job_wait"].of("any") == 300.0
+
+
+def test_an_application_differs_from_its_profile_where_it_says_so(tmp_path: Path) -> None:
+    one = bakery(
+        tmp_path,
+        """\
+    timezone: UTC
+    heartbeats: {shop: 2h}
+    routes: {"/a*": mine}
+    objectives: {job_duration: {job_classes: {Cake: 3h}}, job_wait: {default: 1m}}
+    declare: {watched_jobs_started_total: [{queue: oven, job_class: Cake}]}
+    limits: {watched_exceptions_total: 6}
+    rules: [{message: Closed, event: closed}]
+    idle_hosts: [old.example.org]
+""",
+    )
+    assert one.rules.timezone == "UTC"
+    assert one.rules.heartbeats == {"oven": 60.0, "shop": 7200.0}
+    assert [rule.message for rule in one.rules.rules] == ["Request", "Closed"]
+    route = one.rules.rules[0].count[0].labels["route"]
+    assert list((route.map or {}).items()) == [("/a*", "mine"), ("/api/*", "api")]
+    assert one.rules.declare is not None
+    assert [row["job_class"] for row in one.rules.declare["watched_jobs_started_total"]] == [
+        "Bread",
+        "Cake",
+    ]
+    duration = one.objectives["job_duration"]
+    assert [duration.of(name) for name in ("Bread", "Cake", "Pie")] == [3600.0, 10800.0, 600.0]
+    assert one.objectives["job_wait"].of("any") == 60.0
+    assert one.families["watched_exceptions_total"].limit == 6
+    assert one.idle_hosts == ("old.example.org",)
+
+
+def test_every_objective_is_a_bound_of_its_histogram(tmp_path: Path) -> None:
+    one = bakery(tmp_path, "    objectives: {job_duration: {job_classes: {Pie: 42m}}}\n")
+    bounds = one.families["watched_job_duration_seconds"].buckets
+    assert list(bounds) == sorted(bounds)
+    assert {600.0, 3600.0, 7200.0, 2520.0} <= set(bounds)
+    assert 2520.0 not in one.families["watched_job_wait_seconds"].buckets
+
+
+def test_what_was_read_is_known_for_a_reload(tmp_path: Path) -> None:
+    bakery(tmp_path, "")
+    text = "apps: [{name: a, profile: ./profiles/bakery.yaml}]"
+    plan = parse(text, tmp_path / "sidewatch.yaml", {})
+    assert plan.read == (tmp_path / "sidewatch.yaml", tmp_path / "profiles/bakery.yaml")
+
+
+def test_variables_stay_out_of_profiles(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "profile: p\nlogs: {rules: [{message: 'a ${{HOME}}', event: x}]}"
+    )
+    assert load_profile("p.yaml", base=tmp_path).rules.rules[0].message == "a ${{HOME}}"
+
+
+# -- cost ----------------------------------------------------------------------------------------
+
+
+def test_reading_a_configuration_loads_no_library_of_a_source() -> None:
+    heavy = "{'aiohttp', 'asyncinotify', 'asyncpg', 'docker', 'opentelemetry', 'zstandard'}"
+    code = f"import sys, exporter.config; print(*sorted({heavy} & set(sys.modules)))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == ""

@@ -1,0 +1,127 @@
+"""sidewatch check: what the operator reads; and the documentation's examples, held to it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from exporter.commands import check
+from exporter.config import load_profile, parse
+
+ROOT = Path(__file__).parents[1]
+NAME = "a name of letters, digits, '_', '-' and '.' (63 at most)"
+BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+EXAMPLES = [
+    (name, text)
+    for name in ("README.md", "docs/configuration.md")
+    for text in BLOCK.findall((ROOT / name).read_text())
+    if text.startswith(("# sidewatch.yaml", "# profile"))
+]
+
+
+def run(path: Path) -> int:
+    parser = argparse.ArgumentParser()
+    check.add_parser(parser.add_subparsers())
+    arguments = parser.parse_args(["check", "--config", str(path)])
+    code: int = arguments.run(arguments)
+    return code
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "sidewatch.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_right_configuration_is_summed_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.log").write_text("hello\n")
+    path = write(tmp_path, "apps: [{name: shop, profile: kodiai, logs: [{files: a.log}]}]")
+    kodiai = load_profile("kodiai")
+    rules, objectives = len(kodiai.rules.rules), len(kodiai.objectives)
+    assert run(path) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"configuration ok: {path}",
+        f"  listens at 127.0.0.1:9877, keeps its state in {tmp_path}/state",
+        f"  shop: profile kodiai, 1 source, {rules} log rules, {objectives} objectives",
+    ]
+
+
+def test_every_mistake_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, "lisen: x\napps:\n  - nam: shop\n")
+    assert run(path) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        f"{path}:1: lisen: no such key; did you mean listen?",
+        f"{path}:3: apps[0].nam: no such key; did you mean name?",
+        f"{path}:3: apps[0].name: is missing; give {NAME}",
+        "3 mistakes in the configuration",
+    ]
+
+
+def test_what_the_globs_find_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.log").write_text("hello\n")
+    path = write(
+        tmp_path,
+        """\
+apps:
+  - name: shop
+    logs: [{files: "*.log"}]
+  - name: store
+    logs:
+      - {files: a.log}
+      - {files: none.log}
+    probes: {}
+""",
+    )
+    assert run(path) == 0
+    shared = "is read for shop too; its lines count for both"
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert notes == [
+        f"note: {path}:8: apps[1].probes: not available in this version; left alone",
+        f"note: {path}:6: apps[1].logs[0]: {tmp_path}/a.log {shared}",
+        f"note: {path}:7: apps[1].logs[1]: no file fits {tmp_path}/none.log now",
+    ]
+
+
+def test_what_this_user_may_not_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's answer is replaced, because root (in a container) may do everything."""
+    forbidden = {str(tmp_path / "state"), str(tmp_path / "a.log")}
+    monkeypatch.setattr(os, "access", lambda path, _: str(path) not in forbidden)
+    (tmp_path / "a.log").touch()
+    (tmp_path / "state").mkdir()
+    path = write(tmp_path, "apps: [{name: shop, logs: [{files: a.log}]}]")
+    assert run(path) == 1
+    assert f"this user may not write in the folder {tmp_path}/state" in capsys.readouterr().out
+    forbidden.remove(str(tmp_path / "state"))
+    assert run(path) == 0
+    assert f"this user may not read {tmp_path}/a.log" in capsys.readouterr().out
+
+
+def test_a_state_that_is_a_file_is_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "state").write_text("")
+    path = write(tmp_path, "apps: [{name: shop}]\nstate: ./state")
+    assert run(path) == 1
+    assert f"{path}: state: {tmp_path}/state is no folder" in capsys.readouterr().out
+
+
+def test_the_documentation_has_examples() -> None:
+    assert {name for name, _ in EXAMPLES} == {"README.md", "docs/configuration.md"}
+
+
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def test_an_example_of_the_documentation_loads(name: str, text: str, tmp_path: Path) -> None:
+    assert name
+    if text.startswith("# profile"):
+        (tmp_path / "example.yaml").write_text(text)
+        assert load_profile("example.yaml", base=tmp_path).rules.rules
+    else:
+        assert parse(text, tmp_path / "sidewatch.yaml", {}).apps
