@@ -20,7 +20,7 @@ def combined(text: str) -> tuple[str, dict[str, Any]] | None:
     """
     time = _TIME.search(text, 0, _LONGEST_CALLER)
     caller = text[: time.start()].split(" ", 2) if time else []
-    if not time or len(caller) != 3:
+    if not time or len(caller) != 3 or caller[0].startswith("["):
         return None
     request, end = _quoted(text, time.end())
     status = _STATUS.match(text, end)

@@ -17,7 +17,7 @@ LONGEST_LINE = 2000
 _LOOK = 400
 
 _COMPONENT = r"(?:[A-Za-z_][A-Za-z0-9_]{0,127}+|<locals>)"
-_PATH = rf"{_COMPONENT}(?:[.+]{_COMPONENT}){{0,31}}+"
+_PATH = rf"{_COMPONENT}(?:[.+]{_COMPONENT}){{0,63}}+"
 _PATH_ALONE = re.compile(_PATH)
 # Behind the path Python has nothing, .NET a number in parentheses (`(0x80004005)`), Node a code in
 # brackets (`[ECONNREFUSED]`); the introductions are those of a crash in Node and .NET.
@@ -69,7 +69,7 @@ def _first_exception(text: str) -> str | None:
 
 def _below_frames(text: str, head: int) -> str | None:
     """The first line below `head` that is not indented, as the frames and their source are."""
-    in_group = "|" in text[text.rfind("\n", 0, head) + 1 : head]
+    in_group = text[text.rfind("\n", 0, head) + 1 : head].lstrip(" ").startswith(("|", "+"))
     for line in text[head:].splitlines()[1:]:
         shown = _MARGIN.sub("", line, count=1) if in_group else line
         if shown.strip() and not shown.startswith((" ", "\t")):

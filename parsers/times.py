@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -59,26 +58,28 @@ def seconds(raw: str | float | None, zone: tzinfo) -> float | None:
 
 def _epoch(number: float) -> float | None:
     """Seconds of a number whose unit its size tells."""
-    if not math.isfinite(number) or number < _SMALLEST:
+    if not number >= _SMALLEST:  # nor is NaN
         return None
     return next((number / scale for bound, scale in _UNITS if number < bound), None)
 
 
-def _zone(offset: str | None, zone: tzinfo) -> tzinfo:
+def _zone(offset: str | None, zone: tzinfo) -> tzinfo | None:
+    """The zone that an offset spells, `zone` where there is none, None for a day or more."""
     if offset is None:
         return zone
     if offset[0] not in "+-":
         return UTC
     distance = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
-    # Some +9960 is nonsense: beyond a day `timezone` would refuse, so it is taken for UTC.
     if distance >= timedelta(days=1):
-        return UTC
+        return None
     return timezone(-distance if offset[0] == "-" else distance)
 
 
 def _instant(
-    day: tuple[int, int, int], clock: tuple[int, int, int], fraction: float, zone: tzinfo
+    day: tuple[int, int, int], clock: tuple[int, int, int], fraction: float, zone: tzinfo | None
 ) -> float | None:
+    if zone is None:
+        return None
     hour, minute, second = clock
     leap = 1 if second == 60 else 0  # a leap second is the first of the next minute
     try:

@@ -74,6 +74,7 @@ def test_a_format_refuses_the_samples_of_all_others_or_is_asked_after_them() -> 
     overlapping = {
         ("keyvalue", "alembic"), ("keyvalue", "python_text"), ("keyvalue", "celery"),
         ("keyvalue", "gunicorn"), ("keyvalue", "jsonlines"), ("prefixed", "dotnet"),
+        ("prefixed", "uvicorn"),
     }  # fmt: skip
     for case in cases():
         name, line, _ = case.values
