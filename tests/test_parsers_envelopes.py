@@ -30,8 +30,8 @@ TIME = "2026-11-20T23:58:29.123456789Z"
             Envelope(b"", "stdout", TIME, partial=False),
         ),
         (
-            b'{"log":"a\\u003cb \\u017c \\ud83d\\ude80\\n","stream":"stdout","a":{"n":[1]},"time":"%b"}',
-            Envelope("a<b ż 🚀".encode(), "stdout", TIME, partial=False),
+            b'{"log":"a\\u003c \\u017c \\ud83d\\ude80\\n","stream":"stdout","a":{"n":[1]},"time":"%b"}',
+            Envelope("a< ż 🚀".encode(), "stdout", TIME, partial=False),
         ),
         (
             b'{"time":"%b","stream":"stdout","log":"any order\\n"}',
