@@ -204,7 +204,8 @@ def promised(app: str) -> tuple[set[tuple[str, str]], set[str]]:
     """The events with their impacts, and the heartbeats, of an application's table."""
     text = (ROOT / "docs" / "signals.md").read_text(encoding="utf-8")
     section = text.partition(f"\n## {app}\n")[2].partition("\n## ")[0]
-    events, heartbeats = set(), set()
+    events: set[tuple[str, str]] = set()
+    heartbeats: set[str] = set()
     for row in re.findall(r"^\| [a-z]{2}-.*$", section, re.MULTILINE):
         cells = [cell.strip() for cell in row.strip("|").split(" | ")]
         heartbeats.update(re.findall(r'heartbeat="([a-z_]+)"', cells[2]))
