@@ -1,0 +1,217 @@
+"""The alert rules: real by promtool, whole by reading them beside vocabulary, tests and pages."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.model import Family
+from exporter.vocabulary import FAMILIES
+from tests.support import metrics_page
+from tests.support.parts import Parts
+from tests.support.promql import Selector, selectors
+
+ROOT = Path(__file__).parents[1]
+RULES = sorted((ROOT / "rules").glob("*.yaml"))
+PROOFS = sorted((ROOT / "tests/rules").glob("*.yaml"))
+PROFILES = sorted((ROOT / "exporter/profiles").glob("*.yaml"))
+RUNBOOKS = ROOT / "docs/runbooks"
+SIGNALS = (ROOT / "docs/signals.md").read_text()
+
+HEADINGS = (
+    "What it means",
+    "What users feel",
+    "First command",
+    "Telling causes apart",
+    "How to know it is over",
+)
+# What each alert must be seen to survive; a series of its proof is named so.
+CASES = {"fires", "below", "healthy", "missing", "restart", "two-hosts"}
+# Labels that Prometheus itself or the kind of a metric adds.
+FREE_LABELS = {"app", "instance", "le"}
+OVER_TIME = {"rate", "increase"}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The promtool tests of one alert."""
+
+    said: tuple[dict[str, Any], ...]
+    silent: bool
+    subjects: frozenset[str]
+    counted: int
+
+
+def _groups(path: Path) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = yaml.safe_load(path.read_text())["groups"]
+    return groups
+
+
+RULE_LIST = [rule for path in RULES for group in _groups(path) for rule in group["rules"]]
+ALERTS = {rule["alert"]: rule for rule in RULE_LIST if "alert" in rule}
+RECORDS = {rule["record"]: rule for rule in RULE_LIST if "record" in rule}
+EXPRESSIONS = {rule.get("alert") or rule["record"]: rule["expr"] for rule in RULE_LIST}
+TESTS = [test for path in PROOFS for test in yaml.safe_load(path.read_text())["tests"]]
+
+
+def _proof(alert: str) -> Proof:
+    spoken = [
+        case
+        for test in TESTS
+        for case in test.get("alert_rule_test", ())
+        if case["alertname"] == alert
+    ]
+    counting = [test for test in TESTS if f'alertname="{alert}"' in str(test)]
+    return Proof(
+        said=tuple(one for case in spoken for one in case["exp_alerts"]),
+        silent=any(not case["exp_alerts"] for case in spoken),
+        subjects=frozenset(
+            subject
+            for test in counting
+            for series in test["input_series"]
+            for subject in re.findall(r'(?:app|instance)="([^"]+)"', series["series"])
+        ),
+        counted=sum(len(test["promql_expr_test"]) for test in counting),
+    )
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_promtool_accepts_the_rules(path: Path, parts: Parts) -> None:
+    _promtool(parts, "check", "rules", path)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("path", PROOFS, ids=lambda path: path.stem)
+def test_promtool_proves_the_rules(path: Path, parts: Parts) -> None:
+    _promtool(parts, "test", "rules", path)
+
+
+def _promtool(parts: Parts, *arguments: str | Path) -> None:
+    done = subprocess.run(
+        [parts.need("promtool"), *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_is_proved_word_for_word_and_case_by_case(alert: str) -> None:
+    proof = _proof(alert)
+    assert proof.said, "no test in which it fires, with all its labels and annotations"
+    assert proof.silent, "no test in which it does not fire yet"
+    assert proof.counted >= 3, "its cases are to be counted before, during and after"
+    assert proof.subjects >= CASES, CASES - proof.subjects
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_says_what_whom_and_what_to_do(alert: str) -> None:
+    rule = ALERTS[alert]
+    assert re.fullmatch(r"(?:Watched|Sidewatch)(?:[A-Z][a-z]+)+", alert)
+    assert len(alert) <= 40
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+    assert rule["labels"]["kind"] in {"symptom", "cause", "capacity", "meta"}
+    assert set(rule["labels"]) <= {"app", "severity", "component", "kind"}
+    said = rule["annotations"]
+    assert set(said) == {"summary", "description", "first_command", "runbook_url"}
+    assert re.fullmatch(r"[A-Z][^{}]*\.", said["summary"]), "a sentence without a template"
+    assert said["runbook_url"].endswith(f"/docs/runbooks/{alert}.md")
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_label_that_an_alert_prints_survives_to_it(alert: str) -> None:
+    printed = set(re.findall(r"\$labels\.(\w+)", str(ALERTS[alert]["annotations"])))
+    for said in _proof(alert).said:
+        assert printed <= set(said["exp_labels"])
+        assert "app" in said["exp_labels"]
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_has_a_page_that_answers_the_five_questions(alert: str) -> None:
+    page = (RUNBOOKS / f"{alert}.md").read_text()
+    assert page.startswith(f"# {alert}\n")
+    assert tuple(re.findall(r"^## (.+)$", page, re.MULTILINE)) == HEADINGS
+    assert len(page.splitlines()) <= 40
+
+
+def test_no_page_is_about_an_alert_that_is_gone() -> None:
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} == set(ALERTS)
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_expressions_read_only_what_there_is(name: str) -> None:
+    for selector in selectors(EXPRESSIONS[name]):
+        if selector.metric in RECORDS:
+            level = selector.metric.partition(":")[0]
+            assert all(label in level for label in selector.labels), selector
+        else:
+            _reads_well(selector, _family(selector.metric))
+
+
+def _family(metric: str) -> Family:
+    return FAMILIES.get(metric) or FAMILIES[re.sub(r"_(?:bucket|count|sum)$", "", metric)]
+
+
+def _reads_well(selector: Selector, family: Family) -> None:
+    assert selector.labels <= FREE_LABELS | set(family.labels), selector
+    # A counter means nothing but by how much it rises, and a gauge does not only rise.
+    assert (family.kind == "gauge") != (selector.function in OVER_TIME), selector
+    assert selector.seconds is None or selector.seconds >= 300, selector
+
+
+def test_every_signal_has_an_alert_of_the_severity_that_its_page_gives_it() -> None:
+    rows = re.findall(r"^\| ([a-z]{2}-[\w-]+) \|([^|]*)\|[^|]*\|([^|]*)\|", SIGNALS, re.MULTILINE)
+    assert len({row[0] for row in rows}) == len(rows) == 41
+    for signal, alerts, severities in rows:
+        named = re.findall(r"Watched\w+", alerts)
+        given = {"critical"} & set(severities.replace(",", " ").split()) or {"warning"}
+        told = {ALERTS[alert]["labels"]["severity"] for alert in named} or {""}
+        assert given <= told, signal
+
+
+def test_every_watched_alert_serves_a_signal() -> None:
+    named = set(re.findall(r"Watched\w+", SIGNALS))
+    assert {alert for alert in ALERTS if alert.startswith("Watched")} <= named
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_a_profile_keeps_the_names_that_its_signals_need(path: Path) -> None:
+    profile = yaml.safe_load(path.read_text())
+    section = SIGNALS.partition(f"## {path.stem}\n")[2].partition("\n## ")[0]
+    events = [rule["event"] for rule in profile["logs"]["rules"] if "event" in rule]
+    impacts = {event["name"]: event.get("impact", "info") for event in events}
+    for row in section.splitlines():
+        for name in re.findall(r'event="(\w+)"', row):
+            assert impacts[name] == _impact(row), name
+    assert set(re.findall(r'heartbeat="(\w+)"', section)) <= set(profile.get("heartbeats", ()))
+
+
+def _impact(row: str) -> str:
+    if "WatchedEventCritical" in row:
+        return "page"
+    return "ticket" if "WatchedEventTicket" in row else "info"
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_the_page_of_an_event_alert_explains_every_event_that_a_profile_sends_there(
+    path: Path,
+) -> None:
+    pages = {
+        "page": (RUNBOOKS / "WatchedEventCritical.md").read_text(),
+        "ticket": (RUNBOOKS / "WatchedEventTicket.md").read_text(),
+    }
+    for rule in yaml.safe_load(path.read_text())["logs"]["rules"]:
+        event = rule.get("event", {})
+        if event.get("impact", "info") in pages:
+            assert f"`{event['name']}`" in pages[event["impact"]]
+
+
+def test_the_page_of_metrics_is_the_vocabulary() -> None:
+    assert metrics_page.PAGE.read_text() == metrics_page.page(), (
+        "run python -m tests.support.metrics_page"
+    )
