@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
@@ -87,7 +87,10 @@ class Builder:
                 sound = False
         if not sound:
             raise Refused
-        return cls(**values)
+        try:
+            return cls(**values)
+        except ValueError as error:
+            raise at.refuse(node.line, str(error)) from None
 
     def _values(
         self, cls: type, mapping: Entries, known: Mapping[str, Field[Any]], at: At
@@ -172,17 +175,19 @@ def entries(node: Node, at: At) -> Entries:
     raise at.refuse(node.line, f"must be a mapping (key: value){_not(node)}")
 
 
-def instead(wrong: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """What may have been meant: the nearest name, or all of them where there are few."""
+def nearest(wrong: str, known: Collection[str]) -> str | None:
+    """The name that may have been meant."""
     names = sorted(known)
     longer = [name for name in names if len(wrong) > 2 and name.startswith(wrong)]
-    near = longer or get_close_matches(wrong, names, n=1)
-    if near:
-        return f"; did you mean {near[0]}?"
-    if not names:
-        return "; there is none"
-    listed = ", ".join(names[:20])
-    return f"; there are {listed}{', ...' if len(names) > 20 else ''}"
+    return next(iter(longer or get_close_matches(wrong, names, n=1)), None)
+
+
+def instead(wrong: str, known: Collection[str]) -> str:
+    """What to say after "no such ...": the nearest name, or those that there are."""
+    if near := nearest(wrong, known):
+        return f"; did you mean {near}?"
+    names = sorted(known)
+    return f"; there are {', '.join(names[:20])}{', ...' * (len(names) > 20)}" if names else ""
 
 
 def seconds(text: str) -> float:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from exporter.config.build import SCALARS, Builder, Raw, entries, instead
 from exporter.config.nodes import At, Entries, Items, Node, Pair, Refused, Scalar, quote
@@ -15,10 +15,10 @@ from exporter.engine.rules import Count, Drain, Event, Label, LogRule, Observe, 
 from exporter.engine.template import TemplateError, template
 from exporter.model import Family, Kind
 from parsers import LEVELS
+from parsers.reading import FORMATS
 
 T = TypeVar("T", Count, Observe, Set)
 LabelMap = Mapping[str, str] | None
-EventName = Annotated[str, "event"]
 EVENT = re.compile(r"[a-z][a-z0-9_]*")
 CONDITIONS = ("message", "exception", "format", "level", "where")
 ACTIONS = ("count", "observe", "set", "event", "heartbeat", "drain")
@@ -117,29 +117,37 @@ def _rule(builder: Builder, words: Words, node: Node, at: At) -> LogRule:
         at.say(node.line, f"does not say when it applies; give one of {', '.join(CONDITIONS)}")
     if keys.isdisjoint(ACTIONS):
         at.say(node.line, f"moves nothing; give one of {', '.join(ACTIONS)}")
-    _check_template(rule.message, mapping, "message", at)
-    _check_template(rule.exception, mapping, "exception", at)
-    for level in rule.level:
-        if level not in LEVELS:
-            text = f"{quote(level)} is none of {', '.join(LEVELS)}"
-            at.child("level").say(mapping.line_of("level"), text)
-    if rule.event is not None and not EVENT.fullmatch(rule.event.name):
-        text = f"{quote(rule.event.name)} is no event's name: small letters, digits and '_'"
-        at.child("event").say(mapping.line_of("event"), text)
-    if rule.heartbeat is not None and rule.heartbeat not in words.heartbeats:
-        text = f"{quote(rule.heartbeat)} is not declared under heartbeats"
-        known = instead(rule.heartbeat, words.heartbeats)
-        at.child("heartbeat").say(mapping.line_of("heartbeat"), text + known)
+    for pair in mapping.pairs:
+        for scalar in _texts(pair.node):
+            if wrong := _wrong_name(pair.key, scalar, words):
+                at.child(pair.key).say(scalar.line, wrong)
     return rule
 
 
-def _check_template(text: str | None, mapping: Entries, key: str, at: At) -> None:
-    if text is None:
-        return
-    try:
-        template(text)
-    except TemplateError as error:
-        at.child(key).say(mapping.line_of(key), str(error))
+def _texts(node: Node) -> list[Scalar]:
+    """The texts that a key of a rule gives: one, those of a list, or a mapping's name."""
+    nodes = node.nodes if isinstance(node, Items) else (_find(node, "name") or node,)
+    return [one for one in nodes if isinstance(one, Scalar) and not one.empty]
+
+
+def _wrong_name(key: str, scalar: Scalar, words: Words) -> str | None:
+    """What is the matter with what a rule names under this key."""
+    text, shown = scalar.text, quote(scalar.shown)
+    match key:
+        case "message" | "exception":
+            try:
+                template(text)
+            except TemplateError as error:
+                return str(error)
+        case "format" if text not in FORMATS:
+            return f"{shown} is no format{instead(text, FORMATS)}"
+        case "level" if text not in LEVELS:
+            return f"{shown} is none of {', '.join(LEVELS)}"
+        case "event" if not EVENT.fullmatch(text):
+            return f"{shown} is no event's name: small letters, digits and '_'"
+        case "heartbeat" if text not in words.heartbeats:
+            return f"{shown} is not declared under heartbeats{instead(text, words.heartbeats)}"
+    return None
 
 
 def _wheres(builder: Builder, node: Node, at: At) -> tuple[Where, ...]:

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from exporter.config.build import LATER, SCALARS, Builder, Hook, Raw, ScalarType, entries, instead
+from exporter.config.build import (
+    LATER,
+    SCALARS,
+    Builder,
+    Hook,
+    Raw,
+    ScalarType,
+    entries,
+    instead,
+    nearest,
+)
 from exporter.config.nodes import At, Node, Refused
 from exporter.model import Duration, Kind
 from exporter.sources import KINDS, LogSource
@@ -25,7 +35,7 @@ Host = Annotated[str, "host"]
 Patterns = Annotated[Mapping[str, str], "patterns"]
 Heartbeats = Annotated[Mapping[str, Duration], "heartbeats"]
 
-# What DESIGN promises and a later version serves: noted, and left alone.
+# Keys that another version serves: noted, and left alone.
 LATER_KINDS = frozenset({"docker"})
 LATER_APP = frozenset({"postgres", "probes", "containers", "files"})
 
@@ -216,9 +226,8 @@ def _log_source(build: Builder, node: Node, at: At) -> LogSource | None:
         text = f"an entry reads one source; {' and '.join(named)} need an entry each"
         raise at.refuse(node.line, text)
     if not named:
-        kinds = tuple(KINDS)
-        hint = "".join(instead(key, kinds) for key in keys if "did you mean" in instead(key, kinds))
-        raise at.refuse(node.line, f"names no source of lines{hint or instead('', kinds)}")
+        meant = next((key for key in keys if nearest(key, KINDS)), "")
+        raise at.refuse(node.line, f"names no source of lines{instead(meant, KINDS)}")
     if named[0] in LATER_KINDS:
         at.child(named[0]).note(node.line, LATER)
         return None
