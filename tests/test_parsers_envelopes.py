@@ -30,7 +30,7 @@ TIME = "2026-11-20T23:58:29.123456789Z"
             Envelope(b"", "stdout", TIME, partial=False),
         ),
         (
-            b'{"log":"a\\u003c \\u017c \\ud83d\\ude80\\n","stream":"stdout","a":{"n":[1]},"time":"%b"}',
+            b'{"log":"a\\u003c \\u017c \\ud83d\\ude80\\n","stream":"stdout","a":[1],"time":"%b"}',
             Envelope("a< ż 🚀".encode(), "stdout", TIME, partial=False),
         ),
         (
