@@ -1,0 +1,30 @@
+"""Where lines come from: the shape of a source, and the one map of kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from exporter.clock import Clock
+from exporter.model import Sink
+from exporter.sources.files import Files
+from exporter.sources.journald import Journald
+from exporter.sources.stdin import Stdin
+
+
+class LogSource(Protocol):
+    """A frozen dataclass whose fields are its keys in the configuration."""
+
+    @property
+    def name(self) -> str:
+        """The label `source`; the same for as long as the source is the same one."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether it can come to its end."""
+
+    async def run(self, sink: Sink, clock: Clock) -> None:
+        """Feed the sink until cancelled; returns where the input ends. Raises SourceError."""
+
+
+KINDS: Mapping[str, type[LogSource]] = {"files": Files, "stdin": Stdin, "journald": Journald}

@@ -1,0 +1,89 @@
+"""Log files by glob: their settings, and the loop that follows them through every rotation."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal
+
+from exporter.clock import Clock
+from exporter.model import Duration, Sink
+from exporter.sources.files.book import Book
+from exporter.sources.files.discover import Finder
+from exporter.sources.files.tail import Tailer
+from exporter.sources.files.watch import Watch
+
+SHORTEST = 0.02  # seconds between two looks, whatever happens in the directories
+SHARE = 10  # a look that took a second is followed by ten without
+QUIET = 5.0  # seconds between two looks where inotify tells of most changes
+GATHER = 0.003  # seconds in which a busy log's lines become one chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Log files: `files` and `exclude` are globs (`**` for any directories).
+
+    Without `service` it is the name of the file, rotated ones under the name they were written by.
+    `from`: what exists when this source is opened for the very first time is read from its end, or
+    from its beginning. `poll` is how often the directories are looked at; five times less often
+    (but every 5 s) where inotify works.
+    """
+
+    files: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    service: str | None = None
+    from_: Literal["end", "beginning"] = "end"
+    poll: Duration = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.files:
+            raise ValueError("names no file: write a path or a glob like /var/log/app/*.log")
+        if not self.poll > 0:
+            raise ValueError("polls without a pause: write a duration like 1s")
+
+    @property
+    def name(self) -> str:
+        """The label `source`; the first glob names it, so that more can be added."""
+        return f"files:{self.files[0]}"
+
+    @property
+    def finite(self) -> bool:
+        """Files never end."""
+        return False
+
+    async def run(self, sink: Sink, clock: Clock) -> None:
+        """Feed the sink until cancelled."""
+        tail = self.tailer(sink, clock)
+        try:
+            async with Watch() as watch:
+                await self._follow(tail, watch)
+        finally:
+            tail.close()
+
+    def tailer(self, sink: Sink, clock: Clock) -> Tailer:
+        """What reads the files, in steps."""
+        finder = Finder(self.files, self.exclude)
+        book = Book(self.name, self.service, self.from_ == "end", finder, sink)
+        return Tailer.begin(book, sink, clock)
+
+    async def _follow(self, tail: Tailer, watch: Watch) -> None:
+        now = asyncio.get_running_loop().time
+        due = earliest = now()
+        stirred = False
+        while True:
+            if now() >= (earliest if stirred or tail.restless else due):
+                began = now()
+                await tail.look()
+                stirred = watch.cover(tail.directories)
+                ended = now()
+                earliest = ended + max(SHORTEST, SHARE * (ended - began))
+                due = ended + self._pause(watched=watch.complete)
+            if not await tail.step():
+                await asyncio.sleep(GATHER)
+                until = earliest if stirred or tail.restless else due
+                await watch.wait(max(0.0, until - now()))
+            touched, unsure = watch.take()
+            stirred = tail.touched(touched) or stirred or unsure
+
+    def _pause(self, *, watched: bool) -> float:
+        return max(self.poll, min(5 * self.poll, QUIET)) if watched else self.poll

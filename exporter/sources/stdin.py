@@ -1,0 +1,71 @@
+"""Standard input: what is piped in, to its end. It cannot be read again, so nothing is resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+
+from exporter.clock import Clock
+from exporter.model import Cursor, Sink
+from exporter.sources.worker import Worker
+
+CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Stdin:
+    """Standard input: `stdin: true`."""
+
+    stdin: bool = True
+    service: str = "stdin"
+
+    def __post_init__(self) -> None:
+        if not self.stdin:
+            raise ValueError("leave the entry out, or write stdin: true")
+
+    @property
+    def name(self) -> str:
+        """The label `source`."""
+        return "stdin"
+
+    @property
+    def finite(self) -> bool:
+        """Where the pipe ends, so does the source."""
+        return True
+
+    async def run(self, sink: Sink, clock: Clock) -> None:
+        """Feed the sink until the input ends."""
+        cursor = Cursor("stdin", self.service, "stdin")
+        sink.open(self.name, cursor)
+        worker = Worker(self.name)
+        try:
+            rest = b""
+            while data := await _read(worker, 0):
+                chunk = rest + data
+                rest = chunk[sink.feed(cursor, chunk) :]
+                sink.lag(cursor, 0, clock.now())
+                sink.looked(self.name)
+                await asyncio.sleep(0)
+            sink.finish(cursor, rest)
+        finally:
+            worker.close(lambda: None)
+
+
+async def _read(worker: Worker, fd: int) -> bytes:
+    """What can be read now, once there is something; nothing at the end.
+
+    A pipe is only read when it has something, so that nothing is taken out of it that nobody will
+    count. What cannot be waited for (a regular file) is always ready; a thread reads it.
+    """
+    ready = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_reader(fd, ready.set)
+    except PermissionError:
+        return await worker.do(lambda: os.read(fd, CHUNK))
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(fd)
+    return os.read(fd, CHUNK)
