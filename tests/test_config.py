@@ -333,6 +333,12 @@ def test_an_unknown_profile_is_told_with_those_that_there_are() -> None:
         load_profile("xyz")
 
 
+def test_a_faulty_profile_alone_is_told_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("profile: p\nlogs: {rules: [{message: x}]}")
+    with pytest.raises(ConfigError, match=r"p\.yaml:2: logs\.rules\[0\]: moves nothing"):
+        load_profile("p.yaml", base=tmp_path)
+
+
 PROFILE = """\
 profile: bakery
 timezone: Europe/Berlin

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config import load, parse
@@ -61,11 +61,13 @@ def _reads_or_refuses(text: str) -> None:
         parse(text, BAD / "random.yaml", ENVIRON)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_does_worse_than_a_complaint(text: str) -> None:
     _reads_or_refuses(text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=40).map("".join))
 def test_no_yaml_does_worse_than_a_complaint(text: str) -> None:
     _reads_or_refuses(text)
@@ -84,6 +86,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_no_value_of_a_wrong_shape_does_worse_than_a_complaint(value: str) -> None:
     _reads_or_refuses(value)

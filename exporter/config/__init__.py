@@ -78,9 +78,8 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
     try:
         node = compose(text, at, environ)
         settings = builder(profiles.find, path.parent).build(Settings, node, at)
-        _check(settings, Raw(node, at))
         plans = tuple(plan(app, settings.labels) for app in settings.apps)
-        _check_own_metrics(settings.apps, plans)
+        _check(settings, plans, Raw(node, at))
     except Refused:
         raise ConfigError(_in_order(at.complaints, at.file)) from None
     listen = _override(settings.listen, environ, at)
@@ -131,23 +130,28 @@ def _in_order(complaints: Iterable[Complaint], file: str) -> list[Complaint]:
     return sorted(once, key=lambda one: (files.index(one.file), one.line))
 
 
-def _check(settings: Settings, whole: Raw) -> None:
+def _check(settings: Settings, plans: tuple[AppPlan, ...], whole: Raw) -> None:
     """What no value tells by itself: names given twice, labels that are taken."""
     if not settings.apps and not whole.at.complaints:
         whole.at.child("apps").say(whole.node.line, "watches nothing; name an application")
-    taken = RESERVED_LABELS | {label for one in FAMILIES.values() for label in one.labels}
-    _check_labels(settings.labels, whole, taken)
-    first: dict[str, App] = {}
-    for app in settings.apps:
-        if first.setdefault(app.name, app) is not app:
-            text = (
-                f"an application {app.name!r} stands on line {_line(first[app.name].raw, 'name')}"
-            )
-            app.raw.at.child("name").say(_line(app.raw, "name"), f"{text} already")
-        _check_labels(app.labels, app.raw, taken)
+    _check_names(settings.apps)
+    _check_sources(settings.apps, whole.at)
+    _check_own_metrics(settings.apps, plans)
+    _check_labels(settings.labels, whole, (FAMILIES, *(one.families for one in plans)))
+    for app, one in zip(settings.apps, plans, strict=True):
+        _check_labels(app.labels, app.raw, (one.families,))
         if not app.logs:
             app.raw.at.note(app.raw.node.line, "no logs are named, so there is nothing to read")
-    _check_sources(settings.apps, whole.at)
+
+
+def _check_names(apps: tuple[App, ...]) -> None:
+    lines: dict[str, int] = {}
+    for app in apps:
+        line = app.raw.line_of("name")
+        if app.name in lines:
+            text = f"an application {app.name!r} stands on line {lines[app.name]} already"
+            app.raw.at.child("name").say(line, text)
+        lines.setdefault(app.name, line)
 
 
 def _check_sources(apps: tuple[App, ...], at: At) -> None:
@@ -164,13 +168,15 @@ def _check_sources(apps: tuple[App, ...], at: At) -> None:
         replace(at, key=one.key).say(one.line, text)
 
 
-def _line(raw: Raw, key: str) -> int:
-    return next((pair.line for pair, _ in raw.pairs() if pair.key == key), raw.node.line)
-
-
-def _check_labels(labels: Mapping[str, str], raw: Raw, taken: frozenset[str]) -> None:
+def _check_labels(
+    labels: Mapping[str, str], raw: Raw, vocabularies: Iterable[Mapping[str, Family]]
+) -> None:
+    """A constant label stands beside those of every metric, so it must not be one of them."""
+    taken = RESERVED_LABELS.union(
+        *(family.labels for families in vocabularies for family in families.values())
+    )
     for name in labels:
-        at, line = raw.at.child("labels").child(name), _line(raw, "labels")
+        at, line = raw.at.child("labels").child(name), raw.line_of("labels")
         if not NAME.fullmatch(name) or name.startswith("__"):
             at.say(line, "a label's name has letters, digits and '_', no digit first")
         elif name in taken:
@@ -186,4 +192,4 @@ def _check_own_metrics(apps: tuple[App, ...], plans: tuple[AppPlan, ...]) -> Non
             seen, owner = first.setdefault(name, (family, app.name))
             if (seen.kind, seen.labels, seen.help) != (family.kind, family.labels, family.help):
                 text = f"{name} has another type, help or labels at the application {owner}"
-                app.raw.at.child("metrics").say(_line(app.raw, "metrics"), text)
+                app.raw.at.child("metrics").say(app.raw.line_of("metrics"), text)

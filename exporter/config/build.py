@@ -47,6 +47,10 @@ class Raw:
     node: Node
     at: At
 
+    def line_of(self, key: str) -> int:
+        """The line of this key of a mapping."""
+        return self.node.line_of(key) if isinstance(self.node, Entries) else self.node.line
+
     def pairs(self) -> Iterator[tuple[Pair, At]]:
         """The keys of a mapping with their values, each with its place."""
         try:
