@@ -7,251 +7,203 @@ right after an equals sign and closes before a space. All else is left to the ex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC
 from operator import itemgetter
 from typing import Any
 
 from exporter.engine import hot
 from exporter.engine.exact import UNKNOWN
+from exporter.engine.hot_json import Run
 from exporter.engine.moves import Mover
-from exporter.engine.plan import OWN_NAMES, Compiled, Effect, Lookup, Plan
+from exporter.engine.pairs import Pairs, Raw, number, spelled
+from exporter.engine.plan import Compiled, Effect, Lookup, Plan
 from exporter.engine.spelling import Spellings
-from exporter.engine.values import number
 from parsers import Record
 from parsers.reading import read
 from parsers.times import seconds
 
 FORMAT = "keyvalue"
+# An upper-case word that may be a level, a time in UTC, and what follows up to the first "=".
+_HEAD = re.compile(
+    rb"(?:(\[[A-Z]+\]|[A-Z]+) )?"
+    rb"(?:(\d{4}-\d\d-\d\dT\d\d:\d\d:)([0-5]\d\.\d{3})Z )?"
+    rb"([A-Za-z][^=]*=?)"
+)
 _CACHED_HEADS, _LONGEST_CACHED = 4096, 1024
-_LONGEST_LEVEL = 12
-_NO_LEVEL = -1
-_STAMP_SIZE = len("2026-11-20T23:58:31.100Z")
-_SPACE, _BACKSLASH, _DOT, _SIX, _ZULU = b" \\.6Z"
+_BRACE = ord("}")
 
-Raw = bytes | None
-
-
-class Rule:
-    """The needed fields of the rules of one message, and what to move by them."""
-
-    def __init__(self, names: list[str], moves: tuple[hot.Move, ...]) -> None:
-        self._keys = [(f" {name}=".encode(), len(name) + 2) for name in names]
-        self.moves = moves
-
-    def raw_values(self, line: bytes, at: int) -> list[Raw] | None:
-        """The fields as the line spells them, quotes and all; None where that is in doubt.
-
-        `at` is where the pairs begin, at the space before the first key.
-        """
-        raws: list[Raw] = []
-        last, size = at, len(line)
-        for key, length in self._keys:
-            found = line.find(key, at)
-            if found < 0:
-                raws.append(None)
-                last = size
-                continue
-            last = max(last, found)
-            start = found + length
-            first = line[start : start + 1]
-            if first == b'"':
-                end = line.find(b'"', start + 1)
-                if end < 0 or line[end - 1] == _BACKSLASH:
-                    return None
-                end += 1
-                if end < size and line[end] != _SPACE:
-                    return None
-            elif first == b"'":
-                return None
-            else:
-                end = line.find(b" ", start)
-                end = size if end < 0 else end
-            raws.append(line[start:end])
-        return raws if self._plain(line, at, last + 1) else None
-
-    def _plain(self, line: bytes, at: int, end: int) -> bool:
-        """Whether quotes in the region only open after "=" and close before a space or the end."""
-        if line.find(b"='", at, end) >= 0:
-            return False
-        quotes = line.count(b'"', at, end)
-        if not quotes:
-            return True
-        opened = line.count(b'="', at, end)
-        closed = line.count(b'" ', at, end) + (end > len(line) and line.endswith(b'"'))
-        return quotes == 2 * opened == 2 * closed and line.find(b'\\"', at, end) < 0
+Learned = tuple[int, Pairs | None, tuple[hot.Move, ...]]
+Level = tuple[int, str | None, dict[bytes, Learned]]  # the cell, the level, what heads mean
 
 
 class KeyValueLines:
-    """Counts the key-value lines of one service. `record_cell` as for `JsonLines`."""
+    """Counts the key-value lines of one service. `record_cell` and `run` as for `JsonLines`."""
 
     def __init__(self, plan: Plan, mover: Mover, record_cell: Callable[[str], int]) -> None:
         self._plan = plan
         self._mover = mover
         self._record_cell = record_cell
-        self._levels: dict[bytes, int] = {}
-        self._heads: dict[bytes, tuple[int, Rule] | None] = {}
-        self._minutes: dict[bytes, bool] = {}
+        self._levels: dict[bytes | None, Level | None] = {}
+        self._minutes: dict[bytes, float] = {}
         self._spellings: list[Spellings] = []
-        self._stamp = b""
-        self._values = mover.registry.values
-        self._unlevelled = record_cell(UNKNOWN)
+        self._began, self._second = 0.0, b""  # the present line's time: its minute, and the rest
+        self.run = self._runner()
 
     def clear(self) -> None:
         """Forget all cells: an index may mean another series now."""
         self._levels.clear()
-        self._unlevelled = self._record_cell(UNKNOWN)
         for spellings in self._spellings:
             spellings.clear()
 
-    def count(self, line: bytes) -> bool:
-        """Count one line, or answer False and have moved nothing."""
-        start, cell = self._head(line)
-        if start < 0 or line.endswith(b"}"):
-            return False  # what ends in a brace may be JSON behind a prefix
-        equals = line.find(b"=", start)
-        if equals < 0 and cell == self._unlevelled:
-            return False  # text without a head: joining decides what it belongs to
-        head = line[start:equals] if equals >= 0 else line[start:]
-        found = self._heads[head] if head in self._heads else self._learn(head, equals, line)
-        if found is None:
-            return False
-        at, rule = found
-        raws = rule.raw_values(line, start + at)
-        if raws is None:
-            return False
-        self._values[cell] += 1.0
-        for move in rule.moves:
-            move(raws)
-        return True
+    def _runner(self) -> Run:
+        """The function that counts lines for as long as it is sure of them."""
+        levels, minutes = self._levels, self._minutes
+        values, match = self._mover.registry.values, _HEAD.match
 
-    def _head(self, line: bytes) -> tuple[int, int]:
-        """Where the message begins, and the cell of its level; -1 where the head is unusual."""
-        end = line.find(b" ", 0, _LONGEST_LEVEL)
-        token = line[:end] if end > 0 else b""
-        cell = self._levels.get(token)
-        if cell is None:
-            cell = self._level(token)
-        if cell == _NO_LEVEL:
-            return (0, self._unlevelled) if line[:1].isalpha() else (-1, 0)
-        start = end + 1
-        self._stamp = b""
-        if line[start : start + 1].isdigit():
-            end = line.find(b" ", start)
-            stamp = line[start:end]
-            if not self._is_time(stamp):
-                return -1, 0
-            self._stamp = stamp
-            start = end + 1
-        return (start, cell) if line[start : start + 1].isalpha() else (-1, 0)
+        def run(lines: list[bytes], start: int) -> int:
+            for at in range(start, len(lines)):
+                line = lines[at]
+                found = match(line)
+                if found is None:
+                    return at
+                token, minute, self._second, head = found.groups()
+                level = levels[token] if token in levels else self._level(token)
+                if level is None:  # no level but the first word of a message
+                    if minute is not None:
+                        return at
+                    level = self._unlevelled()
+                    head = line[: found.end()]
+                if minute is not None:
+                    self._began = minutes[minute] if minute in minutes else self._minute(minute)
+                    if self._began < 0:
+                        return at
+                known = level[2].get(head)
+                back, pairs, moves = self._learn(level, head, line) if known is None else known
+                if back < 0 or line[-1] == _BRACE:
+                    return at  # what ends in a brace may be JSON behind a prefix
+                raws: tuple[Raw, ...] | None = ()
+                if pairs is not None:
+                    raws = pairs.values(line, found.end() - back)
+                    if raws is None:
+                        return at
+                values[level[0]] += 1.0
+                for move in moves:
+                    move(raws)
+            return len(lines)
 
-    def _level(self, token: bytes) -> int:
-        record = read(token.decode("utf-8", "replace") + " probe")
-        cell = _NO_LEVEL
-        if record.format == FORMAT and record.level and record.message == "probe":
-            cell = self._record_cell(record.level)
-        if len(self._levels) >= _CACHED_HEADS:
-            self._levels.clear()
-        self._levels[token] = cell
-        return cell
+        return run
 
-    def _is_time(self, stamp: bytes) -> bool:
-        """Whether this is a time as 2026-11-20T23:58:31.100Z; the minute is asked for once."""
-        if len(stamp) != _STAMP_SIZE or stamp[19] != _DOT or stamp[23] != _ZULU:
-            return False
-        if not (stamp[17] < _SIX and stamp[17:19].isdigit() and stamp[20:23].isdigit()):
-            return False
-        minute = stamp[:17]
-        known = self._minutes.get(minute)
+    def _unlevelled(self) -> Level:
+        """The level of lines that tell none."""
+        known = self._levels.get(None)
         if known is None:
-            record = read(f"INFO {stamp.decode('utf-8', 'replace')} probe")
-            known = record.format == FORMAT and record.message == "probe"
-            if len(self._minutes) >= _CACHED_HEADS:
-                self._minutes.clear()
-            self._minutes[minute] = known
+            known = self._levels[None] = self._record_cell(UNKNOWN), None, {}
         return known
 
-    def _learn(self, head: bytes, equals: int, line: bytes) -> tuple[int, Rule] | None:
-        """Read a line with a new head exactly; what holds for every line with that head."""
-        found = self._understand(head, equals, read(line.decode("utf-8", "replace")))
-        if len(self._heads) >= _CACHED_HEADS:
-            self._heads.clear()
-        if len(head) <= _LONGEST_CACHED:
-            self._heads[head] = found
+    def _level(self, token: bytes | None) -> Level | None:
+        """What a level's spelling means; None where it is none."""
+        if token is None:
+            return self._unlevelled()
+        record = read(token.decode() + " probe")
+        known: Level | None = None
+        if record.format == FORMAT and record.level and record.message == "probe":
+            known = self._record_cell(record.level), record.level, {}
+        if len(self._levels) >= _CACHED_HEADS:
+            self._levels.clear()
+        self._levels[token] = known
+        return known
+
+    def _minute(self, minute: bytes) -> float:
+        """When a minute began, since 1970; negative where the grammar takes it for no time."""
+        stamp = minute.decode() + "00.000Z"
+        record = read(f"INFO {stamp} probe")
+        began = seconds(stamp, UTC) if record.message == "probe" else None
+        if len(self._minutes) >= _CACHED_HEADS:
+            self._minutes.clear()
+        self._minutes[minute] = found = -1.0 if began is None else began
         return found
 
-    def _understand(self, head: bytes, equals: int, record: Record) -> tuple[int, Rule] | None:
-        space = head.rfind(b" ") if equals >= 0 else len(head)
-        message = head[:space].decode("utf-8", "replace").strip()
-        if record.format != FORMAT or space <= 0 or record.message != message:
-            return None
-        if equals >= 0 and head[space + 1 :].decode("utf-8", "replace") not in record.fields:
-            return None
-        rules = [one for one, _ in self._plan.by_message(message)]
-        rules = [one for one in rules if one.rule.format in (None, FORMAT) and not one.exception]
-        if any(one.conditional() or one.fields() & (OWN_NAMES | one.captures()) for one in rules):
-            return None
-        return space, self._rule(tuple(rules))
+    def _when(self, _: Any) -> float | None:
+        """The time of the present line, else its envelope's."""
+        return self._began + float(self._second) if self._second else self._mover.since
 
-    def _rule(self, rules: tuple[Compiled, ...]) -> Rule:
+    def _learn(self, level: Level, head: bytes, line: bytes) -> Learned:
+        """Read a line with a new head exactly; what holds for every line with that head."""
+        known = self._understand(level, head, read(line.decode("utf-8", "replace")))
+        if len(level[2]) >= _CACHED_HEADS:
+            level[2].clear()
+        if len(head) <= _LONGEST_CACHED:
+            level[2][head] = known
+        return known
+
+    def _understand(self, level: Level, head: bytes, record: Record) -> Learned:
+        """How far back from the end of the head the pairs begin, and what they move."""
+        doubt: Learned = -1, None, ()
+        paired = head.endswith(b"=")
+        space = head.rfind(b" ") if paired else len(head)
+        message = head[: max(space, 0)].decode("utf-8", "replace").strip()
+        if record.format != FORMAT or space <= 0 or record.message != message:
+            return doubt
+        if paired and head[space + 1 : -1].decode("utf-8", "replace") not in record.fields:
+            return doubt
+        if record.level != level[1] or not (paired or level[1]):
+            return doubt  # text without a head: joining decides what it belongs to
+        rules = [one for one, _ in self._plan.by_message(message)]
+        rules = [one for one in rules if one.possible(FORMAT, level[1], self._mover.service)]
+        if not all(one.certain() for one in rules):
+            return doubt
         names = sorted(set().union(*(one.fields() for one in rules)) - {"service"})
-        moves = (self._move(effect, names) for one in rules for effect in one.effects)
-        return Rule(names, tuple(moves))
+        moves = tuple(move for one in rules for move in self._moves(one, names))
+        return len(head) - space, Pairs(names) if names else None, moves
+
+    def _moves(self, one: Compiled, names: list[str]) -> list[hot.Move]:
+        """What a rule moves; behind its conditions, where it has some."""
+        moves = [self._move(effect, names) for effect in one.effects]
+        tests = [
+            hot.test(where, itemgetter(names.index(where.field)), spelled)
+            for where in one.rule.where
+            if where.field != "service"
+        ]
+        return [hot.guarded(tests, moves)] if tests else moves
 
     def _move(self, effect: Effect, names: list[str]) -> hot.Move:
         mover = self._mover
         wanted = sorted({label.field for label in effect.labels if label.field} - {"service"})
         spellings = Spellings(effect, mover, self._named(wanted), typed=False)
         self._spellings.append(spellings)
-        key = itemgetter(*map(names.index, wanted)) if wanted else _nothing
-        amount = _amount(names.index(effect.value), effect.scale) if effect.value else _nothing
+        access = hot.Access(
+            itemgetter(*map(names.index, wanted)) if wanted else _nothing,
+            itemgetter(names.index(effect.value)) if effect.value else None,
+            number,
+            _text(names.index(effect.exemplar)) if effect.exemplar else None,
+            self._when,
+        )
         if effect.action == "count":
-            return hot.count(spellings, mover, key, amount if effect.value else None)
+            return hot.count(spellings, mover, effect, access)
         if effect.action == "observe":
-            exemplar = _text(names.index(effect.exemplar)) if effect.exemplar else None
-            return hot.observe(spellings, mover, effect, key, amount, exemplar, self._time)
+            return hot.observe(spellings, mover, effect, access)
         if effect.action == "set":
-            return hot.gauge(spellings, mover, effect, key, amount, self._time)
-        return hot.rare(mover, effect, lambda raws: self._named(names)(tuple(raws)), self._time)
+            return hot.gauge(spellings, mover, effect, access)
+        return hot.rare(mover, effect, self._named(names), self._when)
 
     def _named(self, names: list[str]) -> Callable[[Any], Lookup]:
         """What makes of raw values the names that labels ask for."""
         service = self._mover.service
 
         def lookup(key: Any) -> Lookup:
-            raws = (key,) if key.__class__ is not tuple else key
-            values = {name: _spelled(raw) for name, raw in zip(names, raws, strict=False)}
+            raws = key if key.__class__ is tuple else (key,)
+            values = {name: spelled(raw) for name, raw in zip(names, raws, strict=False)}
             values["service"] = service
             return values.get
 
         return lookup
-
-    def _time(self, _: Any) -> float | None:
-        if not self._stamp:
-            return self._mover.since
-        return seconds(self._stamp.decode("ascii"), self._mover.zone)
 
 
 def _nothing(_: Any) -> None:
     return None
 
 
-def _spelled(raw: Raw) -> str | None:
-    """A value as text; quoted ones hold no escape, or the line would have been in doubt."""
-    if raw is None:
-        return None
-    return (raw[1:-1] if raw[:1] == b'"' else raw).decode("utf-8", "replace")
-
-
-def _amount(index: int, scale: float) -> Callable[[list[Raw]], float | None]:
-    def amount(raws: list[Raw]) -> float | None:
-        raw = raws[index]
-        if raw is None:
-            return None
-        value = number(_spelled(raw))
-        return None if value is None else value * scale
-
-    return amount
-
-
-def _text(index: int) -> Callable[[list[Raw]], str | None]:
-    return lambda raws: _spelled(raws[index])
+def _text(index: int) -> Callable[[tuple[Raw, ...]], str | None]:
+    return lambda raws: spelled(raws[index])

@@ -121,7 +121,10 @@ def opened(record: Record) -> Open:
 
 
 def step(lane: Lane, line: str) -> Step | None:
-    """Take the next line of a lane; None for a blank line that nothing precedes."""
+    """Take the next line of a lane; None where it moves nothing."""
+    if lane.head is not None and not line.startswith(PYTHON_HEAD):
+        # What the fast paths take expects no more lines: only a traceback makes it worth reading.
+        return _head(lane, line) if line and line[0] not in " \t" and line.strip() else None
     one = lane.open_record()
     if one is None:
         return _head(lane, line) if line.strip() else None

@@ -19,17 +19,31 @@ LATE = FAMILIES["sidewatch_late_records_total"]
 
 @dataclass(slots=True)
 class Moment:
-    """The present, as counting sees it. In a replay it follows the records' own times."""
+    """The present, as counting sees it. In a replay it follows the records' own times.
 
-    now: float = 0.0
+    A record from `fresh` to `soon` sets gauges and need not move the present, which a replay knows
+    to a second.
+    """
+
     replaying: bool = False
+    now: float = 0.0
+    fresh: float = -LATE_SECONDS
+    soon: float = math.inf
+
+    def __post_init__(self) -> None:
+        self.reach(self.now)
+
+    def reach(self, now: float) -> None:
+        """Be at `now`."""
+        self.now, self.fresh = now, now - LATE_SECONDS
+        self.soon = now + 1.0 if self.replaying else math.inf
 
     def of(self, at: float | None) -> float:
         """The time of a record that tells `at`; never in the future of the clock."""
         if at is None:
             return self.now
-        if self.replaying:
-            self.now = max(self.now, at)
+        if self.replaying and at > self.now:
+            self.reach(at)
         return min(at, self.now)
 
 
@@ -81,7 +95,7 @@ class Mover:
 
     def late(self, at: float | None) -> bool:
         """Whether a record is too old to set a gauge; if so, counts it."""
-        if at is None or self.moment.of(at) >= self.moment.now - LATE_SECONDS:
+        if at is None or self.moment.of(at) >= self.moment.fresh:
             if self.moment.replaying:
                 self.registry.windows.turn(self.moment.now, self.registry.values)
             return False

@@ -103,9 +103,18 @@ class Compiled:
         gaps = self.message.gaps if self.message else ()
         return frozenset(gap.name for gap in gaps if gap.name)
 
-    def conditional(self) -> bool:
-        """Whether more than format and message decide."""
-        return bool(self.rule.level or self.rule.where)
+    def possible(self, form: str, level: str | None, service: str) -> bool:
+        """Whether the rule can hold for a record of this format, level and service at all."""
+        rule = self.rule
+        if self.exception is not None or rule.format not in (None, form):
+            return False
+        if rule.level and level not in rule.level:
+            return False
+        return all(meets(where, service) for where in rule.where if where.field == "service")
+
+    def certain(self) -> bool:
+        """Whether fields alone, beside what `possible` asks, decide and fill the rule."""
+        return not self.fields() & (OWN_NAMES | self.captures())
 
     def holds(self, record: Record, lookup: Lookup) -> bool:
         """Whether the conditions beside the templates hold."""
@@ -114,7 +123,7 @@ class Compiled:
             return False
         if rule.level and record.level not in rule.level:
             return False
-        return all(_where(where, lookup(where.field)) for where in rule.where)
+        return all(meets(where, lookup(where.field)) for where in rule.where)
 
     def updates(self, lookup: Lookup) -> Iterator[Update]:
         """What the rule moves for a record it holds for."""
@@ -151,7 +160,8 @@ def fits(found: str, pattern: str) -> bool:
     return found == pattern or (pattern.endswith("*") and found.startswith(pattern[:-1]))
 
 
-def _where(where: Where, value: Any) -> bool:
+def meets(where: Where, value: Any) -> bool:
+    """Whether a field's value meets a condition."""
     found = text(value)
     if where.values and not (found is not None and _fits_any(found, where.values)):
         return False

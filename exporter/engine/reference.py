@@ -5,7 +5,6 @@ Between two calls of `feed` everything is consistent: what was consumed has been
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -19,7 +18,6 @@ from exporter.engine.plan import Effect, Plan
 from exporter.registry import Registry
 from exporter.windows import Drains
 from parsers import LEVELS, cri, docker_json
-from parsers.envelopes import Envelope
 from parsers.times import seconds
 
 LONGEST_LINE = 1 << 20
@@ -86,12 +84,8 @@ class Counting:
         """Count one line by a fast path, where one is sure of it."""
         if b"\x1b" in line:
             return False
-        if line[:1] == b"{":
-            return self.json.count(line)
         tracing = lane.open is not None and lane.open.trace == "python"
-        return (
-            not tracing and (line[:1].isalpha() or line[:1] == b"[") and self.keyvalue.count(line)
-        )
+        return bool(self.json.run([line], 0) or (not tracing and self.keyvalue.run([line], 0)))
 
     def one(self, lane: Lane, line: bytes) -> None:
         """Read one line exactly and do what it says."""
@@ -151,7 +145,7 @@ class Engine:
         """What counts this service's lines; declares its series at the first asking."""
         counting = self._services.get(name)
         if counting is None:
-            self.moment.now = max(self.moment.now, now)
+            self.moment.reach(max(self.moment.now, now))
             mover = Mover(self.registry, self.drains, self.moment, name, self._zone)
             counting = self._services[name] = Counting(self.plan, mover)
         return counting
@@ -159,7 +153,7 @@ class Engine:
     def feed(self, stream: Stream, chunk: bytes, now: float) -> int:
         """Count the whole lines of `chunk`; the bytes consumed. The rest must come again."""
         if not self.moment.replaying:
-            self.moment.now = now
+            self.moment.reach(now)
         self.registry.windows.turn(self.moment.now, self.registry.values)
         counting = self.service(stream.service, now)
         counting.refresh()
@@ -190,40 +184,34 @@ class Engine:
             lines = [line.removesuffix(b"\r") for line in lines]
         bare = len(lines)
         lane = stream.lane(stream.name)
-        coloured = b"\x1b" in block  # colours are stripped by the exact reading alone
-        json: Callable[[bytes], bool] = _doubt if coloured else counting.json.count
-        keyvalue: Callable[[bytes], bool] = _doubt if coloured else counting.keyvalue.count
-        for line in lines:
-            first = line[:1]
-            if first == b"{":
-                if line.startswith(_DOCKER) and self._enveloped(
-                    stream, counting, line, docker_json.unwrap
-                ):
-                    bare -= 1
-                    continue
-                if json(line):
-                    lane.head, lane.open = line, None
-                    continue
-            elif first.isalpha() or first == b"[":
-                if (lane.open is None or lane.open.trace != "python") and keyvalue(line):
-                    lane.head, lane.open = line, None
-                    continue
-            elif first.isdigit() and self._enveloped(stream, counting, line, cri.unwrap):
-                bare -= 1
+        json, keyvalue = counting.json.run, counting.keyvalue.run
+        if b"\x1b" in block:
+            json = keyvalue = _doubt  # colours are stripped by the exact reading alone
+        at, size = 0, len(lines)
+        while at < size:
+            start = at
+            tracing = lane.open is not None and lane.open.trace == "python"
+            at = json(lines, at)
+            if at == start and not tracing:
+                at = keyvalue(lines, at)
+            if at > start:
+                lane.head, lane.open = lines[at - 1], None
                 continue
-            counting.one(lane, line)
+            line = lines[at]
+            at += 1
+            if not self._enveloped(stream, counting, line):
+                counting.one(lane, line)
+            else:
+                bare -= 1
         if bare:
             counting.lines(stream.name, bare)
 
-    def _enveloped(
-        self,
-        stream: Stream,
-        counting: Counting,
-        line: bytes,
-        unwrap: Callable[[bytes], Envelope | None],
-    ) -> bool:
+    def _enveloped(self, stream: Stream, counting: Counting, line: bytes) -> bool:
         """Count a line that an envelope carries; False where it is none."""
-        found = unwrap(line)
+        if line[:1].isdigit():
+            found = cri.unwrap(line)
+        else:
+            found = docker_json.unwrap(line) if line.startswith(_DOCKER) else None
         if found is None:
             return False
         counting.lines(found.stream, 1)
@@ -247,5 +235,6 @@ class Engine:
         stream.discarding = True
 
 
-def _doubt(_: bytes) -> bool:
-    return False
+def _doubt(_: list[bytes], start: int) -> int:
+    """A fast path that is sure of nothing."""
+    return start

@@ -19,7 +19,8 @@ class Shape:
     """A struct type for the wanted names (dotted where nested), and getters on its instances.
 
     A name with dots is looked for as nested objects; that it stands there as one literal key too
-    is seen by `literals`, since that key would win. A list where a scalar is wanted makes decoding
+    is seen by `literals`, since that key would win. `first` gives the usual message and level keys
+    and then every key that may carry an exception. A list where a scalar is wanted makes decoding
     fail, which is the caller's sign of doubt.
     """
 
@@ -30,10 +31,13 @@ class Shape:
         self._wanted = wanted
         self._attributes: dict[Path, str] = {}
         self.type = self._struct((), paths | {(name,) for name in own})
-        self.exceptions = self._any(EXCEPTION_KEYS)
+        first = (MESSAGE_KEYS[0], LEVEL_KEYS[0], *EXCEPTION_KEYS)
+        self.first = attrgetter(*(self._attributes[(key,)] for key in first))
+        self.first_size = len(first)
         self.message = self._first(MESSAGE_KEYS)
         self.level = self._first(LEVEL_KEYS)
         self.time = self._first(TIME_KEYS)
+        self.usual_time = attrgetter(self._attributes[(TIME_KEYS[0],)])
 
     def _struct(self, prefix: Path, paths: set[Path]) -> Any:
         fields = []

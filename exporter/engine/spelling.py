@@ -36,20 +36,27 @@ class Spellings:
         self._locate = mover.cell if effect.action == "set" else mover.index
         self._bound = _SPARE * effect.family.limit
 
+    def cell(self, key: Any) -> int:
+        """The cell of a spelling, or NOTHING."""
+        cell = self.cells.get(key)
+        return self.miss(key) if cell is None else cell
+
     def miss(self, key: Any) -> int:
         """The cell of a spelling that `cells` does not know, or NOTHING."""
-        if self._typed is None or not _ambiguous(key):
+        if self._typed is None:
             return self._remember(self.cells, key, key)
         exact = (key, *map(type, key)) if key.__class__ is tuple else (key, type(key))
         cell = self._typed.get(exact)
-        return self._remember(self._typed, exact, key) if cell is None else cell
+        if cell is not None:
+            return cell
+        return self._remember(self._typed if _ambiguous(key) else self.cells, exact, key)
 
     def _remember(self, cells: dict[Hashable, int], kept: Hashable, key: Any) -> int:
         labels = self._effect.label_texts(self._lookup(key))
         cell = NOTHING if labels is None else self._locate(self._effect, labels)
         if len(cells) >= self._bound:
             cells.clear()
-        cells[kept] = cell
+        cells[key if cells is self.cells else kept] = cell
         return cell
 
     def clear(self) -> None:
