@@ -47,8 +47,10 @@ def declare(shard: Shard, plan: AppPlan) -> None:
     for name, seconds in shard.plan.heartbeats.items():
         put(families["watched_heartbeat_interval_seconds"], (name,), now, seconds)
     for placed in plan.logs:
-        labels = (placed.source.name,)
-        put(families["sidewatch_source_interval_seconds"], labels, now, placed.source.poll)
+        every = getattr(placed.source, "poll", None)  # pipes are not looked at, they tell
+        if every is not None:
+            labels = (placed.source.name,)
+            put(families["sidewatch_source_interval_seconds"], labels, now, every)
 
 
 def _show_objective(

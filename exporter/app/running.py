@@ -206,11 +206,13 @@ class Running:
 
 def _digest(plan: Plan) -> bytes:
     """The configuration's content: a bind mount hides an editor's rename from file watchers."""
-    try:
-        content = Path(plan.file).read_bytes()
-    except OSError:
-        return b""
-    return hashlib.blake2b(content, digest_size=16).digest()
+    digest = hashlib.blake2b(digest_size=16)
+    for file in plan.read:
+        try:
+            digest.update(Path(file).read_bytes())
+        except OSError:
+            digest.update(b"?")
+    return digest.digest()
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -51,4 +51,4 @@ async def _until_told(running: Running) -> None:
 
 
 def _say_where(server: Server) -> None:
-    log.info("metrics at %smetrics", server.url)
+    log.info("metrics at %s/metrics", server.url.rstrip("/"))
