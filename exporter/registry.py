@@ -246,7 +246,9 @@ class Registry:
         if not services:
             return
         for index, life in self._lives.items():
-            if not services.isdisjoint(life.owners):
+            # A stamp tells its own time: late, it is still true, and an event must not be lost.
+            stamp = life.series.family.name.endswith("_timestamp_seconds")
+            if not stamp and not services.isdisjoint(life.owners):
                 shown[index] = NAN
 
     def _sweep(self, now: float) -> None:
