@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -93,16 +94,20 @@ def _plain(one: Explained, app: str) -> dict[str, Any]:
         "time": _rfc3339(one.time),
         "message": record.message,
         "fields": record.fields,
-        "updates": [_update(update, app) for update in one.updates],
+        "updates": [_update(update, app, one.time) for update in one.updates],
         "reason": record.reason,
         "exception": one.exception,
     }
 
 
-def _update(update: Update, app: str) -> dict[str, Any]:
+def _update(update: Update, app: str, time: float | None) -> dict[str, Any]:
+    """A stamp's value is the record's time; null where it tells none, and reading decides."""
     family = update.effect.family
     labels = dict(zip(family.labels, update.labels, strict=True))
-    return {"metric": family.name, "labels": {"app": app, **labels}, "value": update.value}
+    value = time if update.effect.action in ("read", "stamp") else update.value
+    if update.effect.action == "drain":
+        value = None if math.isnan(update.value) else update.value
+    return {"metric": family.name, "labels": {"app": app, **labels}, "value": value}
 
 
 def _rfc3339(at: float | None) -> str | None:
@@ -119,7 +124,8 @@ def _words(found: dict[str, Any]) -> str:
     lines += [f"    {name} = {value!r}" for name, value in found["fields"].items()]
     for update in found["updates"]:
         labels = ",".join(f'{name}="{value}"' for name, value in update["labels"].items())
-        lines.append(f"  -> {update['metric']}{{{labels}}} {update['value']:g}")
+        value = "now" if update["value"] is None else f"{update['value']:.12g}"
+        lines.append(f"  -> {update['metric']}{{{labels}}} {value}")
     if found["reason"]:
         lines.append(f"  !! {found['reason']}")
     return "\n".join(lines)

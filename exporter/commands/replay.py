@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator
+from datetime import tzinfo
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +18,9 @@ from exporter.errors import SidewatchError
 from exporter.exposition import Form, blocks
 from exporter.model import Cursor
 from exporter.shard import Shard
+from parsers import cri, docker_json
+from parsers.reading import read
+from parsers.times import seconds
 
 CHUNK = 128 * 1024
 
@@ -38,30 +43,47 @@ def add_parser(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay every file into one shard and print it."""
     plan = load_profile(arguments.profile, arguments.app)
-    shard = assemble(plan, SetClock(), replaying=True)
-    declare(shard, plan)
+    clock = SetClock()
+    shard = assemble(plan, clock, replaying=True)
     for name in arguments.files:
         if name == "-":
-            _replay(shard, sys.stdin.buffer, arguments.service or "stdin", "stdin", name)
+            _replay(shard, clock, sys.stdin.buffer, _stream(arguments, "stdin", "stdin", name))
             continue
         try:
             with Path(name).open("rb") as file:
-                _replay(shard, file, arguments.service or Path(name).name, "file", name)
+                _replay(shard, clock, file, _stream(arguments, Path(name).name, "file", name))
         except OSError as error:
             raise SidewatchError(f"{name}: {error.strerror}") from error
+    declare(shard, plan)
     for block in blocks([shard.snapshot(final=True)], Form.TEXT):
         sys.stdout.buffer.write(block)
     return 0
 
 
-def _replay(shard: Shard, file: BinaryIO, service: str, stream: str, key: str) -> None:
-    cursor = Cursor(key, service, stream)
-    shard.open("replay", cursor)
+def _stream(arguments: argparse.Namespace, service: str, stream: str, key: str) -> Cursor:
+    return Cursor(key, arguments.service or service, stream)
+
+
+def _replay(shard: Shard, clock: SetClock, file: BinaryIO, cursor: Cursor) -> None:
     rest = b""
+    shard.open("replay", cursor)
     for chunk in _chunks(file):
+        if not clock.now():
+            clock.reach(_first_time(chunk, shard.zone) or time.time())
         rest += chunk
         rest = rest[shard.feed(cursor, rest) :]
     shard.finish(cursor, rest)
+
+
+def _first_time(chunk: bytes, zone: tzinfo) -> float | None:
+    """When the log begins: what tells no time before the first that does is taken to be of then."""
+    for line in chunk.split(b"\n"):
+        envelope = docker_json.unwrap(line) or cri.unwrap(line)
+        raw = envelope.time if envelope else read(line.decode("utf-8", "replace")).time
+        found = seconds(raw, zone)
+        if found is not None:
+            return found
+    return None
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

@@ -152,7 +152,7 @@ class Engine:
 
     def feed(self, stream: Stream, chunk: bytes, now: float) -> int:
         """Count the whole lines of `chunk`; the bytes consumed. The rest must come again."""
-        if not self.moment.replaying:
+        if not self.moment.replaying or now > self.moment.now:
             self.moment.reach(now)
         self.registry.windows.turn(self.moment.now, self.registry.values)
         counting = self.service(stream.service, now)
