@@ -36,6 +36,10 @@ class Worker:
         self._jobs.put(last)
         self._jobs.put(None)
 
+    def join(self) -> None:
+        """Wait for the end of a thread that was closed."""
+        self._thread.join()
+
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()

@@ -14,10 +14,18 @@ from functools import partial
 from exporter.model import Cursor, Sink
 from exporter.sources.files.compressed import Body
 from exporter.sources.files.discover import Finder, Found, Seen, find_inode, ident_of
-from exporter.sources.files.follow import LONGEST, Follow, Log, log_of, open_body, restore
+from exporter.sources.files.follow import LONGEST, Follow, Log, open_body, restore
 from exporter.sources.files.identity import Ident, Place, Print, judge
-from exporter.sources.files.kin import alike, by_stem, candidates, head_only, relation, stems
-from exporter.sources.files.names import live_name, unpacked_name
+from exporter.sources.files.kin import (
+    alike,
+    by_stem,
+    candidates,
+    head_only,
+    in_the_making,
+    relation,
+    stems,
+)
+from exporter.sources.files.names import is_packed, is_rotated, live_name
 
 LINGER = 60.0  # seconds that a file without a name is watched for a last line
 FORGET = 24 * 3600.0  # seconds that a file is waited for whose directory may be back tomorrow
@@ -33,7 +41,8 @@ class Book:
 
     `follows` are those that exist (or are still open), `lost` those whose file is not to be found
     now or is another one by now, `dirty` those that may have something to read. `directories` are
-    those that the last look went through. `again` asks for another look soon.
+    those that the last look went through. `held` are new files, by path with size and time, that
+    are not read yet because they may be copies. `again` asks for another look soon.
     """
 
     name: str
@@ -45,6 +54,7 @@ class Book:
     lost: dict[Follow, None] = field(default_factory=dict)
     dirty: dict[Follow, None] = field(default_factory=dict)
     directories: dict[str, Ident] = field(default_factory=dict)
+    held: dict[str, tuple[int, float]] = field(default_factory=dict)
     again: bool = True
     _first: bool = True
     _births: int = 0
@@ -52,7 +62,6 @@ class Book:
     _keys: set[str] = field(default_factory=set)
     _logs: dict[Log, list[Follow]] = field(default_factory=dict)
     _effects: list[Effect] = field(default_factory=list)
-    _held: dict[Ident, tuple[int, float]] = field(default_factory=dict)
     _refused: dict[str, str] = field(default_factory=dict)
 
     def take_up(self, saved: list[Cursor]) -> None:
@@ -100,12 +109,13 @@ class Book:
             self._miss(follow, now)
             return
         size = follow.cursor.offset if follow.packed else seen.size
-        fits = follow.path == seen.path or self._keeps(follow, seen)
+        grown = (seen.size, seen.mtime) != (follow.size, follow.mtime)
+        odd = seen.path != follow.path or (grown and is_rotated(seen.path))
+        fits = not odd or self._keeps(follow, seen)
         verdict = judge(follow.path, follow.cursor.offset, size, seen.path, fits=fits)
         if verdict in ("truncated", "rewritten"):
             self.unsettle(follow)  # what it is now is found out among the new files
             return
-        grown = (seen.size, seen.mtime) != (follow.size, follow.mtime)
         follow.settle(seen)
         if verdict == "rotated":
             self._effects.append(follow.save)
@@ -115,14 +125,13 @@ class Book:
             self.dirty[follow] = None
 
     def _keeps(self, follow: Follow, seen: Seen) -> bool:
-        """Whether a file under another name is the same; its inode may be in use again."""
+        """Whether a rotated file is the same; its inode may be in use again."""
         if follow.body is not None:
-            return True
-        body = self._open(seen)
-        if body is None:
-            return True  # held against its print when it is read
-        fits = follow.print.intact(body.at) if not follow.done else True
-        body.close()
+            return True  # open all the time, so that nothing else could get its inode
+        body = self._open(seen) if is_packed(seen.path) == follow.packed else None
+        fits = body is not None and _still(follow, seen, body)
+        if body is not None:
+            body.close()
         return fits
 
     def _elsewhere(self, follow: Follow) -> Seen | None:
@@ -159,7 +168,7 @@ class Book:
         seen = new.get(follow.ident)
         if seen is None:
             return False
-        packed = unpacked_name(seen.path) is not None
+        packed = is_packed(seen.path)
         if packed != follow.packed:
             return False
         body = self._open(seen)
@@ -167,16 +176,13 @@ class Book:
             self._adopt(follow, seen, new)
             return True
         offset = follow.cursor.offset
-        if follow.done:
-            fits = not follow.print.head_size or follow.print.heads(body.at)
-        else:
-            fits = follow.print.intact(body.at)
+        fits = _still(follow, seen, body)
         verdict = judge(follow.path, offset, offset if packed else seen.size, seen.path, fits=fits)
         body.close()
         if verdict in ("same", "rotated"):
             self._adopt(follow, seen, new)
             return True
-        if log_of(seen.path) == follow.log:
+        if seen.path == follow.path and not is_rotated(seen.path):
             follow.broken = verdict
         return False
 
@@ -242,10 +248,10 @@ class Book:
         held = {}
         for seen in sorted(new.values(), key=_age):
             if self._is_copy(seen):
-                held[seen.ident] = (seen.size, seen.mtime)
+                held[seen.path] = (seen.size, seen.mtime)
             else:
                 self._begin(seen, at_end=self._first and self.from_end)
-        self._held = held
+        self.held = held
 
     def _begin(self, seen: Seen, *, at_end: bool) -> None:
         key = self._key(seen.ident)
@@ -291,18 +297,20 @@ class Book:
 
         A copy is not read: when its original is truncated or goes, it takes its place.
         """
-        packed = unpacked_name(seen.path) is not None
+        packed = is_packed(seen.path)
         if packed and self._first:
             return False
-        if packed and self._held.get(seen.ident) != (seen.size, seen.mtime):
+        if packed and self.held.get(seen.path) != (seen.size, seen.mtime):
             return True
+        if not seen.size and is_rotated(seen.path):
+            return True  # what will be written to it is not known yet
         kin = list(self._kin(seen))
         body = self._open(seen) if kin else None
         if body is None:
             return False
         try:
             if packed:
-                return any(one.print.heads(body.at) for one in kin)
+                return any(in_the_making(seen, body, one) for one in kin)
             return any(self._repeats(seen, body, one) for one in kin)
         finally:
             body.close()
@@ -341,21 +349,27 @@ class Book:
             else:  # it was moved to where we do not look
                 self.unsettle(follow)
         for follow in list(self.lost):
-            follow.missing = now if follow.missing is None else follow.missing
-            age = now - follow.missing
-            if age >= LINGER and (gone := follow.unread()) and not follow.packed:
-                self._effects.append(partial(self.sink.lost, follow.cursor, gone, "vanished"))
-                follow.presented = follow.size
-            certain = follow.met and os.path.dirname(follow.real) in found.directories
-            if age >= (LINGER if certain else FORGET):
-                self._forget(follow)
+            self._give_up(follow, found, now)
+
+    def _give_up(self, follow: Follow, found: Found, now: float) -> None:
+        """Forget a file that is not found again, once it is certain or a day has gone by."""
+        follow.missing = now if follow.missing is None else follow.missing
+        age = now - follow.missing
+        begun_anew = follow.print.end == 0 and follow.ident in self.follows
+        if age >= LINGER and not (begun_anew or follow.packed) and (gone := follow.unread()):
+            self._effects.append(partial(self.sink.lost, follow.cursor, gone, "vanished"))
+            follow.presented = follow.size
+        certain = follow.met and os.path.dirname(follow.real) in found.directories
+        if begun_anew or age >= (LINGER if certain else FORGET):
+            self._forget(follow)
 
     def _forget(self, follow: Follow) -> None:
         rest = b""
         if follow.body is not None and not follow.packed:
             rest = follow.body.at(follow.cursor.offset, LONGEST)
         self._effects.append(partial(self.sink.finish, follow.cursor, rest))
-        self.follows.pop(follow.ident, None)
+        if self.follows.get(follow.ident) is follow:
+            del self.follows[follow.ident]
         self.dirty.pop(follow, None)
         self.lost.pop(follow, None)
         self._keys.discard(follow.cursor.key)
@@ -392,7 +406,15 @@ class Book:
         return found.directories | known
 
 
+def _still(follow: Follow, seen: Seen, body: Body) -> bool:
+    """Whether a file of the same inode is still the one that was followed."""
+    known = follow.print
+    if follow.done:
+        return seen.size == follow.size and (not known.head_size or known.heads(body.at))
+    # Of which nothing was counted, nothing is known: it is begun anew, or may be a copy.
+    return known.end > 0 and known.intact(body.at)
+
+
 def _age(seen: Seen) -> tuple[float, bool, str]:
     """The order in which new files are read: the oldest first, rotated ones before the live one."""
-    name = os.path.basename(seen.path)
-    return seen.mtime, live_name(name) == name, seen.path
+    return seen.mtime, not is_rotated(seen.path), seen.path

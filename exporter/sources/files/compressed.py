@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import os
 import zlib
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol
 
 STEP = 1 << 18
 
@@ -59,7 +58,7 @@ class Packed:
 
     def _begin(self) -> None:
         self._file.seek(0)
-        self._stream = _unpacking(self._path, self._file)
+        self._stream, self._errors = _unpacking(self._path, self._file)
         self._start, self._held = 0, b""
         self.complete = False
         self.damage: str | None = None
@@ -91,8 +90,8 @@ class Packed:
         if self.complete or self.damage:
             return False
         try:
-            more = self._stream.read(STEP)
-        except (OSError, EOFError, zlib.error, ValueError) as error:
+            more = self._stream.read1(STEP)
+        except self._errors as error:
             self.damage = str(error) or type(error).__name__
             return False
         self.complete = not more
@@ -107,26 +106,21 @@ class Packed:
             self._held = self._held[cut:]
 
 
-def _unpacking(path: str, file: BinaryIO) -> BinaryIO:
+class _Unpacked(Protocol):
+    """What the libraries' readers have in common."""
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Some bytes; nothing at the end. Unlike `read` it gives what comes before an error."""
+
+
+def _unpacking(path: str, file: BinaryIO) -> tuple[_Unpacked, tuple[type[Exception], ...]]:
+    """A reader, and what it raises where the file is not what its name says."""
     if path.endswith(".bz2"):
-        return cast(BinaryIO, bz2.BZ2File(file))
+        return bz2.BZ2File(file), (OSError, EOFError)
     if path.endswith(".zst"):
-        return cast(BinaryIO, _Zstandard(file))
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb"))
-
-
-class _Zstandard(io.RawIOBase):
-    """The library's reader with the errors of the others: it ends silently where a file is cut."""
-
-    def __init__(self, file: BinaryIO) -> None:
         import zstandard
 
-        super().__init__()
-        self._error = zstandard.ZstdError
-        self._reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return self._reader.read(size)
-        except self._error as error:
-            raise EOFError(str(error)) from error
+        unpacking = zstandard.ZstdDecompressor()
+        reader = unpacking.stream_reader(file, read_across_frames=True, closefd=False)
+        return reader, (OSError, zstandard.ZstdError)
+    return gzip.GzipFile(fileobj=file, mode="rb"), (OSError, EOFError, zlib.error)

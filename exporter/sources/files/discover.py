@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from exporter.sources.files.identity import Ident
-from exporter.sources.files.names import live_name
+from exporter.sources.files.names import is_rotated, live_name
 
 MAGIC = re.compile(r"[*?\[]")
 NOT_THERE = (FileNotFoundError, NotADirectoryError)
@@ -160,8 +160,7 @@ class _Look:
 
 def _live_first(named: Named) -> tuple[bool, str]:
     """Of several names of one file the one that is written to counts; rotated ones come later."""
-    name = os.path.basename(named[0])
-    return live_name(name) != name, named[0]
+    return is_rotated(named[0]), named[0]
 
 
 def _parts(path: str) -> tuple[Part, ...]:

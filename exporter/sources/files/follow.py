@@ -10,7 +10,7 @@ from exporter.model import Cursor
 from exporter.sources.files.compressed import Body, Packed, Plain
 from exporter.sources.files.discover import Seen
 from exporter.sources.files.identity import Ident, Print, Verdict, judge, load
-from exporter.sources.files.names import live_name, unpacked_name
+from exporter.sources.files.names import is_packed, live_name
 
 CHUNK = 1 << 18
 LONGEST = 1 << 20  # a line longer than this is counted in pieces
@@ -67,7 +67,7 @@ class Follow:
     @property
     def packed(self) -> bool:
         """Whether it is compressed."""
-        return unpacked_name(self.path) is not None
+        return is_packed(self.path)
 
     @property
     def log(self) -> Log:
@@ -181,7 +181,7 @@ def restore(cursor: Cursor) -> Follow | None:
 
 def open_body(path: str, ident: Ident) -> Body:
     """The bytes of a file. Raises OSError, also where another file has its name by now."""
-    body: Body = Packed(path) if unpacked_name(path) is not None else Plain(path)
+    body: Body = Packed(path) if is_packed(path) else Plain(path)
     status = body.stat()
     if (status.st_dev, status.st_ino) != ident:
         body.close()

@@ -9,7 +9,7 @@ from exporter.sources.files.compressed import Body, Packed
 from exporter.sources.files.discover import Seen
 from exporter.sources.files.follow import Follow
 from exporter.sources.files.identity import HEAD, MARK, Kinship, Print, kinship
-from exporter.sources.files.names import live_name, unpacked_name
+from exporter.sources.files.names import is_packed, live_name, unpacked_name
 
 SEPARATORS = ".-_~"
 
@@ -52,7 +52,7 @@ def _may_be(follow: Follow, seen: Seen) -> bool:
 
 
 def _likeness(follow: Follow, seen: Seen) -> tuple[bool, bool, bool, float]:
-    packed = unpacked_name(seen.path) is not None
+    packed = is_packed(seen.path)
     return seen.ident[1] != follow.ident[1], seen.path != follow.path, packed, seen.mtime
 
 
@@ -68,6 +68,15 @@ def relation(follow: Follow, seen: Seen, body: Body) -> tuple[Kinship, bool]:
     if (follow.drained and renamed) or body.promised() == follow.cursor.offset:
         return "continues", True  # without unpacking it all to find nothing new
     return kinship(known, None, heads=True, fits=known.fits(body.at)), False
+
+
+def in_the_making(seen: Seen, body: Body, plain: Follow) -> bool:
+    """Whether a compressed file is one of `plain`, or may turn out to be when more is known."""
+    if unpacked_name(seen.path) in (plain.path, plain.real) or plain.print.heads(body.at):
+        return True
+    if plain.missing is not None or plain.unread():
+        return True
+    return isinstance(body, Packed) and body.damage is not None and len(body.at(0, HEAD)) < HEAD
 
 
 def head_only(body: Body) -> Print:

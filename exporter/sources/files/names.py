@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
 
@@ -19,7 +20,18 @@ def unpacked_name(name: str) -> str | None:
     return next((name[: -len(end)] for end in PACKED if name.endswith(end)), None)
 
 
-@lru_cache(maxsize=8192)  # every look asks again for every name
+def is_packed(name: str) -> bool:
+    """Whether the name tells that the file is compressed."""
+    return name.endswith(PACKED)
+
+
+def is_rotated(path: str) -> bool:
+    """Whether a file's name tells that it was written under another one."""
+    name = os.path.basename(path)
+    return live_name(name) != name
+
+
+@lru_cache(maxsize=1 << 15)  # every look asks again for every name
 def live_name(name: str) -> str:
     """The name under which a file was written: "server.log" of "server.log-20261120.gz"."""
     name = unpacked_name(name) or name

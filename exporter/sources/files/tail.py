@@ -87,7 +87,9 @@ class Tailer:
             follow = self._by_path.get(path)
             if follow is not None and not follow.done:
                 self.book.dirty[follow] = None
-            if moved and not due:
+            if path in self.book.held:
+                due = True
+            elif moved and not due:
                 due = follow is not None or self.book.finder.concerns(os.path.basename(path))
         return due
 

@@ -1,0 +1,90 @@
+"""A sink that keeps every line it counts, and can be saved and taken up again like a state."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from exporter.model import Cursor
+
+LONGEST_LINE = 1 << 20
+
+
+@dataclass
+class KeepingSink:
+    """`lines` by service, in the order in which they were counted; `lost` bytes by reason."""
+
+    lines: dict[str, list[bytes]] = field(default_factory=dict)
+    lost_bytes: dict[str, int] = field(default_factory=dict)
+    lags: dict[str, tuple[int, float | None]] = field(default_factory=dict)
+    known: dict[str, tuple[str, Cursor]] = field(default_factory=dict)
+    finished: list[str] = field(default_factory=list)
+    looks: int = 0
+    feeds: int = 0
+
+    def cursors(self, source: str) -> list[Cursor]:
+        return [cursor for name, cursor in self.known.values() if name == source]
+
+    def open(self, source: str, cursor: Cursor) -> None:
+        self.known[cursor.key] = source, cursor
+
+    def feed(self, cursor: Cursor, chunk: bytes) -> int:
+        assert cursor.key in self.known, "fed before it was opened"
+        self.feeds += 1
+        whole, newline, _ = chunk.rpartition(b"\n")
+        if not newline and len(chunk) < LONGEST_LINE:
+            return 0
+        end = len(whole) + 1 if newline else len(chunk)
+        lines = whole.split(b"\n") if newline else [chunk]
+        self.lines.setdefault(cursor.service, []).extend(lines)
+        cursor.offset += end
+        return end
+
+    def finish(self, cursor: Cursor, rest: bytes = b"") -> None:
+        del self.known[cursor.key]
+        self.finished.append(cursor.key)
+        if rest:
+            self.lines.setdefault(cursor.service, []).append(rest)
+
+    def move(self, cursor: Cursor, offset: int) -> None:
+        cursor.offset = offset
+
+    def lost(self, cursor: Cursor, count: int, reason: str) -> None:
+        assert cursor.key in self.known
+        assert count > 0
+        self.lost_bytes[reason] = self.lost_bytes.get(reason, 0) + count
+
+    def lag(self, cursor: Cursor, count: int, newest: float | None) -> None:
+        assert cursor.key in self.known
+        self.lags[cursor.key] = count, newest
+
+    def looked(self, source: str) -> None:
+        del source
+        self.looks += 1
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait unread in the streams that are known."""
+        return sum(count for key, (count, _) in self.lags.items() if key in self.known)
+
+    def all(self) -> list[str]:
+        """Every line, decoded and sorted, so that order plays no part."""
+        return sorted(line.decode() for lines in self.lines.values() for line in lines)
+
+    def dump(self) -> str:
+        """What a restart needs, by way of text, as a state that is saved would be."""
+        kept = {key: [name, asdict(cursor)] for key, (name, cursor) in self.known.items()}
+        lines = {name: [line.decode("latin-1") for line in own] for name, own in self.lines.items()}
+        return json.dumps({"cursors": kept, "lines": lines, "lost": self.lost_bytes})
+
+    @classmethod
+    def load(cls, text: str) -> KeepingSink:
+        """What `dump` gave."""
+        state: dict[str, Any] = json.loads(text)
+        sink = cls(lost_bytes=state["lost"])
+        for name, lines in state["lines"].items():
+            sink.lines[name] = [line.encode("latin-1") for line in lines]
+        for key, (name, cursor) in state["cursors"].items():
+            sink.known[key] = name, Cursor(**cursor)
+        return sink
