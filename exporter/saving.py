@@ -19,7 +19,8 @@ from exporter.model import Snapshot
 from exporter.shard import Shard
 from exporter.state import StateFile
 
-SAVE_SECONDS = 1.0  # how long a save may take, and how far apart saves are
+APART_SECONDS = 1.0  # how far apart the saves are that scrapes ask for
+PATIENCE_SECONDS = 1.0  # how long a save may take
 SYNC_SECONDS = 10.0
 STALE_SCRAPES = 3
 
@@ -84,7 +85,7 @@ class Saver:
     def _due(self) -> bool:
         if self._saving is not None and not self._saving.done():
             return True  # join it
-        recent = 0 <= self.clock.now() - self.saved_at < SAVE_SECONDS
+        recent = 0 <= self.clock.now() - self.saved_at < APART_SECONDS
         return any(one.shown is None for one in self.kept) or (not recent and self._changed())
 
     def _changed(self) -> bool:
@@ -106,7 +107,7 @@ class Saver:
             for one in self.kept:
                 await self._save_one(one, exposing=exposing, sync=sync)
         except TimeoutError:
-            return self._fail(f"a save took more than {SAVE_SECONDS:g} s")
+            return self._fail(f"a save took more than {PATIENCE_SECONDS:g} s")
         except StateError as error:
             return self._fail(str(error))
         if sync:
@@ -126,7 +127,7 @@ class Saver:
         state = one.shard.dump()
         loop = asyncio.get_running_loop()
         self._writing = loop.run_in_executor(self.executor, _write, one.file, state, sync)
-        await asyncio.wait_for(asyncio.shield(self._writing), SAVE_SECONDS)
+        await asyncio.wait_for(asyncio.shield(self._writing), PATIENCE_SECONDS)
         one.saved = version
         if sync:
             one.synced = version

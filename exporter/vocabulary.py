@@ -310,13 +310,6 @@ OWN = _families(
         (),
         "own",
     ),
-    Family(
-        "sidewatch_scrapes_total",
-        "counter",
-        "Scrapes answered.",
-        (),
-        "own",
-    ),
 )
 
 FAMILIES = {**LOGS, **UPSTREAMS, **OBJECTIVES, **OWN}

@@ -36,10 +36,6 @@ class House:
             family = FAMILIES["sidewatch_config_last_reload_timestamp_seconds"]
             self._own.put(family, (), now, now)
 
-    def scraped(self) -> None:
-        """Count a scrape."""
-        self._own.inc(FAMILIES["sidewatch_scrapes_total"], (), self._clock.now())
-
     def snapshots(self, saver: Saver) -> list[Snapshot]:
         """What may be shown now."""
         now = self._clock.now()

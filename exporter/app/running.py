@@ -105,7 +105,6 @@ class Running:
 
     async def expose(self) -> Sequence[Snapshot]:
         """What a scrape shows."""
-        self._house.scraped()
         return [*await self.saver.expose(), *self._house.snapshots(self.saver)]
 
     def unready(self) -> list[str]:
