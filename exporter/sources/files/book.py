@@ -13,23 +13,22 @@ from functools import partial
 
 from exporter.model import Cursor, Sink
 from exporter.sources.files.compressed import Body
-from exporter.sources.files.discover import Finder, Found, Seen, find_inode, ident_of
-from exporter.sources.files.follow import LONGEST, Follow, Log, open_body, restore
+from exporter.sources.files.discover import Finder, Found, Seen, ident_of, locate
+from exporter.sources.files.follow import LONGEST, Follow, Log, begin, pass_over, restore, try_open
 from exporter.sources.files.identity import Ident, Place, Print, judge
 from exporter.sources.files.kin import (
     alike,
     by_stem,
     candidates,
-    head_only,
     in_the_making,
     relation,
     stems,
+    still,
 )
 from exporter.sources.files.names import is_packed, is_rotated, live_name
 
 LINGER = 60.0  # seconds that a file without a name is watched for a last line
 FORGET = 24 * 3600.0  # seconds that a file is waited for whose directory may be back tomorrow
-BACK = 1 << 16  # how far back from its end the last whole line of a file is looked for
 
 logger = logging.getLogger(__name__)
 Effect = Callable[[], object]
@@ -104,7 +103,7 @@ class Book:
     # -- what is known ----------------------------------------------------------------------
 
     def _recognise(self, follow: Follow, found: Found, now: float) -> None:
-        seen = found.files.get(follow.ident) or self._elsewhere(follow)
+        seen = found.files.get(follow.ident) or locate(follow.real, follow.ident)
         if seen is None:
             self._miss(follow, now)
             return
@@ -128,22 +127,11 @@ class Book:
         """Whether a rotated file is the same; its inode may be in use again."""
         if follow.body is not None:
             return True  # open all the time, so that nothing else could get its inode
-        body = self._open(seen) if is_packed(seen.path) == follow.packed else None
-        fits = body is not None and _still(follow, seen, body)
+        body = try_open(seen) if is_packed(seen.path) == follow.packed else None
+        fits = body is not None and still(follow, seen, body)
         if body is not None:
             body.close()
         return fits
-
-    def _elsewhere(self, follow: Follow) -> Seen | None:
-        """Where a file is that no glob finds any more: behind another link, or renamed freely."""
-        path: str | None = follow.real
-        if ident_of(follow.real) != follow.ident:
-            path = find_inode(os.path.dirname(follow.real), follow.ident)
-        try:
-            status = os.stat(path or "")
-        except OSError:
-            return None
-        return Seen(path or "", follow.ident, status.st_size, status.st_mtime)
 
     def _miss(self, follow: Follow, now: float) -> None:
         """Its name is gone: what is open can be read to its end, and the rest may be found."""
@@ -171,12 +159,12 @@ class Book:
         packed = is_packed(seen.path)
         if packed != follow.packed:
             return False
-        body = self._open(seen)
+        body = try_open(seen)
         if body is None:  # closed to us now, and held against its print when it is read
             self._adopt(follow, seen, new)
             return True
         offset = follow.cursor.offset
-        fits = _still(follow, seen, body)
+        fits = still(follow, seen, body)
         verdict = judge(follow.path, offset, offset if packed else seen.size, seen.path, fits=fits)
         body.close()
         if verdict in ("same", "rotated"):
@@ -191,7 +179,7 @@ class Book:
     ) -> bool:
         """Whether a copy of its file, compressed or not, or its file with another inode is here."""
         for seen in candidates(follow, named):
-            body = self._open(seen) if seen.ident in new else None
+            body = try_open(seen) if seen.ident in new else None
             if body is None:
                 continue
             kin, done = relation(follow, seen, body)
@@ -256,35 +244,14 @@ class Book:
     def _begin(self, seen: Seen, *, at_end: bool) -> None:
         key = self._key(seen.ident)
         service = self.service or live_name(os.path.basename(seen.path))
-        cursor = Cursor(key, service, "file")
-        follow = Follow(cursor, seen.path, os.path.realpath(seen.path), seen.ident, Print())
-        follow.settle(seen)
+        follow = begin(seen, Cursor(key, service, "file"))
         if at_end:
-            self._stand_at_end(follow, seen)
+            pass_over(follow, seen)
         follow.save()
         self._enter(follow)
         self._keys.add(key)
         self._logs.setdefault(follow.log, []).append(follow)
-        self._effects.append(partial(self.sink.open, self.name, cursor))
-
-    def _stand_at_end(self, follow: Follow, seen: Seen) -> None:
-        """Before its last line where that is unfinished: it will be whole, and new."""
-        body = self._open(seen)
-        if follow.packed:
-            follow.done = True
-            if body is not None:
-                follow.print = head_only(body)
-                body.close()
-            return
-        end = seen.size
-        if body is None:
-            follow.print = Print(end=end)
-        else:
-            last = body.at(max(0, end - BACK), min(BACK, end))
-            end -= len(last) - 1 - last.rfind(b"\n") if b"\n" in last else 0
-            follow.print = Print.taken(body.at, end)
-            body.close()
-        follow.cursor.offset = end
+        self._effects.append(partial(self.sink.open, self.name, follow.cursor))
 
     def _key(self, ident: Ident) -> str:
         stem, number = f"{self.name} {ident[0]}:{ident[1]}", 1
@@ -305,7 +272,7 @@ class Book:
         if not seen.size and is_rotated(seen.path):
             return True  # what will be written to it is not known yet
         kin = list(self._kin(seen))
-        body = self._open(seen) if kin else None
+        body = try_open(seen) if kin else None
         if body is None:
             return False
         try:
@@ -377,12 +344,6 @@ class Book:
 
     # -- odds and ends ----------------------------------------------------------------------
 
-    def _open(self, seen: Seen) -> Body | None:
-        try:
-            return open_body(seen.path, seen.ident)
-        except OSError:
-            return None
-
     def _stay_known(self) -> None:
         """Where no file is known, remember at least having looked: what comes later is new."""
         if self._here is None and not self.follows and not self.lost:
@@ -404,15 +365,6 @@ class Book:
         elsewhere = {path: ident_of(path) for path in parents - found.directories.keys()}
         known = {path: ident for path, ident in elsewhere.items() if ident is not None}
         return found.directories | known
-
-
-def _still(follow: Follow, seen: Seen, body: Body) -> bool:
-    """Whether a file of the same inode is still the one that was followed."""
-    known = follow.print
-    if follow.done:
-        return seen.size == follow.size and (not known.head_size or known.heads(body.at))
-    # Of which nothing was counted, nothing is known: it is begun anew, or may be a copy.
-    return known.end > 0 and known.intact(body.at)
 
 
 def _age(seen: Seen) -> tuple[float, bool, str]:

@@ -70,7 +70,19 @@ class Finder:
         )
 
 
-def find_inode(directory: str, ident: Ident) -> str | None:
+def locate(path: str, ident: Ident) -> Seen | None:
+    """Where a file is that no glob finds any more: where it was, or beside that renamed freely."""
+    if ident_of(path) != ident:
+        path = _find_inode(os.path.dirname(path), ident) or path
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    here = status.st_dev, status.st_ino
+    return Seen(path, ident, status.st_size, status.st_mtime) if here == ident else None
+
+
+def _find_inode(directory: str, ident: Ident) -> str | None:
     """The path of this file in the directory, by whatever name."""
     try:
         with os.scandir(directory) as entries:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from exporter.model import Cursor
 from exporter.sources.files.compressed import Body, Packed, Plain
 from exporter.sources.files.discover import Seen
-from exporter.sources.files.identity import Ident, Print, Verdict, judge, load
+from exporter.sources.files.identity import HEAD, Ident, Print, Verdict, judge, load
 from exporter.sources.files.names import is_packed, live_name
 
 CHUNK = 1 << 18
+BACK = 1 << 16  # how far back from its end the last whole line of a file is looked for
 LONGEST = 1 << 20  # a line longer than this is counted in pieces
 Log = tuple[str, str]  # directory, live name: what rotated files have in common
 
@@ -177,6 +178,42 @@ def restore(cursor: Cursor) -> Follow | None:
         return None
     done = place.get("done") is True
     return Follow(cursor, path, real, ident, known, size=size, done=done, met=False)
+
+
+def begin(seen: Seen, cursor: Cursor) -> Follow:
+    """A file that was not known, from its beginning."""
+    follow = Follow(cursor, seen.path, os.path.realpath(seen.path), seen.ident, Print())
+    follow.settle(seen)
+    return follow
+
+
+def pass_over(follow: Follow, seen: Seen) -> None:
+    """Let what is there now be counted, but for a last line that is unfinished.
+
+    A compressed file is done with. It keeps a print of its beginning, enough to know it by.
+    """
+    body = try_open(seen)
+    end = 0 if follow.packed else seen.size
+    if body is None:
+        follow.print = Print(end=end)
+    else:
+        if follow.packed:
+            end = len(body.at(0, HEAD))
+        else:
+            last = body.at(max(0, end - BACK), min(BACK, end))
+            end -= len(last) - 1 - last.rfind(b"\n") if b"\n" in last else 0
+        follow.print = Print.taken(body.at, end)
+        body.close()
+    follow.done = follow.packed
+    follow.cursor.offset = 0 if follow.packed else end
+
+
+def try_open(seen: Seen) -> Body | None:
+    """The bytes of a file, if they can be read."""
+    try:
+        return open_body(seen.path, seen.ident)
+    except OSError:
+        return None
 
 
 def open_body(path: str, ident: Ident) -> Body:

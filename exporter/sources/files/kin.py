@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from exporter.sources.files.compressed import Body, Packed
 from exporter.sources.files.discover import Seen
 from exporter.sources.files.follow import Follow
-from exporter.sources.files.identity import HEAD, MARK, Kinship, Print, kinship
+from exporter.sources.files.identity import HEAD, MARK, Kinship, kinship
 from exporter.sources.files.names import is_packed, live_name, unpacked_name
 
 SEPARATORS = ".-_~"
@@ -79,9 +79,13 @@ def in_the_making(seen: Seen, body: Body, plain: Follow) -> bool:
     return isinstance(body, Packed) and body.damage is not None and len(body.at(0, HEAD)) < HEAD
 
 
-def head_only(body: Body) -> Print:
-    """The print of a file of which nothing will be read; enough to know it by."""
-    return Print.taken(body.at, min(HEAD, len(body.at(0, HEAD))))
+def still(follow: Follow, seen: Seen, body: Body) -> bool:
+    """Whether a file of the same inode is still the one that was followed."""
+    known = follow.print
+    if follow.done:
+        return seen.size == follow.size and (not known.head_size or known.heads(body.at))
+    # Of which nothing was counted, nothing is known: it is begun anew, or may be a copy.
+    return known.end > 0 and known.intact(body.at)
 
 
 def alike(copy: Body, original: Body, size: int) -> bool:
