@@ -23,7 +23,8 @@ GATHER = 0.003  # seconds in which a busy log's lines become one chunk
 class Files:
     """Log files: `files` and `exclude` are globs (`**` for any directories).
 
-    Without `service` it is the name of the file, rotated ones under the name they were written by.
+    Without `service` it is the container's, where path or Docker's own files tell it, else the name
+    of the file, rotated ones under the name they were written by.
     `from`: what exists when this source is opened for the very first time is read from its end, or
     from its beginning. `poll` is how often the directories are looked at; five times less often
     (but every 5 s) where inotify works.

@@ -25,7 +25,8 @@ from exporter.sources.files.kin import (
     stems,
     still,
 )
-from exporter.sources.files.names import is_packed, is_rotated, live_name
+from exporter.sources.files.names import is_packed, is_rotated
+from exporter.sources.files.services import service_of
 
 LINGER = 60.0  # seconds that a file without a name is watched for a last line
 FORGET = 24 * 3600.0  # seconds that a file is waited for whose directory may be back tomorrow
@@ -243,7 +244,7 @@ class Book:
 
     def _begin(self, seen: Seen, *, at_end: bool) -> None:
         key = self._key(seen.ident)
-        service = self.service or live_name(os.path.basename(seen.path))
+        service = self.service or service_of(seen.path)
         follow = begin(seen, Cursor(key, service, "file"))
         if at_end:
             pass_over(follow, seen)
