@@ -1,0 +1,59 @@
+"""Each line counts once, whenever sidewatch is killed; and nothing that was shown is taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.killing import ROTATION, Harness, spread
+from tests.support.trap import BUGS, POINTS
+
+
+def _hold(harness: Harness) -> None:
+    """What must be true after any number of kills."""
+    assert harness.settled() == [], harness.output()[-4000:]
+    assert harness.stop() == 0, "SIGTERM saves and ends"
+    harness.go_on()
+    assert harness.settled() == [], "what SIGTERM saved is not what was counted"
+    for scraper in harness.scrapers:
+        assert scraper.degraded == 0, "a save failed: the promise was suspended"
+        assert scraper.decreases == []
+        assert scraper.answers > 20
+
+
+def test_kills_at_every_point_lose_and_double_nothing(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, seed=1)
+    with harness.watched():
+        harness.kill(spread(each=3, rest=4, seed=1))
+        print(harness.table())  # noqa: T201  # shown where it fails
+        _hold(harness)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_hundred_kills_lose_and_double_nothing(
+    tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harness = Harness(tmp_path, seed)
+    with harness.watched():
+        harness.kill(spread(each=14, rest=30, seed=seed))
+        with capsys.disabled():
+            print(f"\n{harness.table()}")  # noqa: T201  # the figures are what it is run for
+        _hold(harness)
+    for point in (*POINTS, ROTATION):
+        assert harness.hits[point] >= 5, point
+    assert harness.hits.total() >= 100
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_found(tmp_path: Path, bug: str) -> None:
+    harness = Harness(tmp_path, seed=4, bug=bug)
+    with harness.watched():
+        harness.kill(["feed | save", "anywhere", "feed | save", "rename | scrape"])
+        wrong = harness.settled(within=3)
+        shrunk = [one for scraper in harness.scrapers for one in scraper.decreases]
+    if bug == "shown before saved":
+        assert shrunk
+    else:
+        assert any("lines_total" in one for one in wrong)
