@@ -50,7 +50,7 @@ DOORS: dict[str, list[str]] = {
     "aiohttp": ["exporter.server", "exporter.sources.probes", "exporter.sources.docker"],
     "asyncinotify": ["exporter.sources.files"],
     "msgspec": ["exporter.state", "exporter.engine", "parsers"],
-    "prometheus_client": ["exporter.collector"],
+    "prometheus_client": ["exporter.collector", "exporter.demo"],
     "yaml": ["exporter.config"],
     "zstandard": ["exporter.sources.files"],
 }

@@ -1,0 +1,1 @@
+"""`sidewatch demo`: simulated applications with real-format logs, watched by the real sidewatch."""

@@ -1,0 +1,109 @@
+"""Which shipped alerts' conditions hold now, as far as one process can tell from its own scrapes.
+
+The truth is in rules/*.yaml, and Prometheus evaluates it. This only says beforehand what it will
+find: each function has the condition of the rule that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from exporter.demo.page import Memory
+
+REQUESTS = "watched_http_requests_total"
+FINISHED = "watched_jobs_finished_total"
+QUOTA = "watched_quota_remaining"
+NAMES = (REQUESTS, FINISHED, QUOTA)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alert whose condition holds. `why` changes from second to second, so it is no identity."""
+
+    rule: str
+    subject: str
+    why: str = field(compare=False)
+
+
+def alarms(memory: Memory) -> Iterator[Alarm]:
+    """All that would fire, sooner or later by a minute."""
+    for tell in TELLERS:
+        yield from tell(memory)
+
+
+def _events(memory: Memory) -> Iterator[Alarm]:
+    urgent = (("page", "WatchedEventCritical", 600.0), ("ticket", "WatchedEventTicket", 3600.0))
+    for impact, rule, seconds in urgent:
+        for one in memory.page.find("watched_event_read_timestamp_seconds", impact=impact):
+            age = memory.now - one.value
+            if age < seconds:
+                subject = f"{one.labels['app']} {one.labels['event']}"
+                yield Alarm(rule, subject, f"read {age:.0f} s ago")
+
+
+def _heartbeats(memory: Memory) -> Iterator[Alarm]:
+    page, by = memory.page, ("app", "heartbeat")
+    intervals = page.sums("watched_heartbeat_interval_seconds", by)
+    for key, at in page.sums("watched_heartbeat_timestamp_seconds", by).items():
+        app, heartbeat = key
+        age = memory.now - at
+        if heartbeat != "webhooks" and age > 2 * intervals[key] and not _quiet(memory, app):
+            why = f"{age:.0f} s ago, and it comes every {intervals[key]:g} s"
+            yield Alarm("WatchedHeartbeatMissing", f"{app} {heartbeat}", why)
+
+
+def _http_errors(memory: Memory) -> Iterator[Alarm]:
+    by = ("app", "route", "status")
+    errors, requests = dict[tuple[str, str], float](), dict[tuple[str, str], float]()
+    for (app, route, status), grown in memory.increase(REQUESTS, by, 600.0).items():
+        requests[app, route] = requests.get((app, route), 0.0) + grown
+        if status.startswith("5"):
+            errors[app, route] = errors.get((app, route), 0.0) + grown
+    for (app, route), failed in errors.items():
+        share = failed / max(1.0, requests[app, route])
+        if failed >= 5 and share > 0.05 and not _quiet(memory, app):
+            why = f"{share:.0%} of {requests[app, route]:.0f} requests in ten minutes got a 5xx"
+            yield Alarm("WatchedHttpErrors", f"{app} {route}", why)
+
+
+def _job_failures(memory: Memory) -> Iterator[Alarm]:
+    by = ("app", "job_class")
+    finished = memory.increase(FINISHED, by, 3600.0)
+    bearable = memory.page.sums("watched_job_failures_objective", by)
+    for key, failed in memory.increase(FINISHED, by, 3600.0, outcome="failed").items():
+        if failed >= bearable.get(key, 3.0) and failed / finished[key] > 0.05:
+            why = f"{failed:.0f} of {finished[key]:.0f} failed in an hour"
+            yield Alarm("WatchedJobFailures", " ".join(key), why)
+
+
+def _quota(memory: Memory) -> Iterator[Alarm]:
+    by = ("app", "quota", "scope")
+    wanted = memory.page.sums("watched_quota_remaining_objective", by)
+    for key, left in memory.lowest(QUOTA, by, 600.0).items():
+        if key in wanted and left < wanted[key]:
+            why = f"{left:.0f} were left within ten minutes, {wanted[key]:.0f} should be"
+            yield Alarm("WatchedQuotaLow", f"{key[0]} {key[1]}", why)
+
+
+def _drains(memory: Memory) -> Iterator[Alarm]:
+    page, by = memory.page, ("app", "service")
+    for key, deadline in page.sums("watched_drain_deadline_timestamp_seconds", by).items():
+        late = memory.now - deadline
+        if late > 0 and page.sums("watched_draining", by).get(key) == 1.0:
+            why = f"its deadline passed {late:.0f} s ago"
+            yield Alarm("WatchedDrainStuck", " ".join(key), why)
+
+
+def _quiet(memory: Memory, app: str) -> bool:
+    return any(one.value == 1.0 for one in memory.page.find("watched_quiet_window", app=app))
+
+
+TELLERS: tuple[Callable[[Memory], Iterator[Alarm]], ...] = (
+    _events,
+    _heartbeats,
+    _http_errors,
+    _job_failures,
+    _quota,
+    _drains,
+)

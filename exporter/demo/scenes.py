@@ -1,0 +1,112 @@
+"""The script: which faults come and go, and for how long. Times are the applications' own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is the case for some minutes, how it is told, and in which metric it shows.
+
+    `broken` is the share of pullapprove's webhooks and jobs that fail, `failing` that of kodiai's
+    jobs. `backlog` is how many jobs wait as it begins. `quota` is the range of what is left.
+    """
+
+    title: str
+    minutes: float
+    story: str
+    look: str
+    broken: float = 0.0
+    failing: float = 0.0
+    workers: bool = True
+    backlog: int = 0
+    quota: tuple[int, int] = (3800, 4900)
+    shutdown: Literal["drained", "abandoned"] | None = None
+
+
+SCRIPT = (
+    Scene(
+        "All is well",
+        3,
+        "Webhooks are answered, jobs run, and every worker says once a minute that it lives.",
+        'watched_http_requests_total{route="webhooks"}, watched_job_duration_seconds',
+    ),
+    Scene(
+        "A release breaks pullapprove's webhooks",
+        4,
+        "Two of three webhooks get a 500, and the jobs of that release fail with a traceback.",
+        'watched_http_requests_total{status="500"}, watched_exceptions_total{type="KeyError"}',
+        broken=0.67,
+    ),
+    Scene(
+        "The release is taken back",
+        2,
+        "All is well again. Rules look back ten minutes or more, so they hold on for a while.",
+        'watched_http_requests_total{status="200"}',
+    ),
+    Scene(
+        "Both workers of pullapprove are killed",
+        5,
+        "No last word, no error: their lines just stop. Webhooks are still answered.",
+        'watched_heartbeat_timestamp_seconds{heartbeat="worker_stats"} stands still',
+        workers=False,
+    ),
+    Scene(
+        "The workers are back",
+        3,
+        "They find what piled up, and work it off.",
+        "watched_jobs_requested falls, watched_jobs_started_total rises",
+        backlog=60,
+    ),
+    Scene(
+        "The quota of the Git provider runs low",
+        3,
+        "pullapprove pauses its background sync by itself; reviews go on.",
+        "watched_quota_remaining (the lowest of a minute), watched_quota_remaining_objective",
+        quota=(12, 180),
+    ),
+    Scene(
+        "A deploy of kodiai",
+        5,
+        "It drains, ends in time and starts again. A quiet window covers it: nobody is called.",
+        "watched_draining and watched_quiet_window (two windows an hour, then no more)",
+        shutdown="drained",
+    ),
+    Scene(
+        "The model that kodiai asks answers with errors",
+        3,
+        "A third of the reviews fail.",
+        'watched_jobs_finished_total{outcome="failed"}',
+        failing=0.35,
+    ),
+    Scene(
+        "A shutdown of kodiai that does not end",
+        11,
+        "One review hangs: the grace of 3 minutes is extended once, to 6 more, then kodiai gives "
+        "it up. Work is lost, so this pages, quiet window or not.",
+        'watched_event_read_timestamp_seconds{event="force_exit",impact="page"}',
+        shutdown="abandoned",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A scene at its place in time: `begin` and `end` in seconds since the demo began."""
+
+    begin: float
+    end: float
+    scene: Scene
+
+
+def spans(script: Sequence[Scene] = SCRIPT) -> Iterator[Span]:
+    """The scenes one after another, again and again."""
+    at = 0.0
+    for scene in cycle(script):
+        span = Span(at, at + scene.minutes * 60.0, scene)
+        yield span
+        at = span.end

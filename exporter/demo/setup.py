@@ -1,0 +1,89 @@
+"""What the demo writes before it begins: its sidewatch.yaml, and a prometheus.yml for who asks."""
+
+from __future__ import annotations
+
+import errno
+import json
+import socket
+from importlib.resources import files
+from pathlib import Path
+
+HOST, PORT = "127.0.0.1", 9877
+
+# Label sets are declared so that they stand at 0 from the beginning: others show 0 for their first
+# 30 s, which is right for Prometheus, and long for who watches a demo.
+CONFIG = """\
+# Written by `sidewatch demo`. A minute of the simulated applications lasts {minute:g} s.
+listen: {listen}
+state: ./state
+apps:
+  - name: pullapprove
+    profile: pullapprove
+    heartbeats: {{worker_stats: {minute:g}s}}
+    logs:
+      - files: ["logs/pullapprove/server*.log"]
+        service: server
+        from: beginning
+      - files: ["logs/pullapprove/worker-*.log"]
+        service: worker
+        from: beginning
+    declare:
+      watched_log_lines_total:
+        - {{service: server, stream: file}}
+        - {{service: worker, stream: file}}
+      watched_job_duration_seconds:
+        - {{job_class: app.pullrequests.jobs.PullRequestProcessUpdates}}
+        - {{job_class: app.pullrequests.jobs.PullRequestReport}}
+        - {{job_class: app.insights.jobs.InsightsSync}}
+      watched_exceptions_total:
+        - {{service: server, type: KeyError}}
+        - {{service: worker, type: KeyError}}
+  - name: kodiai
+    profile: kodiai
+    logs:
+      - files: ["logs/kodiai/server*.log"]
+        service: server
+        from: beginning
+    declare:
+      watched_log_lines_total:
+        - {{service: server, stream: file}}
+      watched_jobs_started_total:
+        - {{queue: review, job_class: pull-request-review}}
+        - {{queue: interactive-review, job_class: mention}}
+"""
+
+
+def write_config(folder: Path, listen: str, minute: float) -> Path:
+    """The configuration; `minute` is how many seconds a minute of the applications lasts."""
+    path = folder / "sidewatch.yaml"
+    path.write_text(CONFIG.format(listen=listen, minute=minute))
+    return path
+
+
+def write_prometheus(folder: Path, target: str) -> Path:
+    """A configuration with which Prometheus scrapes the demo and evaluates the shipped rules."""
+    rules = Path(str(files("exporter"))) / "rules" / "*.yaml"
+    path = folder / "prometheus.yml"
+    scrape = {
+        "job_name": "sidewatch",
+        "honor_labels": True,
+        "static_configs": [{"targets": [target]}],
+    }
+    config = {
+        "global": {"scrape_interval": "5s", "evaluation_interval": "5s"},
+        "rule_files": [str(rules)],
+        "scrape_configs": [scrape],
+    }
+    path.write_text(json.dumps(config, indent=2))  # JSON is YAML
+    return path
+
+
+def usual_address() -> str:
+    """The usual address, or one with any free port where that is taken."""
+    try:
+        socket.create_server((HOST, PORT)).close()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return f"{HOST}:0"
+    return f"{HOST}:{PORT}"

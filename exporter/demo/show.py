@@ -1,0 +1,234 @@
+"""The demo: the real sidewatch, simulated applications that it watches, and a voice that tells."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import http.client
+import logging
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from exporter.app import Running
+from exporter.clock import WallClock
+from exporter.config import Plan, load
+from exporter.demo import kodiai, pullapprove
+from exporter.demo.alarms import NAMES, alarms
+from exporter.demo.entries import Entry
+from exporter.demo.folder import private_folder, sweep
+from exporter.demo.logs import Logs
+from exporter.demo.page import Memory, Page, fetch
+from exporter.demo.scenes import SCRIPT, spans
+from exporter.demo.setup import HOST, PORT, usual_address, write_config, write_prometheus
+from exporter.demo.telling import Board, Moment
+from exporter.demo.voices import Listener, voice
+from exporter.server import Server
+
+MINUTE, FAST_MINUTE = 5.0, 1.0  # seconds that a minute of the applications lasts
+MOMENT, FAST_MOMENT = 1.0, 0.4
+LAST_COUNT_SECONDS = 4.0
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`seconds`: end by itself. `seed`: of the dice. `fast`: shorter scenes. `keep` the folder."""
+
+    seconds: float | None = None
+    seed: int | None = None
+    fast: bool = False
+    keep: bool = False
+
+
+def demo(options: Options) -> None:
+    """Run until told to end. Raises SidewatchError where it cannot start."""
+    sweep()
+    with private_folder(keep=options.keep) as folder, _log_of_sidewatch(folder) as complaints:
+        minute = FAST_MINUTE if options.fast else MINUTE
+        config = write_config(folder, usual_address(), minute)
+        show = Show(options, folder, minute, complaints)
+        asyncio.run(show.run(config))
+    if options.keep:
+        show.say(f"Kept: {folder}", f"sidewatch run --config {config} goes on from there.")
+
+
+@dataclass(slots=True)
+class Complaints:
+    """A stream that keeps its lines until they are taken."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def write(self, text: str) -> None:
+        """Keep a line."""
+        self.lines += text.splitlines()
+
+    def take(self) -> tuple[str, ...]:
+        """The lines since the last time."""
+        taken = tuple(self.lines)
+        self.lines.clear()
+        return taken
+
+
+@contextmanager
+def _log_of_sidewatch(folder: Path) -> Iterator[Complaints]:
+    """What sidewatch logs goes to a file; its warnings are also told."""
+    complaints = Complaints()
+    file = logging.FileHandler(folder / "sidewatch.log")
+    told = logging.StreamHandler(complaints)
+    told.setLevel(logging.WARNING)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    house = logging.getLogger("exporter")
+    house.setLevel(logging.INFO)
+    for handler in (file, told):
+        house.addHandler(handler)
+    try:
+        yield complaints
+    finally:
+        for handler in (file, told):
+            house.removeHandler(handler)
+            handler.close()
+
+
+def play(seed: int | None) -> Iterator[Entry]:
+    """All that the applications say, in order, without end."""
+    dice = Random(seed)
+    parts = (pullapprove.server, pullapprove.workers, kodiai.server)
+    told = [part(SCRIPT, Random(dice.random())) for part in parts]
+    return heapq.merge(*told, key=lambda entry: entry.at)
+
+
+class Show:
+    """One performance."""
+
+    def __init__(
+        self, options: Options, folder: Path, minute: float, complaints: Complaints
+    ) -> None:
+        self.options = options
+        self.folder = folder
+        self.minute = minute
+        self.complaints = complaints
+        self.logs = Logs(folder / "logs")
+        self.memory = Memory(NAMES)
+        self.board = Board()
+        self._clock = WallClock()
+        self._ended = asyncio.Event()
+        self._listener = Listener(sys.stdout, self._ended.set)
+
+    async def run(self, config: Path) -> None:
+        """First sidewatch; when it serves, the performance; when that ends, sidewatch too."""
+        self._end_when_told()
+        plan = load(config)
+        self.logs.make_folders(app.name for app in plan.apps)
+        running = Running(plan, self._clock, lambda: load(config))
+        stop = asyncio.Event()
+        performances: list[asyncio.Task[None]] = []
+
+        def started(server: Server) -> None:
+            task = asyncio.create_task(self._perform(server, plan))
+            task.add_done_callback(lambda _: stop.set())
+            performances.append(task)
+
+        try:
+            await running.run(stop, started)
+        finally:
+            for one in performances:
+                one.cancel()
+            await asyncio.gather(*performances)
+            self.logs.close()
+
+    def _end_when_told(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._ended.set)
+        if self.options.seconds is not None:
+            loop.call_later(self.options.seconds, self._ended.set)
+
+    async def _perform(self, server: Server, plan: Plan) -> None:
+        self._open(server, plan)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._play()), group.create_task(self._tell(server.url))]
+            await self._ended.wait()
+            for task in tasks:
+                task.cancel()
+        await self._close(server.url)
+
+    async def _play(self) -> None:
+        """Write each entry when it is due."""
+        now = asyncio.get_running_loop().time
+        began = now()
+        for entry in play(self.options.seed):
+            due = began + entry.at * self.minute / 60.0
+            if due > now():
+                await asyncio.sleep(due - now())
+            self.logs.write(entry, self._clock.now())
+
+    async def _tell(self, url: str) -> None:
+        """Read /metrics back and tell of it, moment after moment."""
+        now = asyncio.get_running_loop().time
+        began, speaker = now(), voice(self._listener)
+        moment = FAST_MOMENT if self.options.fast else MOMENT
+        for span in spans():
+            until = began + span.end * self.minute / 60.0
+            while now() < until:
+                page = await self._scrape(url)
+                at = self._clock.now()
+                self.memory.take(page, at)
+                begun, ceased = self.board.take(list(alarms(self.memory)), at)
+                left, said = max(0.0, until - now()), self.complaints.take()
+                speaker.tell(
+                    Moment(span, left, page, at, tuple(begun), tuple(ceased), said), self.board
+                )
+                await asyncio.sleep(min(moment, max(0.0, until - now())))
+
+    async def _scrape(self, url: str) -> Page:
+        """The newest page, or the one before where there was no answer."""
+        try:
+            return await asyncio.to_thread(fetch, url)
+        except (OSError, http.client.HTTPException) as error:
+            self.complaints.write(f"no answer from {url}/metrics: {error}")
+            return self.memory.page
+
+    # -- first and last words -----------------------------------------------------------------
+
+    def say(self, *lines: str) -> None:
+        """Tell lines."""
+        for line in lines:
+            self._listener.hear(f"{line}\n")
+
+    def _open(self, server: Server, plan: Plan) -> None:
+        if server.port != PORT and plan.listen.startswith(f"{HOST}:0"):
+            self.say(f"{HOST}:{PORT} is taken, so this demo listens at another port.")
+        self.say(
+            f"Metrics: {server.url}/metrics",
+            "pullapprove and kodiai are simulated, their log formats and sidewatch are real.",
+            f"A minute of theirs lasts {self.minute:g} s. Logs, state and all else: {self.folder}",
+        )
+        if shutil.which("prometheus"):
+            config = write_prometheus(self.folder, server.url.removeprefix("http://"))
+            data = self.folder / "prometheus"
+            self.say(
+                "To see the alerts fire on http://localhost:9090/alerts, run beside this:",
+                f"    prometheus --config.file={config} --storage.tsdb.path={data}",
+            )
+        self.say("Ctrl-C ends it.", "")
+
+    async def _close(self, url: str) -> None:
+        """Say how many lines were written and counted; the last ones may need a moment."""
+        written = self.logs.lines.total()
+        now = asyncio.get_running_loop().time
+        until = now() + LAST_COUNT_SECONDS
+        while (counted := (await self._scrape(url)).total("watched_log_lines_total")) != written:
+            if now() > until:
+                break
+            await asyncio.sleep(0.2)
+        self.say(
+            "",
+            f"The applications wrote {written} lines, through {self.logs.rotations} rotations of "
+            f"their logs; sidewatch counted {counted:.0f}.",
+        )

@@ -1,0 +1,99 @@
+"""What the demo tells, as lines: the scene, the numbers of /metrics, the alarms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from exporter.demo.alarms import Alarm
+from exporter.demo.page import Page
+from exporter.demo.scenes import Span
+
+INDENT = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """All that is known at one time: `left` seconds of the scene; what is new since the last."""
+
+    span: Span
+    left: float
+    page: Page
+    now: float
+    begun: tuple[Alarm, ...]
+    ceased: tuple[Alarm, ...]
+    complaints: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Board:
+    """Which alarms hold, and since when."""
+
+    since: dict[Alarm, float] = field(default_factory=dict)
+
+    def take(self, found: Sequence[Alarm], now: float) -> tuple[list[Alarm], list[Alarm]]:
+        """What has begun to hold, and what has ceased to."""
+        begun = [one for one in found if one not in self.since]
+        ceased = [one for one in self.since if one not in found]
+        self.since = {one: self.since.get(one, now) for one in found}
+        return begun, ceased
+
+    def lines(self, now: float) -> Iterator[str]:
+        """All of them, the newest first."""
+        for alarm, since in sorted(self.since.items(), key=lambda one: -one[1]):
+            yield f"{alarm_line(alarm)} (for {now - since:.0f} s)"
+
+
+def alarm_line(alarm: Alarm) -> str:
+    """An alarm in one line."""
+    return f"{alarm.rule} · {alarm.subject} · {alarm.why}"
+
+
+def scene_lines(span: Span) -> Iterator[str]:
+    """What happens, and in which metrics it shows."""
+    yield f"{INDENT}{span.scene.story}"
+    yield f"{INDENT}look at: {span.scene.look}"
+
+
+def number_lines(page: Page, now: float) -> Iterator[str]:
+    """What /metrics says of each application."""
+    yield f"pullapprove  {' · '.join(_pullapprove(page, now))}"
+    yield f"kodiai       {' · '.join(_kodiai(page))}"
+
+
+def _pullapprove(page: Page, now: float) -> Iterator[str]:
+    def total(name: str, **labels: str) -> str:
+        return _whole(page.total(name, app="pullapprove", **labels))
+
+    answered = "watched_http_requests_total"
+    yield f"webhooks {total(answered, route='webhooks', status='200')}"
+    yield f"with a 500 {total(answered, route='webhooks', status='500')}"
+    yield f"jobs {total('watched_job_duration_seconds_count')}"
+    yield f"failed {total('watched_events_total', event='job_failed')}"
+    yield f"waiting {total('watched_jobs_requested')}"
+    beat = page.total("watched_heartbeat_timestamp_seconds", heartbeat="worker_stats")
+    yield f"workers heard {_whole(now - beat)} s ago"
+    yield f"quota {total('watched_quota_remaining')}"
+
+
+def _kodiai(page: Page) -> Iterator[str]:
+    def total(name: str, **labels: str) -> str:
+        return _whole(page.total(name, app="kodiai", **labels))
+
+    finished = "watched_jobs_finished_total"
+    yield f"jobs {total('watched_jobs_started_total')}"
+    yield f"completed {total(finished, outcome='completed')}"
+    yield f"failed {total(finished, outcome='failed')}"
+    yield f"draining {_yes(page.total('watched_draining', app='kodiai'))}"
+    yield f"quiet window {_yes(page.total('watched_quiet_window', app='kodiai'))}"
+    yield f"forced exits {total('watched_events_total', event='force_exit')}"
+
+
+def _whole(value: float) -> str:
+    """Unknown is not zero."""
+    return "-" if math.isnan(value) else f"{value:.0f}"
+
+
+def _yes(value: float) -> str:
+    return "yes" if value == 1.0 else "no"
