@@ -138,13 +138,13 @@ UPSTREAMS = _families(
         "watched_upstream_errors_total",
         "counter",
         "Requests that a proxy could not hand to the application behind this host.",
-        ("host", "reason"),
+        ("vhost", "reason"),
     ),
     Family(
         "watched_upstream_idle",
         "gauge",
         "1 where nothing is meant to run behind this host, as declared in the configuration.",
-        ("host",),
+        ("vhost",),
     ),
 )
 
