@@ -22,6 +22,7 @@ from exporter.model import Cursor, Sink
 CHUNK = 1 << 18
 LONGEST = 1 << 24  # bytes of one entry as JSON
 PATIENCE = 2.0  # seconds that journalctl has to end
+QUIET = 5.0  # seconds after which a journal that says nothing counts as looked at
 
 Place = dict[str, str | int | float | bool | None]
 
@@ -81,7 +82,6 @@ class Journald:
             service = self.service or unit.removesuffix(".service")
             cursor = Cursor(key, service, "journal", 0, place)
         sink.open(self.name, cursor)
-        sink.looked(self.name)
         process = await self._journalctl(*self._entries(unit, cursor))
         try:
             await self._feed(process, cursor, sink, clock)
@@ -89,8 +89,9 @@ class Journald:
             await _end(process)
 
     def _entries(self, unit: str, cursor: Cursor) -> Iterator[str]:
-        # Following shows ten entries unless told otherwise, even after a cursor.
-        yield from ("--follow", "--no-tail", f"--unit={unit}")
+        # Following shows ten entries unless told otherwise, even after a cursor, and those of the
+        # present boot alone unless journals are merged.
+        yield from ("--follow", "--no-tail", "--merge", f"--unit={unit}")
         after = (cursor.place or {}).get("cursor")
         if after:
             yield f"--after-cursor={after}"
@@ -130,7 +131,10 @@ class Journald:
         complaints = asyncio.create_task(_last(process.stderr))
         rest, skipping = b"", False
         try:
-            while data := await process.stdout.read(CHUNK):
+            while (data := await _more(process.stdout)) != b"":
+                sink.looked(self.name)
+                if data is None:
+                    continue
                 *lines, rest = (rest + data).split(b"\n")
                 if lines and skipping:
                     lines, skipping = lines[1:], False
@@ -139,7 +143,6 @@ class Journald:
                     rest, skipping = b"", True
                 _count(sink, cursor, lines)
                 sink.lag(cursor, 0, clock.now())
-                sink.looked(self.name)
                 await asyncio.sleep(0)
             await process.wait()
             raise _ended(process, await complaints)
@@ -176,6 +179,15 @@ def _text(message: Any) -> bytes:
             return bytes(message).rstrip(b"\n") + b"\n"
         return b"".join(_text(one) for one in message)
     return b""
+
+
+async def _more(stream: asyncio.StreamReader) -> bytes | None:
+    """What comes next, nothing at the end; None when for a while nothing came."""
+    try:
+        async with asyncio.timeout(QUIET):
+            return await stream.read(CHUNK)
+    except TimeoutError:
+        return None
 
 
 async def _last(stream: asyncio.StreamReader) -> bytes:

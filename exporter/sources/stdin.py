@@ -10,7 +10,9 @@ from exporter.clock import Clock
 from exporter.model import Cursor, Sink
 from exporter.sources.worker import Worker
 
+FD = 0
 CHUNK = 1 << 16
+QUIET = 5.0  # seconds after which an input that says nothing counts as looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,11 @@ class Stdin:
         worker = Worker(self.name)
         try:
             rest = b""
-            while data := await _read(worker, 0):
-                chunk = rest + data
-                rest = chunk[sink.feed(cursor, chunk) :]
-                sink.lag(cursor, 0, clock.now())
+            while (data := await _read(worker, FD)) != b"":
+                if data:
+                    chunk = rest + data
+                    rest = chunk[sink.feed(cursor, chunk) :]
+                    sink.lag(cursor, 0, clock.now())
                 sink.looked(self.name)
                 await asyncio.sleep(0)
             sink.finish(cursor, rest)
@@ -52,8 +55,8 @@ class Stdin:
             worker.close(lambda: None)
 
 
-async def _read(worker: Worker, fd: int) -> bytes:
-    """What can be read now, once there is something; nothing at the end.
+async def _read(worker: Worker, fd: int) -> bytes | None:
+    """What can be read now, nothing at the end; None when for a while nothing came.
 
     A pipe is only read when it has something, so that nothing is taken out of it that nobody will
     count. What cannot be waited for (a regular file) is always ready; a thread reads it.
@@ -65,7 +68,10 @@ async def _read(worker: Worker, fd: int) -> bytes:
     except PermissionError:
         return await worker.do(lambda: os.read(fd, CHUNK))
     try:
-        await ready.wait()
+        async with asyncio.timeout(QUIET):
+            await ready.wait()
+    except TimeoutError:
+        return None
     finally:
         loop.remove_reader(fd)
     return os.read(fd, CHUNK)

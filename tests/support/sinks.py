@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ class KeepingSink:
     finished: list[str] = field(default_factory=list)
     looks: int = 0
     feeds: int = 0
+    fed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def cursors(self, source: str) -> list[Cursor]:
         return [cursor for name, cursor in self.known.values() if name == source]
@@ -39,6 +41,7 @@ class KeepingSink:
         lines = whole.split(b"\n") if newline else [chunk]
         self.lines.setdefault(cursor.service, []).extend(lines)
         cursor.offset += end
+        self.fed.set()
         return end
 
     def finish(self, cursor: Cursor, rest: bytes = b"") -> None:
@@ -67,6 +70,12 @@ class KeepingSink:
     def waiting(self) -> int:
         """Bytes that wait unread in the streams that are known."""
         return sum(count for key, (count, _) in self.lags.items() if key in self.known)
+
+    async def until(self, count: int) -> None:
+        """Wait for so many lines; for as long as it takes, so give it a time limit."""
+        while sum(map(len, self.lines.values())) < count:
+            self.fed.clear()
+            await self.fed.wait()
 
     def all(self) -> list[str]:
         """Every line, decoded and sorted, so that order plays no part."""

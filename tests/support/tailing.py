@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import bz2
+import gzip
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import zstandard
 
 from exporter.clock import SetClock
 from exporter.sources.files import Files
@@ -15,6 +21,13 @@ from exporter.sources.files.tail import Tailer
 from tests.support.sinks import KeepingSink
 
 NOON = 1_795_000_000.0
+MINUTE = 60.0
+DAY = 86400.0
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".zst": lambda data: zstandard.ZstdCompressor().compress(data),
+}
 
 
 @dataclass
@@ -118,3 +131,25 @@ def append(path: Path, lines: Iterable[str]) -> None:
 
 def truncate(path: Path) -> None:
     os.truncate(path, 0)
+
+
+def pack(path: Path, ending: str = ".gz") -> Path:
+    """What gzip does: the compressed file is whole before the plain one goes."""
+    packed = path.with_name(path.name + ending)
+    packed.write_bytes(PACKERS[ending](path.read_bytes()))
+    path.unlink()
+    return packed
+
+
+def copytruncate(logs: Logs, to: str = "server.log.1") -> None:
+    shutil.copyfile(logs.path(), logs.path(to))
+    truncate(logs.path())
+
+
+@asynccontextmanager
+async def following(folder: Path) -> AsyncIterator[Logs]:
+    """A folder with an empty server.log, not started yet."""
+    logs = Logs(folder)
+    logs.path().touch()
+    yield logs
+    await logs.end()

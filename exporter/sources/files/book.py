@@ -224,7 +224,7 @@ class Book:
         self._births += 1
         follow.born = follow.born or self._births
         self.follows[follow.ident] = follow
-        if not follow.done:
+        if not follow.done and (follow.unread() or not follow.print.end):
             self.dirty[follow] = None
 
     # -- who is new -------------------------------------------------------------------------

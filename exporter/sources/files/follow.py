@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
+from urllib.parse import quote, unquote
 
 from exporter.model import Cursor
 from exporter.sources.files.compressed import Body, Packed, Plain
@@ -14,6 +15,7 @@ from exporter.sources.files.names import is_packed, live_name
 
 CHUNK = 1 << 18
 BACK = 1 << 16  # how far back from its end the last whole line of a file is looked for
+ODD_BYTES = "surrogateescape"  # a file's name may be any bytes, the saved state is UTF-8
 LONGEST = 1 << 20  # a line longer than this is counted in pieces
 Log = tuple[str, str]  # directory, live name: what rotated files have in common
 
@@ -149,8 +151,8 @@ class Follow:
     def save(self) -> None:
         """Write into the cursor what a restart needs; in one step, should it be saved meanwhile."""
         self.cursor.place = {
-            "path": self.path,
-            "real": self.real,
+            "path": quote(self.path, errors=ODD_BYTES),
+            "real": quote(self.real, errors=ODD_BYTES),
             "dev": self.ident[0],
             "inode": self.ident[1],
             "size": self.size,
@@ -173,7 +175,7 @@ def restore(cursor: Cursor) -> Follow | None:
     try:
         ident = int(place["dev"] or 0), int(place["inode"] or 0)
         known, size = load(place), int(place["size"] or 0)
-        path, real = str(place["path"]), str(place["real"])
+        path, real = (unquote(str(place[key]), errors=ODD_BYTES) for key in ("path", "real"))
     except (KeyError, TypeError, ValueError):
         return None
     done = place.get("done") is True

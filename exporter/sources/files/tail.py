@@ -16,7 +16,8 @@ from exporter.sources.files.follow import Follow, Log, Part
 from exporter.sources.files.identity import Ident
 from exporter.sources.worker import Worker
 
-ROUND = 4  # logs that are read in one step: it bounds the memory that a backlog takes
+ROUND = 1 << 20  # bytes that are read in one step: it bounds the memory that a backlog takes
+MOST_LOGS = 256  # logs that are read in one step
 MOST_OPEN = 256
 
 logger = logging.getLogger(__name__)
@@ -105,13 +106,15 @@ class Tailer:
         for follow in self.book.dirty:
             logs.setdefault(follow.log, []).append(follow)
         gathered: list[Reading] = []
-        for files in list(logs.values()):
+        room = ROUND
+        for files in list(logs.values())[:MOST_LOGS]:
             for follow in sorted(files, key=lambda one: one.born):
                 part = self._read(follow)
                 gathered.append((follow, part))
                 if part is not None:
+                    room -= len(part.data)
                     break
-            if sum(part is not None for _, part in gathered) == ROUND:
+            if room <= 0:
                 break
         self._let_go()
         return gathered

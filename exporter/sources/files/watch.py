@@ -33,10 +33,10 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self.complete = False
         self._touched: dict[str, bool] = {}
         self._stirred = False
         self._inotify: Inotify | None = _open()
+        self.complete = self._inotify is not None
         self._watched: dict[str, tuple[Ident, Watched]] = {}
         self._paths: dict[int, set[str]] = {}
         self._news = asyncio.Event()
@@ -100,8 +100,9 @@ class Watch:
         try:
             watched = inotify.add_watch(path, mask)
         except OSError as error:
-            if self.complete:
+            if self.complete:  # said once, not for each of a thousand directories
                 logger.warning("%s cannot be watched (%s): it is polled", path, error.strerror)
+                self.complete = False
             return False
         self._watched[path] = ident, watched
         self._paths.setdefault(watched.wd, set()).add(path)
