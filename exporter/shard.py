@@ -28,14 +28,16 @@ class Reading:
     """A stream being read: its cursor, what the engine keeps of it, and how far it lags.
 
     `level_at` is when it was last read to its end; `behind_since` when it fell more than a minute
-    behind (NaN: it is not).
+    behind (NaN: it is not). `waiting` bytes are unread, None until the source tells; `passed`, that
+    it has been at its end since it was opened.
     """
 
     source: str
     cursor: Cursor
     stream: Stream
     level_at: float
-    waiting: int = 0
+    waiting: int | None = None
+    passed: bool = False
     newest: float = math.nan
     behind_since: float = math.nan
 
@@ -81,13 +83,29 @@ class Shard:
     def open(self, source: str, cursor: Cursor) -> None:
         """Take a stream up, where it was left or anew."""
         now = self.clock.now()
+        cursor.service = cursor.service.encode("utf-8", "replace").decode()  # it becomes a label
         saved = self._saved.pop(cursor.key, None) or self._readings.get(cursor.key)
         stream = saved.stream if saved else Stream(cursor.key, cursor.service, cursor.stream)
         stream.service, stream.name = cursor.service, cursor.stream
-        level_at = saved.level_at if saved else now
-        self._readings[cursor.key] = Reading(source, cursor, stream, level_at)
-        self.engine.service(cursor.service, now)
+        level_at = saved.level_at if saved else self._level_at(source, cursor.service, now)
+        passed = source in self._looked  # what comes later was not there at the start
+        self._readings[cursor.key] = Reading(source, cursor, stream, level_at, passed=passed)
+        if cursor.stream:  # else it is only to be remembered, and counts nothing
+            self.engine.service(cursor.service, now)
         self.version += 1
+
+    def _level_at(self, source: str, service: str, now: float) -> float:
+        """When a new stream was level: it may be the next file of one that is behind."""
+        begun = source not in self._looked
+        return min(
+            (
+                one.level_at
+                for one in self._readings.values()
+                if one.source == source and one.cursor.service == service
+                if one.waiting or (begun and one.waiting is None)
+            ),
+            default=now,
+        )
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the whole lines of `chunk` and move the cursor past them; bytes consumed."""
@@ -126,11 +144,12 @@ class Shard:
         reading = self._readings.get(cursor.key)
         if reading is None:
             return
+        if not count or reading.waiting == 0:  # what waits now came after the last look
+            reading.level_at = self.clock.now()
         reading.waiting = count
+        reading.passed = reading.passed or not count
         if newest is not None:
             reading.newest = newest
-        if not count:
-            reading.level_at = self.clock.now()
 
     def looked(self, source: str) -> None:
         """Note that a source was looked at without a failure, new lines or not."""
@@ -146,10 +165,11 @@ class Shard:
             self.version += 1
 
     def unfinished(self, source: str) -> str | None:
-        """What this source has yet to do before it has seen what was there at the start."""
+        """What this source has yet to do before it has passed the end that it saw at its start."""
         if source not in self._looked:
             return "not looked at yet"
-        waiting = sum(one.waiting for one in self._readings.values() if one.source == source)
+        ahead = [one for one in self._readings.values() if one.source == source and not one.passed]
+        waiting = sum(one.waiting or 0 for one in ahead)
         return f"{waiting} bytes behind" if waiting else None
 
     # -- what is shown ------------------------------------------------------------------------
@@ -187,7 +207,7 @@ class Shard:
         for source, readings in sources.items():
             seconds = max(one.lag(now) for one in readings)
             behind = any(one.lag(now) > CATCHING_UP_SECONDS for one in readings)
-            waiting = sum(one.waiting for one in readings)
+            waiting = sum(one.waiting or 0 for one in readings)
             put(families["sidewatch_source_lag_bytes"], (source,), now, waiting)
             put(families["sidewatch_source_lag_seconds"], (source,), now, seconds)
             put(families["sidewatch_source_catching_up"], (source,), now, float(behind))
@@ -242,7 +262,7 @@ class Shard:
     def load(self, state: dict[str, Any]) -> list[str]:
         """Take up what `dump` gave, before any source opens; families left behind as changed."""
         self.uid = state["uid"]
-        left = self.registry.load(state["registry"], self.families)
+        left = self.registry.load(state["registry"], self.families, self.clock.now())
         self.drains = self.engine.drains = Drains.load(state["drains"])
         for source, key, service, name, offset, place, level_at, saved in state["readings"]:
             stream = Stream(key, service, name)
