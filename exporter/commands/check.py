@@ -84,19 +84,19 @@ def _surroundings(plan: Plan) -> tuple[list[Complaint], list[Complaint]]:
     """What the globs find now: what is worth a note, and what one application would read twice."""
     readers: dict[str, tuple[str, str]] = {}
     notes, twice = list[Complaint](), list[Complaint]()
-    for app, one in [(app, one) for app in plan.apps for one in app.logs]:
-        if not isinstance(one.source, Files):
-            continue
-        found = Finder(one.source.files, one.source.exclude).find()
-        for text in _findings(one.source, found):
-            notes.append(Complaint(plan.file, one.line, one.key, text))
-        for path, reader, key in _shared(found, app.name, one.key, readers):
-            if reader == app.name:
-                text = f"{path} is read by {key} already; its lines would count twice"
-                twice.append(Complaint(plan.file, one.line, one.key, text))
-            else:
-                text = f"{path} is read for {reader} too; its lines count for both"
-                notes.append(Complaint(plan.file, one.line, one.key, text))
+    for app in plan.apps:
+        for one in app.logs:
+            if not isinstance(one.source, Files):
+                continue
+            found = Finder(one.source.files, one.source.exclude).find()
+            texts = list(_findings(one.source, found))
+            for path, reader, key in _shared(found, app.name, one.key, readers):
+                if reader == app.name:
+                    text = f"{path} is read by {key} already; its lines would count twice"
+                    twice.append(Complaint(plan.file, one.line, one.key, text))
+                else:
+                    texts.append(f"{path} is read for {reader} too; its lines count for both")
+            notes += [Complaint(plan.file, one.line, one.key, text) for text in texts]
     return notes, twice
 
 
