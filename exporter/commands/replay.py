@@ -23,6 +23,7 @@ from parsers.reading import read
 from parsers.times import seconds
 
 CHUNK = 128 * 1024
+FILES = "log files, the oldest first: a gauge is not set back in time; - is standard input"
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -36,7 +37,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--profile", required=True, help="a profile's name, or a path")
     parser.add_argument("--app", help="the `app` label (the profile's name)")
     parser.add_argument("--service", help="the `service` label (the file's name)")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="log files; - is standard input")
+    parser.add_argument("files", nargs="+", metavar="FILE", help=FILES)
     parser.set_defaults(run=run)
 
 
