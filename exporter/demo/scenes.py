@@ -72,8 +72,9 @@ SCRIPT = (
     Scene(
         "A deploy of kodiai",
         5,
-        "It drains, ends in time and starts again. A quiet window covers it: nobody is called.",
-        "watched_draining and watched_quiet_window (two windows an hour, then no more)",
+        "It drains, ends in time and starts again. A quiet window covers it, so nobody is called: "
+        "of such windows there are two an hour at most.",
+        "watched_draining, watched_drain_deadline_timestamp_seconds, watched_quiet_window",
         shutdown="drained",
     ),
     Scene(
