@@ -200,19 +200,25 @@ class Registry:
     # -- showing ----------------------------------------------------------------------------
 
     def snapshot(
-        self, now: float, *, withheld: Iterable[str] = (), final: bool = False
+        self,
+        now: float,
+        *,
+        withheld: Iterable[str] = (),
+        late: Iterable[str] = (),
+        final: bool = False,
     ) -> Snapshot:
         """What may be shown now. A series is born by being in a snapshot, so take one to show it.
 
-        `withheld` names services that are catching up: their series are left out. `final` shows
-        every number as it is: no births, nothing hidden (what `replay` prints).
+        `withheld` names services that are catching up: their series are left out. `late` names
+        those whose newest lines are old: no birth makes what they moved look like news. `final`
+        shows every number as it is: no births, nothing hidden (what `replay` prints).
         """
         self.windows.turn(now, self.values)
         shown = self.values[:]
         self.windows.show(now, self.values, shown)
         if not final:
             self._sweep(now)
-            self._settle(now, shown)
+            self._settle(now, {*withheld, *late}, shown)
             self._withhold(frozenset(withheld), shown)
         return Snapshot(self.constant, self.layout(), shown, dict(self.exemplars))
 
@@ -225,7 +231,7 @@ class Registry:
             )
         return self._layout
 
-    def _settle(self, now: float, shown: array[float]) -> None:
+    def _settle(self, now: float, late: set[str], shown: array[float]) -> None:
         """Show what is being born at its base, what is hidden not at all."""
         for index in list(self._unsettled):
             life = self._lives[index]
@@ -234,15 +240,17 @@ class Registry:
             elif life.series.family.kind == "gauge":
                 self._unsettled.discard(index)
             else:
-                self._bear(index, life, now, shown)
+                self._bear(index, life, now, shown, late=not late.isdisjoint(life.owners))
 
-    def _bear(self, index: int, life: Life, now: float, shown: array[float]) -> None:
+    def _bear(self, index: int, life: Life, now: float, shown: array[float], *, late: bool) -> None:
         size = _size(life.series.family)
         if math.isnan(life.born):
             life.born = now
             self.births += 1
             if life.base is None and any(self.values[index : index + size]):
                 life.base = (0.0,) * size
+        if late:
+            life.base = None
         if life.base is None or now - life.born >= BIRTH_SECONDS:
             life.base = None
             self._unsettled.discard(index)

@@ -67,6 +67,7 @@ class Shard:
     _readings: dict[str, Reading] = field(default_factory=dict)
     _saved: dict[str, Reading] = field(default_factory=dict)
     _looked: dict[str, float] = field(default_factory=dict)
+    _late: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.engine = Engine(
@@ -109,7 +110,10 @@ class Shard:
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the whole lines of `chunk` and move the cursor past them; bytes consumed."""
-        consumed = self.engine.feed(self._readings[cursor.key].stream, chunk, self.clock.now())
+        reading, now = self._readings[cursor.key], self.clock.now()
+        consumed = self.engine.feed(reading.stream, chunk, now)
+        if reading.lag(now) > CATCHING_UP_SECONDS:
+            self._late.add(cursor.service)
         if consumed:
             cursor.offset += consumed
             self.version += 1
@@ -155,6 +159,10 @@ class Shard:
         """Note that a source was looked at without a failure, new lines or not."""
         self._looked[source] = self.clock.now()
 
+    def rest(self) -> None:
+        """The sources have stopped: until when they were level is worth a save."""
+        self.version += 1
+
     def source_state(self, source: str, *, up: bool, failure: str | None = None) -> None:
         """Note that a source runs, or why it does not."""
         now = self.clock.now()
@@ -181,7 +189,8 @@ class Shard:
         self._show_lag(now)
         self._show_drains(now)
         self._show_dropped(now)
-        return self.registry.snapshot(now, withheld=withheld, final=final)
+        late, self._late = self._late, set()
+        return self.registry.snapshot(now, withheld=withheld, late=late, final=final)
 
     def _catch_up(self, now: float) -> set[str]:
         """The services whose series are withheld, since what they show would be of hours ago."""
@@ -239,6 +248,7 @@ class Shard:
 
     def dump(self) -> dict[str, Any]:
         """Everything that a restart needs, as plain values."""
+        now = self.clock.now()
         return {
             "app": self.app,
             "uid": self.uid,
@@ -252,7 +262,7 @@ class Shard:
                     one.cursor.stream,
                     one.cursor.offset,
                     one.cursor.place,
-                    one.level_at,
+                    now if one.waiting == 0 else one.level_at,
                     one.stream.dump(),
                 ]
                 for one in (*self._readings.values(), *self._saved.values())

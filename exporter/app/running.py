@@ -106,6 +106,7 @@ class Running:
     async def _end(self) -> None:
         for one in self._watched.values():
             await one.stop()
+            one.shard.rest()
         if not await self.saver.save(sync=True):
             log.error("the last save failed; the next start goes on from the one before")
 

@@ -33,12 +33,13 @@ class Desk:
         self.file = StateFile(folder / "state", app)
         self.saver = Saver(self.clock, at_once)
         self.log = b""
+        self._cursor: Cursor | None = None
         self.complaints: list[str] = []
         self.shard = self._taken_up()
 
     def restart(self, *, opening: bool = True) -> None:
         """After `kill -9`: nothing is left but the file. Without `opening` no source is up yet."""
-        self.saver = Saver(self.clock, at_once)
+        self.saver, self._cursor = Saver(self.clock, at_once), None
         self.shard = self._taken_up()
         if opening:
             self.open()
@@ -51,20 +52,21 @@ class Desk:
         return shard
 
     def open(self) -> Cursor:
-        """Open the log."""
-        cursors = self.shard.cursors(SOURCE)
-        cursor = cursors[0] if cursors else Cursor("log", "web", "file")
-        self.shard.open(SOURCE, cursor)
-        return cursor
+        """Open the log, where that was not done, at the cursor that was saved."""
+        if self._cursor is None:
+            saved = self.shard.cursors(SOURCE)
+            self._cursor = saved[0] if saved else Cursor("log", "web", "file")
+            self.shard.open(SOURCE, self._cursor)
+        return self._cursor
 
     def write(self, *lines: str) -> None:
         """The application logs; nobody reads yet."""
         self.log += "".join(f"{line}\n" for line in lines).encode()
 
     def read(self) -> None:
-        """Read to the end, opening the log where that was not done."""
-        cursors = self.shard.cursors(SOURCE) or [self.open()]
-        self.shard.feed(cursors[0], self.log[cursors[0].offset :])
+        """Read to the end."""
+        cursor = self.open()
+        self.shard.feed(cursor, self.log[cursor.offset :])
 
     def says(self, *lines: str) -> None:
         """The application logs, and it is read."""
