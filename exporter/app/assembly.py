@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from exporter.clock import Clock
 from exporter.config import AppPlan, Objective
 from exporter.engine.plan import compile_rules
+from exporter.exposition import spelled_bound
 from exporter.model import Series
 from exporter.registry import Registry
 from exporter.shard import Shard
@@ -61,7 +62,7 @@ def _show_objective(
     value = objective.of(subject[objective.goal.label])
     if value is None:
         return
-    subject["le"] = repr(float(value))  # as the exposition spells the bucket's bound
+    subject["le"] = spelled_bound(value)
     family = plan.families[objective.goal.metric]
     labels = tuple(subject[name] for name in family.labels)
     registry.put(family, labels, series.created, value)
