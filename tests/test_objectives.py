@@ -26,7 +26,8 @@ objectives: {{job_duration: {{default: {objective}}}}}
 logs:
   rules:
     - message: done
-      observe: {{watched_job_duration_seconds: {{value: ms, unit: ms, labels: {{job_class: type}}}}}}
+      observe:
+        watched_job_duration_seconds: {{value: ms, unit: ms, labels: {{job_class: type}}}}
 """
     )
     clock = SetClock(1795219172.456)
