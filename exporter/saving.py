@@ -46,7 +46,10 @@ class Kept:
     def show(self, *, live: bool) -> Snapshot:
         """What was last saved; taken anew where only the time has changed, or where it must be."""
         if self.saved == self.version() or (live and self.failed):
-            self.shown = self.shard.snapshot()
+            snapshot = self.shard.snapshot()
+            # A birth that this brought about is to be saved before it is shown.
+            if self.saved == self.version() or live:
+                self.shown = snapshot
         return self.shown
 
 

@@ -205,11 +205,11 @@ async def test_a_birth_is_saved_when_nothing_else_is_new(tmp_path: Path) -> None
     desk = Desk(tmp_path)
     desk.says(*lines(3))
     assert await desk.saver.save(), "before anyone has looked"
-    desk.clock.advance(1)
+    desk.clock.advance(0.5)
+    assert await desk.scrape() is None
+    desk.clock.advance(0.5)
     assert await desk.scrape() == 0
-    desk.clock.advance(1)
-    assert await desk.scrape() == 0
-    desk.clock.advance(29)
+    desk.clock.advance(30)
     desk.restart()
     assert await desk.scrape() == 3
 
@@ -228,7 +228,10 @@ async def test_an_idle_series_is_hidden_after_an_hour_and_resumes_with_its_value
     desk.clock.advance(HOUR - 32)
     assert await _mail(desk) == 3
     desk.clock.advance(62)
+    await _mail(desk)
+    desk.clock.advance(1)
     assert await _mail(desk) is None
+    desk.clock.advance(1)
     desk.says(*lines(2))
     assert await _mail(desk) == 3, "first its value of before, so that the lines are an increase"
     desk.clock.advance(30)
@@ -237,9 +240,9 @@ async def test_an_idle_series_is_hidden_after_an_hour_and_resumes_with_its_value
 
 async def test_a_hidden_series_resumes_alike_across_a_restart(desk: Desk) -> None:
     desk.clock.advance(HOUR + 62)
-    assert await _mail(desk) is None
-    desk.clock.advance(1)
     await desk.scrape()
+    desk.clock.advance(1)
+    assert await _mail(desk) is None
     desk.restart()
     desk.says(*lines(2))  # before anyone has looked
     assert await _mail(desk) == 3
