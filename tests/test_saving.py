@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -337,3 +338,17 @@ async def test_a_state_lost_altogether_starts_at_zero(desk: Desk) -> None:
     desk.restart(opening=False)
     assert await desk.scrape() is None
     assert desk.complaints == []
+
+
+async def test_a_histogram_whose_buckets_changed_starts_again_and_says_so(desk: Desk) -> None:
+    name = "watched_job_duration_seconds"
+    desk.says("[INFO] Completed job job_class=a job_queue=default job_duration=0.5")
+    await desk.settle()
+    assert await desk.scrape(f"{name}_count", job_class="a") == 1
+    other = replace(desk.plan.families[name], buckets=(1.0, 45.0))
+    desk.plan = replace(desk.plan, families={**desk.plan.families, name: other})
+    desk.restart()
+    assert await desk.scrape(f"{name}_count", job_class="a") is None
+    assert await desk.scrape() == 4, "all else goes on"
+    (complaint,) = desk.complaints
+    assert complaint.endswith(f"{name} has changed its labels or buckets, starts again")
