@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice, takewhile
-from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -21,7 +20,6 @@ from exporter.clock import SetClock
 from exporter.config import load_profile
 from exporter.demo import kodiai, pullapprove
 from exporter.demo.entries import Entry, keyvalue, pino, plain_json
-from exporter.demo.logs import KEPT, LARGEST, Logs
 from exporter.demo.page import Page, parse
 from exporter.demo.scenes import SCRIPT, Scene
 from exporter.demo.show import play
@@ -383,23 +381,3 @@ def test_jobs_of_kodiai_that_fail_are_counted_by_outcome() -> None:
     read = Reading(first(kodiai.server([scene], Random(1)), scene))
     assert read.times("watched_jobs_finished_total", "failed") > 30
     assert read.times("watched_jobs_finished_total", "completed") == 0
-
-
-# -- log files ------------------------------------------------------------------------------------
-
-
-def test_a_large_log_is_renamed_and_the_oldest_is_lost(tmp_path: Path) -> None:
-    logs = Logs(tmp_path)
-    logs.make_folders(["app"])
-    line = f"{'x' * 1023}\n"
-    entry = Entry(0, "app/server", lambda *_: line[:-1], "", "")
-    rounds = KEPT + 2
-    for _ in range(rounds * (LARGEST // 1024 + 1)):
-        logs.write(entry, 0.0)
-    logs.write(entry, 0.0)
-    logs.close()
-    assert logs.rotations == rounds
-    found = {path.name: path.stat().st_size for path in (tmp_path / "app").iterdir()}
-    full = LARGEST + 1024
-    assert found == {"server.log": 1024} | {f"server.log.{n + 1}": full for n in range(KEPT)}
-    assert logs.lines == {"app": rounds * full // 1024 + 1}

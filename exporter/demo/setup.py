@@ -11,6 +11,8 @@ from pathlib import Path
 HOST, PORT = "127.0.0.1", 9877
 USUAL = f"{HOST}:{PORT}"
 
+SERVICES = 3  # whose logs CONFIG names
+
 # A minute of the fast demo is shorter than what a scrape may lag behind (it triggers a save, and
 # there is one a second at most), so the heartbeat is expected a little later than it comes.
 SHORTEST_HEARTBEAT = 1.5

@@ -26,8 +26,8 @@ from exporter.demo.folder import private_folder, sweep
 from exporter.demo.logs import Logs
 from exporter.demo.page import Memory, Page, fetch
 from exporter.demo.scenes import SCRIPT, spans
-from exporter.demo.setup import USUAL, usual_address, write_config, write_prometheus
-from exporter.demo.telling import Board, Moment
+from exporter.demo.setup import SERVICES, USUAL, usual_address, write_config, write_prometheus
+from exporter.demo.telling import Board, Moment, whole
 from exporter.demo.voices import Listener, voice
 from exporter.errors import SidewatchError
 from exporter.server import Server
@@ -35,6 +35,8 @@ from exporter.server import Server
 MINUTE, FAST_MINUTE = 5.0, 1.0  # seconds that a minute of the applications lasts
 MOMENT, FAST_MOMENT = 1.0, 0.4
 LAST_COUNT_SECONDS = 4.0
+PATIENCE = 50  # looks at /metrics
+LOGS = (pullapprove.SERVER, *(log for log, _ in pullapprove.WORKERS), kodiai.SERVER)
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -136,13 +138,13 @@ class Show:
         """First sidewatch; when it serves, the performance; when that ends, sidewatch too."""
         self._end_when_told()
         plan = load(config)
-        self.logs.make_folders(app.name for app in plan.apps)
+        self.logs.begin(LOGS)
         running = Running(plan, self._clock, lambda: load(config))
         stop = asyncio.Event()
         performances: list[asyncio.Task[None]] = []
 
         def started(server: Server) -> None:
-            task = asyncio.create_task(self._perform(server))
+            task = asyncio.create_task(self._perform(server.url))
             task.add_done_callback(lambda _: stop.set())
             performances.append(task)
 
@@ -163,10 +165,11 @@ class Show:
         if self.options.seconds is not None:
             loop.call_later(self.options.seconds, self._ended.set)
 
-    async def _perform(self, server: Server) -> None:
+    async def _perform(self, url: str) -> None:
         """Play and tell until told to end. Raises what either does."""
-        self._open(server.url)
-        acts = (self._play(), self._tell(server.url), self._ended.wait())
+        self._open(url)
+        await self._until_shown(url)
+        acts = (self._play(), self._tell(url), self._ended.wait())
         tasks = [asyncio.create_task(act) for act in acts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -176,7 +179,15 @@ class Show:
             await asyncio.gather(*tasks, return_exceptions=True)
         for task in done:
             task.result()
-        await self._close(server.url)
+        await self._close(url)
+
+    async def _until_shown(self, url: str) -> None:
+        """Wait until each service stands in /metrics at 0, so that its first lines are a rise."""
+        for _ in range(PATIENCE):
+            await asyncio.sleep(0.1)
+            page = await self._scrape(url)
+            if self._ended.is_set() or len(page.find("watched_log_lines_total")) == SERVICES:
+                break
 
     async def _play(self) -> None:
         """Write each entry when it is due."""
@@ -248,5 +259,5 @@ class Show:
         self.say(
             "",
             f"The applications wrote {written} lines, through {self.logs.rotations} rotations of "
-            f"their logs; sidewatch counted {counted:.0f}.",
+            f"their logs; sidewatch counted {whole(counted)}.",
         )
