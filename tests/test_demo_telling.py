@@ -30,6 +30,11 @@ watched_http_requests_total{{app="pa",route="webhooks",method="POST",status="500
 watched_jobs_finished_total{{app="ko",queue="a",job_class="review",outcome="completed"}} 0
 watched_jobs_finished_total{{app="ko",queue="a",job_class="review",outcome="failed"}} 0
 watched_job_failures_objective{{app="ko",job_class="review"}} 3
+watched_exceptions_total{{app="pa",service="server",type="KeyError"}} 0
+watched_log_records_total{{app="pa",service="server",level="info"}} 0
+watched_log_records_total{{app="pa",service="server",level="warning"}} 0
+watched_log_records_total{{app="pa",service="server",level="error"}} 0
+watched_log_records_total{{app="pa",service="server",level="critical"}} 0
 watched_quota_remaining{{app="pa",quota="git",scope="all"}} 500
 watched_quota_remaining_objective{{app="pa",quota="git",scope="all"}} 500
 watched_quiet_window{{app="pa",service="server"}} 0
@@ -66,6 +71,10 @@ HOLDS = [
     ({'outcome="completed"': 47, 'outcome="failed"': 3}, "WatchedJobFailures"),
     ({'outcome="completed"': 57, 'outcome="failed"': 3}, None),
     ({'outcome="completed"': 1, 'outcome="failed"': 2}, None),
+    ({"KeyError": 5, 'level="error"': 4, 'level="critical"': 1}, "WatchedExceptionsRepeated"),
+    ({"KeyError": 4, 'level="error"': 9}, None),
+    ({"KeyError": 9, 'level="warning"': 9, 'level="error"': 4}, None),  # it got over some of them
+    ({"KeyError": 9, 'level="error"': 9, "watched_quiet_window": 1}, None),
     ({"watched_quota_remaining{": 499}, "WatchedQuotaLow"),
     ({"watched_drain_deadline": NOW - 1}, "WatchedDrainStuck"),
     ({"watched_drain_deadline": NOW - 1, "watched_draining": 0}, None),
