@@ -184,6 +184,13 @@ def test_a_dumb_terminal_and_a_pipe_get_lines(monkeypatch: pytest.MonkeyPatch) -
     assert isinstance(voice(Listener(Terminal(), lambda: None)), LineByLine)
 
 
+def test_what_cannot_be_spelled_is_told_without_it() -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    Listener(out, lambda: None).hear("webhooks · jobs\n")
+    assert raw.getvalue() == b"webhooks ? jobs\n"
+
+
 def test_the_board_knows_since_when() -> None:
     board = Board()
     again = Alarm("WatchedQuotaLow", "pa git", "2 are left")

@@ -43,6 +43,8 @@ class Listener:
         try:
             self.out.write(text)
             self.out.flush()
+        except UnicodeEncodeError:
+            self.hear(text.encode("ascii", "replace").decode())
         except OSError:
             # What stays in the buffer would be an error again when the interpreter ends.
             nowhere = os.open(os.devnull, os.O_WRONLY)
