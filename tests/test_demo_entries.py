@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice, takewhile
+from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 
 from exporter.app import assemble, declare
 from exporter.clock import SetClock
@@ -22,7 +24,7 @@ from exporter.demo import kodiai, pullapprove
 from exporter.demo.entries import Entry, keyvalue, pino, plain_json
 from exporter.demo.page import Page, parse
 from exporter.demo.scenes import SCRIPT, Scene
-from exporter.demo.show import play
+from exporter.demo.show import MINUTE, play
 from exporter.engine.exact import Exact
 from exporter.engine.joining import Lane
 from exporter.engine.plan import compile_rules
@@ -30,6 +32,7 @@ from exporter.exposition import Form, blocks
 from exporter.model import Cursor
 from parsers import Record
 
+ROOT = Path(__file__).parents[1]
 BEGAN = 1_795_219_100.0
 CYCLE = sum(scene.minutes for scene in SCRIPT) * 60.0
 CALM = Scene("calm", 5, "", "")
@@ -303,6 +306,15 @@ def test_killed_workers_say_nothing_and_leave_their_jobs_unfinished() -> None:
     assert read.said("Job worker stats") == 2 * 30
     again = next(one for one in pullapprove.workers(script, Random(1)) if one.at >= whole)
     assert (again.at, again.message) == (whole, "Starting Plain worker")
+
+
+def test_the_workers_stay_dead_until_the_real_rule_fires() -> None:
+    dead = sum(scene.minutes for scene in SCRIPT if not scene.workers) * MINUTE
+    rules = yaml.safe_load((ROOT / "rules/liveness.yaml").read_text())["groups"][0]["rules"]
+    (rule,) = [one for one in rules if one["alert"] == "WatchedHeartbeatMissing"]
+    assert rule["for"] == "1m"
+    # Two intervals, the minute, and what a scrape and an evaluation every 5 s may add.
+    assert dead >= 2 * MINUTE + 60 + 10
 
 
 def test_a_low_quota_is_told_by_every_answer_that_was_not_cached() -> None:
