@@ -258,6 +258,7 @@ class Stuck:
 
     name: str = "stuck"
     finite: bool = False
+    interval: float | None = None
 
     async def run(self, sink: Sink, clock: Clock) -> None:
         del sink, clock

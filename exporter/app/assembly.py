@@ -48,7 +48,7 @@ def declare(shard: Shard, plan: AppPlan) -> None:
     for name, seconds in shard.plan.heartbeats.items():
         put(families["watched_heartbeat_interval_seconds"], (name,), now, seconds)
     for placed in plan.logs:
-        every = getattr(placed.source, "poll", None)  # pipes are not looked at, they tell
+        every = placed.source.interval
         if every is not None:
             labels = (placed.source.name,)
             put(families["sidewatch_source_interval_seconds"], labels, now, every)
