@@ -15,9 +15,8 @@ from zoneinfo import ZoneInfo
 from exporter.commands.types import Subparsers
 from exporter.config import load_profile
 from exporter.engine.exact import Exact
-from exporter.engine.joining import Lane
+from exporter.engine.joining import LONGEST_LINE, Lane
 from exporter.engine.plan import Update, compile_rules
-from exporter.engine.reference import LONGEST_LINE
 from exporter.windows import DEFAULT_GRACE_SECONDS
 from parsers import Record, cri, docker_json
 from parsers.times import seconds
