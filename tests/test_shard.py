@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from exporter.app import assemble
+from exporter.clock import SetClock
 from exporter.config import load_profile
 from exporter.model import Cursor
 from tests.support.desk import NOON, SOURCE, Desk, lines, started
@@ -355,3 +358,40 @@ async def test_who_was_admitted_stays_so_across_a_restart(full: Desk) -> None:
         for name in ("Job2", "Job4", "other")
     ]
     assert seen == [2, None, 3]
+
+
+CHAIN = """Traceback (most recent call last):
+  File "/app/a.py", line 1, in a
+ValueError: no number
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/app/b.py", line 2, in b
+KeyError: 'a'
+"""
+
+
+@pytest.mark.parametrize("head", ["[ERROR] Job failed \n", "json"])
+def test_a_chain_counts_once_by_its_cause_however_it_is_printed(head: str) -> None:
+    if head == "json":  # the text stands in the record, and raw once more behind it
+        record = {"level": "ERROR", "message": "Job failed", "exception": CHAIN.strip()}
+        head = json.dumps(record) + "\n"
+    shard = assemble(load_profile("pullapprove"), SetClock(1e9))
+    cursor = Cursor("a", "svc", "file")
+    shard.open("test", cursor)
+    shard.feed(cursor, (head + CHAIN).encode())
+    assert shard.registry.value("watched_exceptions_total", ("svc", "ValueError")) == 1.0
+    assert shard.registry.value("watched_exceptions_total", ("svc", "KeyError")) is None
+
+
+def test_each_streams_worker_adds_to_the_sum() -> None:
+    shard = assemble(load_profile("pullapprove"), SetClock(1e9))
+    for key in ("worker-1", "worker-2"):
+        cursor = Cursor(key, "svc", "file")
+        shard.open("test", cursor)
+        for _ in range(2):
+            shard.feed(cursor, b"[INFO] Job worker stats worker_processes=2 jobs_processing=0\n")
+    snapshot = shard.snapshot(final=True)
+    (series,) = dict(snapshot.layout)[shard.families["watched_worker_processes"]]
+    assert snapshot.values[series.index] == 4.0
