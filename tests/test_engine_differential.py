@@ -129,7 +129,7 @@ RULES = LogRules(
                     {
                         "message": Label(field="msg", default="none"),
                         "level": Label(field="time", default="none"),
-                        "n": Label(field="a.b.c", default="none"),
+                        "n": Label(field="a.c.d", default="none"),
                     },
                 ),
             ),

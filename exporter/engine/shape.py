@@ -30,6 +30,7 @@ _OWN: Mapping[str, Any] = {
     **dict.fromkeys(EXCEPTION_KEYS),  # null is no exception
 }
 _USUAL = {MESSAGE_KEYS[0]: "message", LEVEL_KEYS[0]: "level", TIME_KEYS[0]: "time"}
+_SURE = 32
 _NOTHING = "nothing"  # an attribute that is always None
 
 
@@ -45,6 +46,7 @@ class Shape:
     def __init__(self, names: Iterable[str]) -> None:
         self._names = sorted(set(names))
         self._truths: set[str] = set()
+        self._leanings = dict.fromkeys(self._names, 0)
         self.messages = _getter(MESSAGE_KEYS[1:])
         self.levels = _getter(LEVEL_KEYS[1:])
         self.times = _getter(TIME_KEYS)
@@ -56,15 +58,27 @@ class Shape:
         return msgspec.json.Decoder(_struct("Line", fields | own, frozen=False)).decode
 
     def learn(self, line: bytes) -> bool:
-        """Look for fields that hold true or false; whether `decoder` gives another one now."""
+        """Note which fields of a doubtful line hold true or false; whether `decoder` changes."""
         try:
             document = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
-        found = {name for name in self._names if isinstance(_walk(document, name), bool)}
-        found -= self._truths
-        self._truths |= found
-        return bool(found)
+        before = set(self._truths)
+        for name in self._names:
+            value = _walk(document, name)
+            if isinstance(value, bool):
+                self._lean(name, 1)
+            elif isinstance(value, str | int | float):
+                self._lean(name, -1)
+        return self._truths != before
+
+    def _lean(self, name: str, step: int) -> None:
+        """Believe most doubtful lines, so that a stray one does not make all others doubtful."""
+        leaning = self._leanings[name] = max(-_SURE, min(_SURE, self._leanings[name] + step))
+        if leaning == _SURE:
+            self._truths.add(name)
+        elif leaning == -_SURE:
+            self._truths.discard(name)
 
     def values(self, names: list[str]) -> Get:
         """The values of these names: one alone as it is, several as a tuple, none as None."""

@@ -27,7 +27,7 @@ TEXTS = (
 )  # fmt: skip
 ORDERS = (  # keys that come together and in order, as one call of a logger prints them
     ("kind", "took", "who", "size"), ("kind", "took", "ok"), ("size", "kind", "took", "ok", "who"),
-    ("took",), ("status", "kind"), ("a.b", "x"), (),
+    ("took",), ("kind", "kind", "took", "size", "who", "ok"), ("status", "kind"), ("a.b", "x"), (),
 )  # fmt: skip
 MESSAGES = (
     "Job done", "Job 5 done", "Job done now", "Task ended", "Cache", "GET /x", "Traceback", "x",
@@ -56,15 +56,15 @@ JSON_TIMES = (
 STRANGE_TIMES = (True, None, "soon", 12, 10**30, [1], {"b": 2}, 0, -5)
 STRANGE_KEYS = ("a", "err", "error", "log", "stream")
 CALM: dict[str, tuple[Any, ...]] = {  # what one call of a logger prints: one type each, mostly
-    "kind": ("a", "b", "b", "", "0", "true", "two words", None, 1),
+    "kind": ("a", "b", "b", "", "0", "true", "two words", None),
     "size": (0, 1, 2, 7, 0.5, 1e15, 10**15, 10**30, -1, "5", "x", None),
     "took": (0, 1, 2.5, 60_000, 0.25, "3", -2, 5e-324, 1e300),
-    "ok": (True, False, True, False, None, 1),
-    "who": ("a", "b", "", None, "żółć", 1.0, 1, 2**53, 2.0**53),
-    "status": (0, 1, 1.0, 5, 200, -0.0, 0.5, "x1", True),
-    "x": ({"b": {"c": "a"}}, {"b": {"c": 1}}, {"b": {}}, {}, {"b": {"c": None}}, 5, {"b": 5}),
-    "a": ({"b": 1}, {"b": "b"}, {"b": 0.5, "c": [1]}, {"b": None}, {"b": True}, None),
-    "err": (None, None, {"type": "TypeError", "code": 5}),
+    "ok": (*(True, False, True, None) * 9, 1),
+    "who": ("a", "b", "", None, "żółć", 1.0, 1, 2**53, 2.0**53, 10**15, 1e15),
+    "status": (*(0, 1, 1.0, 5, 200, -0.0, 0.5, "x1") * 5, True),
+    "x": (*({"b": {"c": "a"}}, {"b": {"c": 1}}, {"b": {}}, {}, {"b": {"c": None}}) * 5, 5),
+    "a": (*({"b": 1}, {"b": "b"}, {"b": 0.5, "c": {"d": "e"}}, {"b": None}) * 9, None),
+    "err": (*(None,) * 9, {"type": "TypeError", "code": 5}),
     "other": ([1, {"kind": "a"}], {"kind": "a"}, "x" * 50),
 }
 TROUBLE: tuple[tuple[bytes, ...], ...] = (
@@ -106,13 +106,15 @@ TROUBLE: tuple[tuple[bytes, ...], ...] = (
     ),
     (b'{"level":30,"msg":"Traceback (most recent call last):"}', b"ValueError: after JSON"),
     (b"INFO Traceback (most recent call last):", b"ValueError: after a level"),
+    (b"host - a=b c", b"host - job took=1 kind=a"),
     (b'host - a=b [20/Nov/2026:23:58:11 +0000] "GET /x HTTP/1.1" 200 5',),
     (b'host - job took=1 [20/Nov/2026:23:58:11 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl"',),
     (b"2026-11-20T23:58:29.123Z stdout F Job done kind=a took=1",),
     (b"2026-11-20T23:58:29.123Z x y kind=a took=1", b"x y kind=a took=1"),
     (b"2026-11-20T23:58:29Z error: no kind=a", b"error: no kind=a"),
     (b"2026-11-20T23:58:29Z INFO  [a.b] x kind=a", b"INFO  [a.b] x kind=a"),
-    (b'x {"kind y=1":1,"level":30,"msg":"Job done"} ', b'x {"kind y=1" z'),
+    (b'x {"kind y=1" z', b'x {"kind y=1":1,"level":30,"msg":"Job done"} '),
+    (b'{"log":"x\\n","stream":"stdout","time":"2026-11-20T23:59:58Z","level":30,"msg":"x"}',),
     (b'web_1 | {"level":30,"msg":"Job done","kind":"a=","took":1}',),
 )
 
