@@ -287,7 +287,7 @@ OWN = _families(
     Family(
         "sidewatch_query_last_success_timestamp_seconds",
         "gauge",
-        "When this query was last answered.",
+        "When this query was last answered; before the first time, when it was first to be asked.",
         ("query",),
         "own",
     ),
