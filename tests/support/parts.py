@@ -19,7 +19,6 @@ TOOLS: dict[str, tuple[str, str]] = {
     "amtool": ("prometheus-alertmanager", "--version"),
     "jq": ("jq", "--version"),
     "mtail": ("mtail", "--version"),
-    "postgres": ("postgresql-15", "--version"),
     "pgbouncer": ("pgbouncer", "--version"),
     "journalctl": ("systemd", "--version"),
 }

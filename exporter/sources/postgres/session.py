@@ -110,7 +110,8 @@ class Session:
             state = error.sqlstate or ""
             if state in ENDED or state.startswith("08"):
                 raise self._lost(connection, str(error)) from None
-            await self._recover(connection)
+            if connection.is_in_transaction():
+                await self._recover(connection)
             raise QueryError(state, str(error)) from None
         except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise self._lost(connection, str(error) or repr(error)) from None
@@ -138,9 +139,8 @@ class Session:
         """See a cancel through and end the transaction. Raises SourceError where that fails."""
         try:
             async with asyncio.timeout(RECOVER_SECONDS):
-                await connection.execute("")  # returns when the cancel has been answered
-                if connection.is_in_transaction():
-                    await connection.execute("ROLLBACK")
+                # It is sent when the cancel has been answered.
+                await connection.execute("ROLLBACK")
         except Exception:  # noqa: BLE001 - whatever it was, this connection is of no more use
             raise self._lost(connection, "the server does not answer a cancel") from None
 
