@@ -50,7 +50,9 @@ async def test_the_values_are_those_that_psql_sees(postgres: Server) -> None:
     database = postgres.database()
     postgres.psql("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i; ANALYZE t", database)
     postgres.psql("CREATE UNIQUE INDEX one ON t (i)", database)
-    postgres.psql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'one'::regclass", database)
+    postgres.psql(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'one'::regclass", database
+    )
     idle = ("BEGIN", "SELECT 1")
     with sessions(postgres, database, idle, ("SET application_name = web",), ("SELECT 1",)):
         async with asked(settings(postgres, database)) as app:
@@ -67,7 +69,9 @@ async def test_the_values_are_those_that_psql_sees(postgres: Server) -> None:
             size = int(postgres.psql(f"SELECT pg_database_size('{database}')"))
             assert app.value("watched_postgres_size_bytes", database) == size
             age = app.value("watched_postgres_xid_age", database)
-            truth = postgres.psql(f"SELECT age(datfrozenxid) FROM pg_database WHERE datname='{database}'")
+            truth = postgres.psql(
+                f"SELECT age(datfrozenxid) FROM pg_database WHERE datname='{database}'"
+            )
             assert age == pytest.approx(float(truth), abs=50)
             start = postgres.psql("SELECT extract(epoch FROM pg_postmaster_start_time())")
             started = app.value("watched_postgres_start_timestamp_seconds", database)
@@ -96,8 +100,10 @@ async def test_totals_count_from_when_they_were_first_seen(postgres: Server) -> 
             postgres.psql("BEGIN; ROLLBACK", database)
         # The statistics of a backend that ends are there at once; ours stay without a rollback.
         await until(
-            lambda: app.value("watched_postgres_transactions_total", database, "rolled_back")
-            == before + 10,
+            lambda: (
+                app.value("watched_postgres_transactions_total", database, "rolled_back")
+                == before + 10
+            ),
             "ten rollbacks",
         )
 
@@ -131,9 +137,7 @@ async def test_without_pg_monitor_what_would_be_wrong_is_not_told(
         async with asked(settings(postgres, database, "stranger")) as app:
             await until(lambda: "transactions" in app.disabled(), "the query to be disabled")
             assert app.disabled()["transactions"] == "privilege"
-            await until(
-                lambda: bool(app.series("watched_postgres_connections")), "the connections"
-            )
+            await until(lambda: bool(app.series("watched_postgres_connections")), "the connections")
             assert app.series("watched_postgres_connections") == {
                 (database, "other", "postgres", "psql"): 1
             }

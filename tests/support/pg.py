@@ -87,7 +87,7 @@ class Server:
         return self._psql("SELECT 1", "postgres").returncode == 0
 
     def psql(self, sql: str, database: str = "postgres") -> str:
-        """What psql prints for this SQL, asked as superuser: the value, rows by line, '|' between."""
+        """What psql prints for this SQL, as superuser: a row a line, its values between '|'."""
         answer = self._psql(sql, database)
         assert answer.returncode == 0, f"{sql}: {answer.stderr}"
         return answer.stdout.strip()
@@ -95,10 +95,7 @@ class Server:
     def psql_through(self, port: int, user: str, database: str, sql: str) -> str:
         """What psql prints that comes by another port, a pooler's."""
         answer = subprocess.run(
-            [
-                *(str(BINARIES / "psql"), "-X", "-q", "-A", "-t", "-c", sql),
-                self.url(user, database, port),
-            ],
+            [*self._command_by(self.url(user, database, port)), "-c", sql],
             capture_output=True,
             text=True,
             check=True,
@@ -106,18 +103,19 @@ class Server:
         )
         return answer.stdout.strip()
 
+    @contextmanager
+    def through(self, port: int, user: str, database: str, *statements: str) -> Iterator[None]:
+        """A psql by another port that has run `statements`, and stays until the block is left."""
+        child = _having_run(self._command_by(self.url(user, database, port)), statements)
+        try:
+            yield
+        finally:
+            child.kill()
+            child.communicate()
+
     def session(self, database: str, *statements: str) -> subprocess.Popen[str]:
         """A psql that has run `statements` and keeps its connection until it is ended."""
-        child = subprocess.Popen(
-            self._command(database), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.write("".join(f"{each};\n" for each in (*statements, "SELECT 'ready'")))
-        child.stdin.flush()
-        while "ready" not in child.stdout.readline():
-            assert child.poll() is None, "psql ended"
-        return child
+        return _having_run(self._command(database), statements)
 
     def database(self) -> str:
         """A new database, whose name no other test has."""
@@ -149,11 +147,12 @@ class Server:
         )
 
     def _command(self, database: str) -> Sequence[str]:
-        return (
-            str(BINARIES / "psql"),
-            *("-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"),
-            *("-h", str(self.folder), "-p", str(self.port), "-U", "postgres", database),
+        return self._command_by(
+            f"host={self.folder} port={self.port} user=postgres dbname={database}"
         )
+
+    def _command_by(self, where: str) -> Sequence[str]:
+        return (str(BINARIES / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", where)
 
     def _as_user(self, program: str, *arguments: object) -> None:
         answer = subprocess.run(
@@ -171,6 +170,23 @@ class Server:
         for pid in (self.process.pid, *_children(self.process.pid)):
             with suppress(ProcessLookupError):  # a backend that has just ended
                 os.kill(pid, number)
+
+
+def _having_run(command: Sequence[str], statements: Sequence[str]) -> subprocess.Popen[str]:
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PGPASSWORD": "first"},
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write("".join(f"{each};\n" for each in (*statements, "SELECT 'ready'")))
+    child.stdin.flush()
+    while "ready" not in child.stdout.readline():
+        assert child.poll() is None, "psql ended"
+    return child
 
 
 def _children(parent: int) -> list[int]:
@@ -201,7 +217,7 @@ def own_folder() -> Iterator[Path]:
 
 @contextmanager
 def server() -> Iterator[Server]:
-    """A running server with the role `watcher`, a member of pg_monitor whose password is `first`."""
+    """A running server. Its role `watcher` is in pg_monitor, with the password `first`."""
     with own_folder() as folder:
         one = Server(folder)
         one.initialise()

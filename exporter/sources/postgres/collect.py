@@ -185,7 +185,8 @@ class Collector:
         else:
             if lane.obstacle != before:
                 text = lane.obstacle.text
-                log.warning("%s: query %s: %s", self.settings.name, lane.query.name, text)
+                level = logging.DEBUG if lane.obstacle.reason == "version" else logging.WARNING
+                log.log(level, "%s: query %s: %s", self.settings.name, lane.query.name, text)
             lane.pace.due = math.inf
         self._tell_disabled(lane)
 

@@ -86,15 +86,15 @@ def _check_url(url: str) -> None:
     """Complain in words that hold nothing of the URL: it may hold a password."""
     try:
         parts = urlsplit(url)
-        port_of_each = [host.rpartition("@")[2] for host in parts.netloc.split(",")]
+        hosts = parts.netloc.rpartition("@")[2].split(",")
     except ValueError:
         raise ValueError("url: is no URL; write special characters in it as %XX") from None
     if parts.scheme not in SCHEMES or not url.startswith(f"{parts.scheme}://"):
         raise ValueError("url: begins with postgresql://, like postgresql://watcher@db/shop")
+    if any(port and not port.isdigit() for port in map(_port, hosts)):
+        raise ValueError("url: a port is a number; write special characters of a password as %XX")
     if "/" in parts.path.strip("/") or not _database(url):
         raise ValueError("url: names no database; write it behind the host: postgresql://db/shop")
-    if any(port and not port.isdigit() for port in map(_port, port_of_each)):
-        raise ValueError("url: a port is a number; write special characters of a password as %XX")
     query = parse_qs(parts.query, keep_blank_values=True)
     for name in query.keys() - PARAMETERS:
         raise ValueError(f"url: the parameter {name} is not taken; a session's settings stay alone")
