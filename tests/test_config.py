@@ -62,6 +62,9 @@ def test_the_file_of_the_design_is_enough() -> None:
     assert isinstance(source, Files)
     assert source.files == ("/var/log/pullapprove/server*.log",)
     assert (source.service, source.from_) == ("server", "end")
+    assert one.postgres is not None
+    assert one.postgres.database == "pullapprove"
+    assert one.postgres.password_file == Path("/run/secrets/pg")
 
 
 def test_what_another_version_serves_is_noted_and_left_alone() -> None:
