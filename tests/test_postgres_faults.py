@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.asking import Asked, asked, until
+from tests.support.parts import Parts
 from tests.support.pg import MAX_CONNECTIONS, Server, pooler
 
 SETTINGS = """\
@@ -286,7 +287,10 @@ async def test_a_query_cannot_write(postgres: Server, shop: str) -> None:
     assert postgres.psql("SELECT count(*) FROM written", shop) == "0"
 
 
-async def test_through_a_pooler_in_transaction_mode(postgres: Server, shop: str) -> None:
+async def test_through_a_pooler_in_transaction_mode(
+    parts: Parts, postgres: Server, shop: str
+) -> None:
+    parts.need("pgbouncer")
     with pooler(postgres, {"default_pool_size": "1"}) as (port, _):
         async with asked(settings(postgres, shop, port=port)) as app:
             await healthy(app, shop)
@@ -308,7 +312,8 @@ async def test_through_a_pooler_in_transaction_mode(postgres: Server, shop: str)
             assert app.value("watched_postgres_up", shop) == 1
 
 
-async def test_a_pooler_that_is_restarted(postgres: Server, shop: str) -> None:
+async def test_a_pooler_that_is_restarted(parts: Parts, postgres: Server, shop: str) -> None:
+    parts.need("pgbouncer")
     with ExitStack() as stack:
         port, child = stack.enter_context(pooler(postgres, {}))
         async with asked(settings(postgres, shop, port=port)) as app:
