@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left; that is no failure
         return 0
+    except OSError as error:
+        print(f"sidewatch: {error.strerror or error}", file=sys.stderr)  # noqa: T201 - as above
+        return 1
     return code
 
 

@@ -31,7 +31,8 @@ class Life:
     """What a series has been through; times in seconds since 1970.
 
     `born` is when it was first shown (NaN: never), `base` what is shown while its birth lasts,
-    `seen` what the last sweep saw. `owners` are the services whose logs move it.
+    `seen` what the last sweep saw. `owners` are the services whose logs move it. A `lent` gauge is
+    put there anew by each run, so a restart need not remember it.
     """
 
     series: Series
@@ -41,6 +42,7 @@ class Life:
     base: tuple[float, ...] | None = None
     seen: float = NAN
     hidden: bool = False
+    lent: bool = False
     owners: set[str] = field(default_factory=set)
 
 
@@ -49,7 +51,7 @@ class Registry:
 
     `constant` are the labels that every series carries. `epoch` counts the changes after which an
     index handed out earlier may mean another series; who keeps indices compares it. `births` counts
-    the series shown for the first time, which a restart must remember.
+    how often a series was shown for the first time or hidden, which a restart must remember.
     `on_create` is told of each new series (objectives follow their subjects so).
     """
 
@@ -78,7 +80,10 @@ class Registry:
     def declare(self, family: Family, labels: tuple[str, ...], now: float) -> Series:
         """Have this series from the start, at 0 where it counts; it is never hidden."""
         series = self._get(family, labels, now, declared=True)
-        self._lives[series.index].declared = True
+        life = self._lives[series.index]
+        if life.hidden:
+            life.hidden, life.base = False, None
+        life.declared = True
         return series
 
     def cell(self, family: Family, labels: tuple[str, ...], now: float, owner: str = "") -> Series:
@@ -104,8 +109,10 @@ class Registry:
         self.values[self.cell(family, labels, now, owner).index] += by
 
     def put(self, family: Family, labels: tuple[str, ...], now: float, value: float) -> None:
-        """Set a gauge."""
-        self.values[self.cell(family, labels, now).index] = value
+        """Set a gauge, for this run: no restart brings it back."""
+        index = self.cell(family, labels, now).index
+        self.values[index] = value
+        self._lives[index].lent = family.kind == "gauge"
 
     def drop(self, family: Family, labels: tuple[str, ...]) -> None:
         """Show this gauge no more until it is set again: what is not known is not zero."""
@@ -193,19 +200,25 @@ class Registry:
     # -- showing ----------------------------------------------------------------------------
 
     def snapshot(
-        self, now: float, *, withheld: Iterable[str] = (), final: bool = False
+        self,
+        now: float,
+        *,
+        withheld: Iterable[str] = (),
+        late: Iterable[str] = (),
+        final: bool = False,
     ) -> Snapshot:
         """What may be shown now. A series is born by being in a snapshot, so take one to show it.
 
-        `withheld` names services that are catching up: their series are left out. `final` shows
-        every number as it is: no births, nothing hidden (what `replay` prints).
+        `withheld` names services that are catching up: their series are left out. `late` names
+        those whose newest lines are old: no birth makes what they moved look like news. `final`
+        shows every number as it is: no births, nothing hidden (what `replay` prints).
         """
         self.windows.turn(now, self.values)
         shown = self.values[:]
         self.windows.show(now, self.values, shown)
         if not final:
             self._sweep(now)
-            self._settle(now, shown)
+            self._settle(now, {*withheld, *late}, shown)
             self._withhold(frozenset(withheld), shown)
         return Snapshot(self.constant, self.layout(), shown, dict(self.exemplars))
 
@@ -218,7 +231,7 @@ class Registry:
             )
         return self._layout
 
-    def _settle(self, now: float, shown: array[float]) -> None:
+    def _settle(self, now: float, late: set[str], shown: array[float]) -> None:
         """Show what is being born at its base, what is hidden not at all."""
         for index in list(self._unsettled):
             life = self._lives[index]
@@ -227,15 +240,17 @@ class Registry:
             elif life.series.family.kind == "gauge":
                 self._unsettled.discard(index)
             else:
-                self._bear(index, life, now, shown)
+                self._bear(index, life, now, shown, late=not late.isdisjoint(life.owners))
 
-    def _bear(self, index: int, life: Life, now: float, shown: array[float]) -> None:
+    def _bear(self, index: int, life: Life, now: float, shown: array[float], *, late: bool) -> None:
         size = _size(life.series.family)
         if math.isnan(life.born):
             life.born = now
             self.births += 1
             if life.base is None and any(self.values[index : index + size]):
                 life.base = (0.0,) * size
+        if late:
+            life.base = None
         if life.base is None or now - life.born >= BIRTH_SECONDS:
             life.base = None
             self._unsettled.discard(index)
@@ -277,6 +292,7 @@ class Registry:
             self._forget(life)
         elif now - life.changed >= HIDE_SECONDS and not gauge and not life.hidden:
             life.hidden = True
+            self.births += 1
             life.base = tuple(self.values[index : index + size])
             self._unsettled.add(index)
 
@@ -321,12 +337,16 @@ class Registry:
                 life.base,
                 life.seen,
                 life.hidden,
+                life.declared,
                 sorted(life.owners),
             ]
             for life in lives
+            if not life.lent
         ]
 
-    def load(self, saved: Mapping[str, Any], families: Mapping[str, Family]) -> list[str]:
+    def load(
+        self, saved: Mapping[str, Any], families: Mapping[str, Family], now: float
+    ) -> list[str]:
         """Take up what `dump` gave; the names of families left behind because they changed."""
         values = array("d", saved["values"])
         left = []
@@ -338,10 +358,10 @@ class Registry:
                 tuple(labels),
                 tuple(buckets),
             ):
-                left.append(name)
+                left += [name] if rows else []
                 continue
             for row in rows:
-                moved[row[1]] = self._revive(family, row, values)
+                moved[row[1]] = self._revive(family, row, values, now)
         self.dropped.update({(metric, label): count for metric, label, count in saved["dropped"]})
         for row in saved["windows"]:
             if row[0] in moved:
@@ -349,13 +369,15 @@ class Registry:
                 self.windows.load([[moved[row[0]], *row[1:4], cell, *row[5:]]])
         return left
 
-    def _revive(self, family: Family, row: list[Any], values: array[float]) -> int:
-        labels, index, created, changed, born, base, seen, hidden, owners = row
+    def _revive(self, family: Family, row: list[Any], values: array[float], now: float) -> int:
+        labels, index, created, changed, born, base, seen, hidden, declared, owners = row
         series = self._get(family, tuple(labels), created, declared=True)
         size = _size(family)
         self.values[series.index : series.index + size] = values[index : index + size]
         life = self._lives[series.index]
-        life.declared, life.changed, life.born, life.seen = False, changed, born, seen
+        # What was declared will be so again when its service is met; until then it is not idle.
+        life.declared, life.changed = False, now if declared else changed
+        life.born, life.seen = born, seen
         life.base, life.hidden, life.owners = tuple(base) if base else None, hidden, set(owners)
         return series.index
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from exporter.clock import Clock
 from exporter.errors import StateError
@@ -29,36 +30,46 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Kept:
-    """A shard, its file, and what of it was last saved."""
+    """A shard, its file, what of it was last saved, and whether the newest save failed."""
 
     shard: Shard
     file: StateFile
+    shown: Snapshot
     saved: tuple[int, int] = (-1, -1)
     synced: tuple[int, int] = (-1, -1)
-    shown: Snapshot | None = None
+    failed: bool = False
 
     def version(self) -> tuple[int, int]:
         """Changes whenever there is something new to save."""
         return self.shard.version, self.shard.registry.births
 
+    def show(self, *, live: bool) -> Snapshot:
+        """What was last saved; taken anew where only the time has changed, or where it must be."""
+        if self.saved == self.version() or (live and self.failed):
+            snapshot = self.shard.snapshot()
+            # A birth that this brought about is to be saved before it is shown.
+            if self.saved == self.version() or live:
+                self.shown = snapshot
+        return self.shown
+
 
 @dataclass(slots=True)
 class Saver:
-    """Saves the shards and shows what was saved. `executor` has one thread, for nothing else."""
+    """Saves the shards and shows what was saved. `do` runs a job in a thread of the saver's own."""
 
     clock: Clock
-    executor: Executor
+    do: Callable[[Callable[[], None]], Coroutine[Any, Any, None]]
     kept: list[Kept] = field(default_factory=list)
-    degraded: bool = False
     saved_at: float = float("nan")
+    degraded: bool = False
     _synced_at: float = float("-inf")
     _stale_scrapes: int = 0
     _saving: asyncio.Task[bool] | None = None
-    _writing: asyncio.Future[None] | None = None
+    _writing: asyncio.Task[None] | None = None
 
     def add(self, shard: Shard, file: StateFile) -> None:
-        """Take a shard under care; what it was loaded from counts as saved only after a save."""
-        self.kept.append(Kept(shard, file))
+        """Take a shard under care, as it was loaded: that much is saved, and may be shown."""
+        self.kept.append(Kept(shard, file, shard.snapshot()))
 
     def remove(self, shard: Shard) -> None:
         """Let a shard go."""
@@ -68,93 +79,93 @@ class Saver:
         """The series as a scrape may see them, saved where they are new."""
         if self._due():
             if self._saving is None or self._saving.done():
-                self._saving = asyncio.ensure_future(self._save(exposing=True))
+                self._saving = asyncio.create_task(self._save(exposing=True))
             await asyncio.shield(self._saving)
         self._stale_scrapes = self._stale_scrapes + 1 if self.degraded else 0
-        if self._stale_scrapes > STALE_SCRAPES:
-            return [one.shard.snapshot() for one in self.kept]
-        return [self._show(one) for one in self.kept]
+        live = self._stale_scrapes > STALE_SCRAPES
+        return [one.show(live=live) for one in self.kept]
 
     async def save(self, *, sync: bool = False) -> bool:
         """Save what is new, whether or not anyone looks; whether all of it was saved."""
         while self._saving is not None and not self._saving.done():
             await asyncio.shield(self._saving)
-        self._saving = asyncio.ensure_future(self._save(exposing=False, sync=sync))
+        self._saving = asyncio.create_task(self._save(exposing=False, sync=sync))
         return await asyncio.shield(self._saving)
 
     def _due(self) -> bool:
         if self._saving is not None and not self._saving.done():
             return True  # join it
         recent = 0 <= self.clock.now() - self.saved_at < APART_SECONDS
-        return any(one.shown is None for one in self.kept) or (not recent and self._changed())
-
-    def _changed(self) -> bool:
-        return any(one.saved != one.version() for one in self.kept)
-
-    def _show(self, one: Kept) -> Snapshot:
-        """What was last saved; taken anew where nothing has changed but the time."""
-        if one.saved == one.version() or one.shown is None:
-            one.shown = one.shard.snapshot()
-        return one.shown
+        return not recent and any(one.saved != one.version() for one in self.kept)
 
     async def _save(self, *, exposing: bool, sync: bool = False) -> bool:
         """Save every shard that changed; False, and degraded, where that cannot be done in time."""
         now = self.clock.now()
-        sync = sync or now - self._synced_at >= SYNC_SECONDS
-        if self._writing is not None and not self._writing.done():
-            return self._fail("the save before this one still hangs")
-        try:
-            for one in self.kept:
-                await self._save_one(one, exposing=exposing, sync=sync)
-        except TimeoutError:
-            return self._fail(f"a save took more than {PATIENCE_SECONDS:g} s")
-        except StateError as error:
-            return self._fail(str(error))
-        if sync:
-            self._synced_at = now
-        if self.degraded:
+        sync = sync or not 0 <= now - self._synced_at < SYNC_SECONDS
+        complaints: list[str] = []
+        for one in self.kept:
+            why = await self._try(one, exposing=exposing, sync=sync)
+            one.failed = why is not None
+            complaints += [why] if why else []
+        if complaints and not self.degraded:
+            log.error("%s; what is shown may be taken back by a restart", "; ".join(complaints))
+        if self.degraded and not complaints:
             log.warning("the state is saved again")
-        self.degraded = False
-        self.saved_at = self.clock.now()
-        return True
+        self.degraded = bool(complaints)
+        if not complaints:
+            self.saved_at = self.clock.now()
+            self._synced_at = now if sync else self._synced_at
+        return not complaints
+
+    async def _try(self, one: Kept, *, exposing: bool, sync: bool) -> str | None:
+        """Save one shard; why not, where it cannot be done."""
+        if self._writing is not None and not self._writing.done():
+            return f"{one.file.path}: the save before this one still hangs"
+        try:
+            await self._save_one(one, exposing=exposing, sync=sync)
+        except TimeoutError:
+            return f"{one.file.path}: a save took more than {PATIENCE_SECONDS:g} s"
+        except StateError as error:
+            return str(error)
+        return None
 
     async def _save_one(self, one: Kept, *, exposing: bool, sync: bool) -> None:
         snapshot = one.shard.snapshot() if exposing else None
         version = one.version()
-        if version == (one.synced if sync else one.saved):
-            one.shown = snapshot or one.shown
-            return
-        state = one.shard.dump()
-        loop = asyncio.get_running_loop()
-        self._writing = loop.run_in_executor(self.executor, _write, one.file, state, sync)
+        if version != (one.synced if sync else one.saved):
+            await self._write(one.file, one.shard.dump(), sync=sync)
+            one.saved = version
+            one.synced = version if sync else one.synced
+        one.shown = snapshot or one.shown
+
+    async def _write(self, file: StateFile, state: dict[str, Any], *, sync: bool) -> None:
+        self._writing = asyncio.create_task(self.do(partial(file.save, state, sync=sync)))
+        self._writing.add_done_callback(_heed)
         await asyncio.wait_for(asyncio.shield(self._writing), PATIENCE_SECONDS)
-        one.saved = version
-        if sync:
-            one.synced = version
-        if snapshot is not None:
-            one.shown = snapshot
-
-    def _fail(self, why: str) -> bool:
-        if not self.degraded:
-            log.error("%s; what is shown may be taken back by a restart", why)
-        self.degraded = True
-        return False
 
 
-def _write(file: StateFile, state: dict[str, object], sync: bool) -> None:  # noqa: FBT001 - executors take no keywords
-    file.save(state, sync=sync)
+def _heed(writing: asyncio.Task[None]) -> None:
+    """Take what a write raised that nobody waits for any more."""
+    if not writing.cancelled():
+        writing.exception()
 
 
-def loaded(shard: Shard, file: StateFile) -> Iterable[str]:
-    """Take up the saved state of a shard before its sources open; what was wrong, as sentences."""
-    state, complaints = file.load()
-    yield from complaints
+def take_up(
+    make: Callable[[], Shard], file: StateFile, state: dict[str, Any] | None = None
+) -> tuple[Shard, list[str]]:
+    """A shard as it was left: from `state`, else from its file, else new; and what was wrong."""
+    complaints: list[str] = []
     if state is None:
-        return
+        state, complaints = file.load()
+    shard = make()
+    if state is None:
+        return shard, complaints
     try:
         left = shard.load(state)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        yield f"{file.path}: holds another shape of state ({error!r}); starting afresh"
-        return
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        complaints.append(f"{file.path}: holds another shape of state ({error!r}); ")
+        complaints[-1] += f"{file.put_aside()}, starting afresh"
+        return make(), complaints  # not the one that was loaded in part
     for name in left:
-        yield f"{file.path}: {name} has changed its labels or buckets and starts again"
+        complaints.append(f"{file.path}: {name} has changed its labels or buckets, starts again")
+    return shard, complaints

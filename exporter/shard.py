@@ -29,14 +29,16 @@ class Reading:
     """A stream being read: its cursor, what the engine keeps of it, and how far it lags.
 
     `level_at` is when it was last read to its end; `behind_since` when it fell more than a minute
-    behind (NaN: it is not).
+    behind (NaN: it is not). `waiting` bytes are unread, None until the source tells; `passed`, that
+    it has been at its end since it was opened.
     """
 
     source: str
     cursor: Cursor
     stream: Stream
     level_at: float
-    waiting: int = 0
+    waiting: int | None = None
+    passed: bool = False
     newest: float = math.nan
     behind_since: float = math.nan
 
@@ -67,6 +69,7 @@ class Shard:
     _readings: dict[str, Reading] = field(default_factory=dict)
     _saved: dict[str, Reading] = field(default_factory=dict)
     _looked: dict[str, float] = field(default_factory=dict)
+    _late: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.foreign = Foreign(self.registry)
@@ -84,17 +87,36 @@ class Shard:
     def open(self, source: str, cursor: Cursor) -> None:
         """Take a stream up, where it was left or anew."""
         now = self.clock.now()
+        cursor.service = cursor.service.encode("utf-8", "replace").decode()  # it becomes a label
         saved = self._saved.pop(cursor.key, None) or self._readings.get(cursor.key)
         stream = saved.stream if saved else Stream(cursor.key, cursor.service, cursor.stream)
         stream.service, stream.name = cursor.service, cursor.stream
-        level_at = saved.level_at if saved else now
-        self._readings[cursor.key] = Reading(source, cursor, stream, level_at)
-        self.engine.service(cursor.service, now)
+        level_at = saved.level_at if saved else self._level_at(source, cursor.service, now)
+        passed = source in self._looked  # what comes later was not there at the start
+        self._readings[cursor.key] = Reading(source, cursor, stream, level_at, passed=passed)
+        if cursor.stream:  # else it is only to be remembered, and counts nothing
+            self.engine.service(cursor.service, now)
         self.version += 1
+
+    def _level_at(self, source: str, service: str, now: float) -> float:
+        """When a new stream was level: it may be the next file of one that is behind."""
+        begun = source not in self._looked
+        return min(
+            (
+                one.level_at
+                for one in self._readings.values()
+                if one.source == source and one.cursor.service == service
+                if one.waiting or (begun and one.waiting is None)
+            ),
+            default=now,
+        )
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the whole lines of `chunk` and move the cursor past them; bytes consumed."""
-        consumed = self.engine.feed(self._readings[cursor.key].stream, chunk, self.clock.now())
+        reading, now = self._readings[cursor.key], self.clock.now()
+        consumed = self.engine.feed(reading.stream, chunk, now)
+        if reading.lag(now) > CATCHING_UP_SECONDS:
+            self._late.add(cursor.service)
         if consumed:
             cursor.offset += consumed
             self.version += 1
@@ -129,15 +151,20 @@ class Shard:
         reading = self._readings.get(cursor.key)
         if reading is None:
             return
+        if not count or reading.waiting == 0:  # what waits now came after the last look
+            reading.level_at = self.clock.now()
         reading.waiting = count
+        reading.passed = reading.passed or not count
         if newest is not None:
             reading.newest = newest
-        if not count:
-            reading.level_at = self.clock.now()
 
     def looked(self, source: str) -> None:
         """Note that a source was looked at without a failure, new lines or not."""
         self._looked[source] = self.clock.now()
+
+    def rest(self) -> None:
+        """The sources have stopped: until when they were level is worth a save."""
+        self.version += 1
 
     def source_state(self, source: str, *, up: bool, failure: str | None = None) -> None:
         """Note that a source runs, or why it does not."""
@@ -171,10 +198,11 @@ class Shard:
         return family, tuple(labels[name] for name in family.labels)
 
     def unfinished(self, source: str) -> str | None:
-        """What this source has yet to do before it has seen what was there at the start."""
+        """What this source has yet to do before it has passed the end that it saw at its start."""
         if source not in self._looked:
             return "not looked at yet"
-        waiting = sum(one.waiting for one in self._readings.values() if one.source == source)
+        ahead = [one for one in self._readings.values() if one.source == source and not one.passed]
+        waiting = sum(one.waiting or 0 for one in ahead)
         return f"{waiting} bytes behind" if waiting else None
 
     # -- what is shown ------------------------------------------------------------------------
@@ -186,7 +214,8 @@ class Shard:
         self._show_lag(now)
         self._show_drains(now)
         self._show_dropped(now)
-        return self.registry.snapshot(now, withheld=withheld, final=final)
+        late, self._late = self._late, set()
+        return self.registry.snapshot(now, withheld=withheld, late=late, final=final)
 
     def _catch_up(self, now: float) -> set[str]:
         """The services whose series are withheld, since what they show would be of hours ago."""
@@ -212,7 +241,7 @@ class Shard:
         for source, readings in sources.items():
             seconds = max(one.lag(now) for one in readings)
             behind = any(one.lag(now) > CATCHING_UP_SECONDS for one in readings)
-            waiting = sum(one.waiting for one in readings)
+            waiting = sum(one.waiting or 0 for one in readings)
             put(families["sidewatch_source_lag_bytes"], (source,), now, waiting)
             put(families["sidewatch_source_lag_seconds"], (source,), now, seconds)
             put(families["sidewatch_source_catching_up"], (source,), now, float(behind))
@@ -244,6 +273,7 @@ class Shard:
 
     def dump(self) -> dict[str, Any]:
         """Everything that a restart needs, as plain values."""
+        now = self.clock.now()
         return {
             "app": self.app,
             "uid": self.uid,
@@ -258,7 +288,7 @@ class Shard:
                     one.cursor.stream,
                     one.cursor.offset,
                     one.cursor.place,
-                    one.level_at,
+                    now if one.waiting == 0 else one.level_at,
                     one.stream.dump(),
                 ]
                 for one in (*self._readings.values(), *self._saved.values())
@@ -268,7 +298,7 @@ class Shard:
     def load(self, state: dict[str, Any]) -> list[str]:
         """Take up what `dump` gave, before any source opens; families left behind as changed."""
         self.uid = state["uid"]
-        left = self.registry.load(state["registry"], self.families)
+        left = self.registry.load(state["registry"], self.families, self.clock.now())
         self.foreign.load(state.get("foreign", {}), self.families)
         self.drains = self.engine.drains = Drains.load(state["drains"])
         for source, key, service, name, offset, place, level_at, saved in state["readings"]:

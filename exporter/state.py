@@ -1,8 +1,9 @@
 """What an application's shard needs to go on after a restart <-> one file.
 
 The file is a line of text (magic, version, checksum, length) and a MessagePack body. It is written
-beside the old one and renamed over it, so that `kill -9` leaves the one or the other. The last
-generation known to be on the disk (fsync) is kept as `.prev`, for power loss.
+beside the old one and renamed over it, so that `kill -9` leaves the one or the other. Against power
+loss, some are written through to the disk (fsync), and then the one before is kept as `.prev`,
+written through as well.
 """
 
 from __future__ import annotations
@@ -42,24 +43,20 @@ class StateFile:
 
     def save(self, state: dict[str, Any], *, sync: bool) -> None:
         """Replace the saved state; with `sync` it survives a power loss. Raises StateError."""
-        body = msgspec.msgpack.encode(state)
-        digest = hashlib.blake2b(body, digest_size=16).hexdigest()
         fresh = self.path.with_suffix(".state.new")
         try:
+            packed = _packed(state)
             self.folder.mkdir(parents=True, exist_ok=True)
-            with fresh.open("wb") as file:
-                file.write(f"{MAGIC} {VERSION} {digest} {len(body)}\n".encode())
-                file.write(body)
-                if sync:
-                    file.flush()
-                    os.fsync(file.fileno())
             if sync:
                 self._keep_previous()
+            _write(fresh, packed, sync=sync)
             fresh.replace(self.path)
             if sync:
                 _sync_folder(self.folder)
         except OSError as error:
             raise StateError(f"{self.path}: cannot be saved: {error.strerror or error}") from error
+        except (TypeError, ValueError) as error:
+            raise StateError(f"{self.path}: cannot be saved: {error}") from error
 
     def load(self) -> tuple[dict[str, Any] | None, list[str]]:
         """The saved state, or None where there is none that can be used; and what was wrong.
@@ -69,26 +66,54 @@ class StateFile:
         complaints: list[str] = []
         for path in (self.path, self.previous):
             try:
-                return _read(path), complaints
+                found = _read(path)
             except FileNotFoundError:
                 continue
-            except (StateError, OSError) as error:
-                complaints.append(f"{error}; put aside as {path.name}.bad")
-                self._put_aside(path)
+            except OSError as error:
+                complaints.append(f"{path}: cannot be read: {error.strerror}; {_put_aside(path)}")
+            except StateError as error:
+                complaints.append(f"{error}; {_put_aside(path)}")
+            else:
+                if path != self.path:
+                    complaints.append(f"{self.path}: going on from {path.name}, saved before it")
+                return found, complaints
+        if complaints:
+            complaints.append(f"{self.path}: starting afresh")
         return None, complaints
 
+    def put_aside(self) -> str:
+        """Take the newest generation out of the way, for a person to look at; what was done."""
+        return _put_aside(self.path)
+
     def _keep_previous(self) -> None:
-        if self.path.exists():
+        """Keep a copy of what is there now; a link would be spoiled with it."""
+        if self.path.is_file():
             kept = self.path.with_suffix(".state.kept")
-            kept.unlink(missing_ok=True)
-            os.link(self.path, kept)
+            _write(kept, self.path.read_bytes(), sync=True)
             kept.replace(self.previous)
 
-    def _put_aside(self, path: Path) -> None:
-        try:
-            path.replace(path.with_name(path.name + ".bad"))
-        except OSError:
-            return  # a folder that cannot be written: the first save says so
+
+def _packed(state: dict[str, Any]) -> bytes:
+    body = msgspec.msgpack.encode(state)
+    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+    return f"{MAGIC} {VERSION} {digest} {len(body)}\n".encode() + body
+
+
+def _write(path: Path, content: bytes, *, sync: bool) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _put_aside(path: Path) -> str:
+    bad = path.with_name(path.name + ".bad")
+    try:
+        path.replace(bad)
+    except OSError as error:
+        return f"it cannot be put aside as {bad.name}: {error.strerror or error}"
+    return f"put aside as {bad.name}"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -119,19 +144,26 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def lock(folder: Path) -> BinaryIO:
-    """Take the state folder for this process alone, until the file is closed. Raises StateError."""
-    path = folder / "lock"
+def lock(folder: Path) -> tuple[BinaryIO | None, str | None]:
+    """Take the state folder for this process alone, until the file is closed.
+
+    No file where the folder cannot be written or locked, and why: nothing is saved there then, or
+    nobody can be kept out. Raises StateError where another process has it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab")
+        file = (folder / "lock").open("ab")
     except OSError as error:
-        raise StateError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        return None, f"{folder}: cannot be written, so nothing is saved: {error.strerror or error}"
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         file.close()
         raise StateError(
             f"{folder}: another sidewatch uses this state folder; give each its own `state:`"
         ) from error
-    return file
+    except OSError as error:
+        file.close()
+        why = error.strerror or error
+        return None, f"{folder}: cannot be locked ({why}); let no other sidewatch use it"
+    return file, None

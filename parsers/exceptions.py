@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 PYTHON_HEAD = "Traceback (most recent call last):"
-# What Python prints between the tracebacks of a chain; the last traceback is the one that counts.
+# What Python prints between the tracebacks of a chain; the first one, the cause, counts.
 PYTHON_LINKS = (
     "The above exception was the direct cause of the following exception:",
     "During handling of the above exception, another exception occurred:",
 )
 
+_GROUP = "Exception Group " + PYTHON_HEAD
 _LONGEST_TYPE = 100
 LONGEST_LINE = 2000
 # No name that is printed in front of its text reaches further.
@@ -48,17 +49,18 @@ def is_exception_line(line: str) -> bool:
 
 def exception_type(text: str) -> str | None:
     """The type that a traceback or a single line names, as printed; None for what names none."""
-    line = last_line(text)
+    line = exception_line(text)
     return _named(line) if line else None
 
 
-def last_line(text: str) -> str | None:
+def exception_line(text: str) -> str | None:
     """The line that names a traceback's exception, at most 2000 characters of it.
 
-    Python prints it below the frames, and in a chain the last one counts. Node and .NET print it
-    first, and their first one counts.
+    Python prints it below the frames. In a chain the first one counts, the cause: who reads line by
+    line knows it first. In a group it is the innermost. Node and .NET print it before the frames,
+    and their first one counts.
     """
-    head = text.rfind(PYTHON_HEAD)
+    head = text.rfind(PYTHON_HEAD) if _GROUP in text else text.find(PYTHON_HEAD)
     return _first_exception(text) if head < 0 else _below_frames(text, head)
 
 

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from parsers import Record
-from parsers.exceptions import LONGEST_LINE, exception_type, last_line, type_name
+from parsers.exceptions import LONGEST_LINE, exception_line, exception_type, type_name
 from parsers.heads import read_head
 from parsers.levels import level
 
@@ -166,7 +166,7 @@ def _exception(document: dict[str, Any]) -> tuple[str | None, str | None]:
         if isinstance(raw, dict):
             found = _of_object(raw)
         elif isinstance(raw, str) and raw:
-            found = (exception_type(raw), last_line(raw))
+            found = (exception_type(raw), exception_line(raw))
         if found[0]:
             return found
     return None, None
@@ -180,4 +180,6 @@ def _of_object(error: dict[str, Any]) -> tuple[str | None, str | None]:
             first = message.partition("\n")[0] if isinstance(message, str) else ""
             return kind, f"{kind}: {first}"[:LONGEST_LINE] if first else kind
     stack = error.get("stack")
-    return (exception_type(stack), last_line(stack)) if isinstance(stack, str) else (None, None)
+    return (
+        (exception_type(stack), exception_line(stack)) if isinstance(stack, str) else (None, None)
+    )

@@ -122,6 +122,31 @@ def test_relative_paths_start_at_the_file() -> None:
     assert placed.source.files == ("/srv/a[[]b]/logs/*.log", "/srv/*.log")
 
 
+def test_excluded_globs_and_journals_start_at_the_file_too() -> None:
+    files, journal = app(
+        """\
+    logs:
+      - {files: "*.log", exclude: [logs/old*, /srv/x*, old*]}
+      - {journald: {unit: shop.service, directory: journal}}
+"""
+    ).logs
+    assert isinstance(files.source, Files)
+    assert files.source.exclude == ("/etc/sidewatch/logs/old*", "/srv/x*", "old*")
+    assert isinstance(journal.source, Journald)
+    assert journal.source.journald.directory == "/etc/sidewatch/journal"
+
+
+def test_a_source_has_one_name_however_the_file_is_spelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved cursors are found by it."""
+    monkeypatch.chdir(tmp_path)
+    text = "apps: [{name: shop, logs: [{files: a.log}]}]"
+    short, long = (parse(text, folder / "x.yaml", {}) for folder in (Path(), tmp_path))
+    assert short.apps[0].logs[0].source.name == long.apps[0].logs[0].source.name
+    assert short.state == long.state
+
+
 def test_variables_are_filled_in() -> None:
     plan = read(
         "listen: ${HOST}:${PORT}\napps: [{name: shop, labels: {env: '${ENV}', raw: '$${ENV}'}}]",
@@ -153,6 +178,11 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
 def test_labels_of_the_file_and_of_the_application_add_up() -> None:
     plan = read("labels: {env: test, zone: a}\napps: [{name: shop, labels: {zone: b}}]")
     assert plan.apps[0].labels == {"env": "test", "zone": "b"}
+
+
+def test_the_labels_that_the_documentation_offers_are_free() -> None:
+    (one,) = read("labels: {env: test, cluster: eu, host: box1}\napps: [{name: shop}]").apps
+    assert one.labels == {"env": "test", "cluster": "eu", "host": "box1"}
 
 
 def test_equal_text_gives_equal_plans_wherever_it_stands() -> None:

@@ -88,6 +88,33 @@ apps:
     ]
 
 
+def test_a_file_that_one_application_reads_twice_is_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "server.log").write_text("hello\n")
+    (tmp_path / "worker.log").write_text("hello\n")
+    (tmp_path / "link").symlink_to(tmp_path / "worker.log")
+    path = write(
+        tmp_path,
+        """\
+apps:
+  - name: shop
+    logs:
+      - {files: "server*.log"}
+      - {files: "*.log"}
+      - {files: link}
+""",
+    )
+    assert run(path) == 1
+    twice = "already; its lines would count twice"
+    first, second = (f"{path}:{line}: apps[0].logs[{line - 4}]" for line in (5, 6))
+    assert capsys.readouterr().out.splitlines() == [
+        f"{first}: {tmp_path}/server.log is read by apps[0].logs[0] {twice}",
+        f"{second}: {tmp_path}/link is read by apps[0].logs[1] {twice}",
+        "2 mistakes in the configuration",
+    ]
+
+
 def test_what_this_user_may_not_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,13 +12,13 @@ from tests.support.trap import BUGS, POINTS
 
 def _hold(harness: Harness) -> None:
     """What must be true after any number of kills."""
-    assert harness.settled() == [], harness.output()[-4000:]
+    assert harness.settled()[:10] == [], harness.output()[-4000:]
     assert harness.stop() == 0, "SIGTERM saves and ends"
     harness.go_on()
-    assert harness.settled() == [], "what SIGTERM saved is not what was counted"
+    assert harness.settled()[:10] == [], "what SIGTERM saved is not what was counted"
     for scraper in harness.scrapers:
         assert scraper.degraded == 0, "a save failed: the promise was suspended"
-        assert scraper.decreases == []
+        assert scraper.decreases[:10] == []
         assert scraper.answers > 20
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -148,6 +149,22 @@ async def test_nul_bytes_and_what_is_no_text_pass_unchanged(logs: Logs) -> None:
     put(logs.path(), b"\nend\n")
     await logs.look()
     assert logs.sink.lines["server.log"] == [b"\x00\x00a\xff", b"", bytes(10_000 - 6), b"end"]
+
+
+async def test_a_name_that_is_no_text_can_be_saved(logs: Logs) -> None:
+    logs.globs = ("*.log",)
+    await logs.start()
+    name = os.fsdecode(b"caf\xe9.log")
+    logs.write(3, name)
+    await logs.look()
+    await logs.stop()
+    for _, cursor in logs.sink.known.values():
+        json.dumps(cursor.place, ensure_ascii=False).encode()
+    logs.write(3, name)
+    logs.path(name).rename(logs.path(f"{name}.1"))
+    logs.write(3, name)
+    await logs.start()
+    logs.check()
 
 
 async def test_empty_files_and_folders_are_no_trouble(logs: Logs) -> None:

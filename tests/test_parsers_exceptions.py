@@ -6,7 +6,7 @@ import traceback
 
 import pytest
 
-from parsers.exceptions import exception_type, is_exception_line, last_line, type_name
+from parsers.exceptions import exception_line, exception_type, is_exception_line, type_name
 
 TYPES = {
     "KeyError: 'x'": "KeyError",
@@ -66,7 +66,7 @@ NO_TYPES = [
 def test_a_line_names_its_type(line: str, kind: str) -> None:
     assert is_exception_line(line)
     assert exception_type(line) == kind
-    assert last_line(line) == line.strip()
+    assert exception_line(line) == line.strip()
 
 
 @pytest.mark.parametrize("line", NO_TYPES)
@@ -87,21 +87,21 @@ def printed(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def test_the_last_exception_of_a_chain_counts() -> None:
+def test_the_first_exception_of_a_chain_counts_its_cause() -> None:
     with pytest.raises(ValueError, match="invalid literal") as first:
         int("x")
     with pytest.raises(LookupError) as caught:
         raise LookupError("second") from first.value
     text = printed(caught.value)
-    assert "ValueError: invalid literal" in text
-    assert exception_type(text) == "LookupError"
-    assert last_line(text) == "LookupError: second"
+    assert text.endswith("LookupError: second\n")
+    assert exception_type(text) == "ValueError"
+    assert (exception_line(text) or "").startswith("ValueError: invalid literal")
 
 
 def test_a_message_of_several_lines_is_known_by_its_first() -> None:
     with pytest.raises(RuntimeError) as caught:
         raise RuntimeError("first\nwith: a second line")
-    assert last_line(printed(caught.value)) == "RuntimeError: first"
+    assert exception_line(printed(caught.value)) == "RuntimeError: first"
 
 
 def test_the_innermost_exception_of_a_group_counts() -> None:
@@ -109,7 +109,7 @@ def test_the_innermost_exception_of_a_group_counts() -> None:
         1 / 0  # noqa: B018 - raising is its use
     with pytest.raises(ExceptionGroup) as group:
         raise ExceptionGroup("some", [inner.value])
-    assert last_line(printed(group.value)) == "ZeroDivisionError: division by zero"
+    assert exception_line(printed(group.value)) == "ZeroDivisionError: division by zero"
     bare = "  + Exception Group Traceback (most recent call last):\n  |   File\n  | a.GroupError: x"
     assert exception_type(bare) == "a.GroupError"
 
@@ -142,4 +142,4 @@ def test_what_names_none_has_no_type(text: str) -> None:
 
 
 def test_a_long_line_is_cut() -> None:
-    assert len(last_line("ValueError: " + "x" * 100_000) or "") == 2000
+    assert len(exception_line("ValueError: " + "x" * 100_000) or "") == 2000

@@ -27,6 +27,7 @@ class Scripted:
 
     script: list[Callable[[], None]]
     finite: bool = False
+    interval: float | None = None
 
     @property
     def name(self) -> str:

@@ -164,7 +164,7 @@ def test_after_a_restart_nothing_is_known_until_it_is_told_and_no_increase_is_lo
     for raw in (100, 130):
         foreign.count(READS, SHOP, 0.0, raw, "a")
     again = Registry()
-    again.load(registry.dump(), families)
+    again.load(registry.dump(), families, 1.0)
     later = Foreign(again)
     later.load(foreign.dump(1.0), families)
     assert shown(again) == {}

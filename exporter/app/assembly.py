@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from exporter.clock import Clock
 from exporter.config import AppPlan, Objective
 from exporter.engine.plan import compile_rules
+from exporter.exposition import spelled_bound
 from exporter.model import Series
 from exporter.registry import Registry
 from exporter.shard import Shard
@@ -49,7 +50,7 @@ def declare(shard: Shard, plan: AppPlan) -> None:
     for name, seconds in shard.plan.heartbeats.items():
         put(families["watched_heartbeat_interval_seconds"], (name,), now, seconds)
     for placed in plan.logs:
-        every = getattr(placed.source, "poll", None)  # pipes are not looked at, they tell
+        every = placed.source.interval
         if every is not None:
             labels = (placed.source.name,)
             put(families["sidewatch_source_interval_seconds"], labels, now, every)
@@ -69,7 +70,7 @@ def _show_objective(
     value = objective.of(subject[objective.goal.label])
     if value is None:
         return
-    subject["le"] = repr(float(value))  # as the exposition spells the bucket's bound
+    subject["le"] = spelled_bound(value)
     family = plan.families[objective.goal.metric]
     labels = tuple(subject[name] for name in family.labels)
     registry.put(family, labels, series.created, value)

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,10 @@ from exporter.config import AppPlan, Plan
 from exporter.errors import ConfigError
 from exporter.model import Snapshot
 from exporter.pipeline import keep
-from exporter.saving import Saver, loaded
+from exporter.saving import Saver, take_up
 from exporter.server import Server, View, serve
 from exporter.shard import Shard
+from exporter.sources.worker import Worker
 from exporter.state import StateFile, lock
 
 SAVE_INTERVAL = 10.0
@@ -56,8 +56,8 @@ class Running:
         self._load = load
         self._began = clock.now()
         self._house = House(clock)
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="state")
-        self.saver = Saver(clock, self._executor)
+        self._writer = Worker("state")
+        self.saver = Saver(clock, self._writer.do)
         self._watched: dict[str, Watched] = {}
         self._wanted = asyncio.Event()
         self._digest = _digest(plan)
@@ -65,8 +65,8 @@ class Running:
     async def run(self, stop: asyncio.Event, started: Callable[[Server], None]) -> None:
         """Run until `stop` is set, then save. Raises SidewatchError where it cannot start."""
         async with AsyncExitStack() as stack:
-            stack.callback(lock(self.plan.state).close)
-            stack.callback(self._executor.shutdown, wait=False, cancel_futures=True)
+            self._lock(stack)
+            stack.callback(self._writer.close)
             for app in self.plan.apps:
                 self._start(app)
             stack.push_async_callback(self._end)
@@ -83,6 +83,14 @@ class Running:
             started(server)
             await self._supervise(stop)
 
+    def _lock(self, stack: AsyncExitStack) -> None:
+        """Have the state folder alone. Where it cannot be written, watching is still worth it."""
+        file, complaint = lock(self.plan.state)
+        if file is not None:
+            stack.callback(file.close)
+        if complaint is not None:
+            log.error("%s", complaint)
+
     async def _supervise(self, stop: asyncio.Event) -> None:
         """Keep saver, watcher and lag probe alive; only they and `stop` can end the process."""
         async with asyncio.TaskGroup() as group:
@@ -98,6 +106,7 @@ class Running:
     async def _end(self) -> None:
         for one in self._watched.values():
             await one.stop()
+            one.shard.rest()
         if not await self.saver.save(sync=True):
             log.error("the last save failed; the next start goes on from the one before")
 
@@ -184,15 +193,12 @@ class Running:
 
     def _start(self, plan: AppPlan, state: dict[str, object] | None = None) -> None:
         """Bring an application to work, from its shard before, its saved state, or nothing."""
-        shard = assemble(plan, self.clock)
         file = StateFile(self.plan.state, plan.name)
-        if state is not None:
-            shard.load(state)
-        else:
-            for complaint in loaded(shard, file):
-                log.warning("%s", complaint)
-        declare(shard, plan)
+        shard, complaints = take_up(lambda: assemble(plan, self.clock), file, state)
+        for complaint in complaints:
+            log.warning("%s", complaint)
         self.saver.add(shard, file)
+        declare(shard, plan)
         tasks = [
             asyncio.create_task(keep(source, shard, self.clock), name=f"{plan.name}/{source.name}")
             for source in sources(plan)

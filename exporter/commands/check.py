@@ -37,13 +37,14 @@ def run(arguments: argparse.Namespace) -> int:
         plan = load(arguments.config)
     except ConfigError as error:
         return _refuse(error.complaints)
-    if wrong := list(_state_faults(plan)):
+    notes, twice = _surroundings(plan)
+    if wrong := [*_state_faults(plan), *twice]:
         return _refuse(wrong)
     print(f"configuration ok: {plan.file}")
     print(f"  listens at {plan.listen}, keeps its state in {plan.state}")
     for app in plan.apps:
         print(f"  {_summary(app)}")
-    for note in (*plan.notes, *_surroundings(plan)):
+    for note in (*plan.notes, *notes):
         print(f"note: {note}")
     return 0
 
@@ -81,18 +82,27 @@ def _state_faults(plan: Plan) -> Iterator[Complaint]:
         yield Complaint(plan.file, 0, "state", f"this user may not write in the folder {folder}")
 
 
-def _surroundings(plan: Plan) -> Iterator[Complaint]:
-    """What the globs find now: nothing, files that may not be read, another application's files."""
-    readers: dict[str, str] = {}
+def _surroundings(plan: Plan) -> tuple[list[Complaint], list[Complaint]]:
+    """What the globs find now: what is worth a note, and what one application would read twice."""
+    readers: dict[str, tuple[str, str]] = {}
+    notes, twice = list[Complaint](), list[Complaint]()
     for app in plan.apps:
         for one in app.logs:
-            if isinstance(one.source, Files):
-                found = Finder(one.source.files, one.source.exclude).find()
-                for text in _findings(one.source, found, app.name, readers):
-                    yield Complaint(plan.file, one.line, one.key, text)
+            if not isinstance(one.source, Files):
+                continue
+            found = Finder(one.source.files, one.source.exclude).find()
+            texts = list(_findings(one.source, found))
+            for path, reader, key in _shared(found, app.name, one.key, readers):
+                if reader == app.name:
+                    text = f"{path} is read by {key} already; its lines would count twice"
+                    twice.append(Complaint(plan.file, one.line, one.key, text))
+                else:
+                    texts.append(f"{path} is read for {reader} too; its lines count for both")
+            notes += [Complaint(plan.file, one.line, one.key, text) for text in texts]
+    return notes, twice
 
 
-def _findings(source: Files, found: Found, app: str, readers: dict[str, str]) -> Iterator[str]:
+def _findings(source: Files, found: Found) -> Iterator[str]:
     if not found.files:
         yield f"no file fits {' or '.join(source.files)} now"
     for path, reason in found.refused.items():
@@ -100,10 +110,14 @@ def _findings(source: Files, found: Found, app: str, readers: dict[str, str]) ->
     for seen in found.files.values():
         if not os.access(seen.path, os.R_OK):
             yield f"this user may not read {seen.path}"
-    shared = {
-        (reader, seen.path)
+
+
+def _shared(
+    found: Found, app: str, key: str, readers: dict[str, tuple[str, str]]
+) -> list[tuple[str, str, str]]:
+    """The files that are read elsewhere too: path, application and key of the first reader."""
+    firsts = [
+        (seen.path, *readers.setdefault(os.path.realpath(seen.path), (app, key)))
         for seen in found.files.values()
-        if (reader := readers.setdefault(os.path.realpath(seen.path), app)) != app
-    }
-    for reader, path in sorted(shared):
-        yield f"{path} is read for {reader} too; its lines count for both"
+    ]
+    return sorted(one for one in firsts if one[1:] != (app, key))

@@ -15,10 +15,14 @@ from zoneinfo import ZoneInfo
 from exporter.commands.types import Subparsers
 from exporter.config import load_profile
 from exporter.engine.exact import Exact
-from exporter.engine.joining import Lane
+from exporter.engine.joining import LONGEST_LINE, Lane
 from exporter.engine.plan import Update, compile_rules
+from exporter.windows import DEFAULT_GRACE_SECONDS
 from parsers import Record, cri, docker_json
 from parsers.times import seconds
+
+DEADLINE = "watched_drain_deadline_timestamp_seconds"
+Moved = tuple[str, dict[str, str], float | None]
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -67,8 +71,8 @@ def _explain(exact: Exact, lines: Iterator[bytes]) -> Iterator[Explained]:
         envelope = docker_json.unwrap(raw) or cri.unwrap(raw)
         name = envelope.stream if envelope else ""
         lane = lanes.setdefault(name, Lane())
-        text = lane.partial + (envelope.text if envelope else raw)
-        if envelope and envelope.partial:
+        text = lane.partial + (envelope.text if envelope else raw)[:LONGEST_LINE]
+        if envelope and envelope.partial and len(text) < LONGEST_LINE:
             lane.partial = text
             continue
         lane.partial = b""
@@ -94,20 +98,29 @@ def _plain(one: Explained, app: str) -> dict[str, Any]:
         "time": _rfc3339(one.time),
         "message": record.message,
         "fields": record.fields,
-        "updates": [_update(update, app, one.time) for update in one.updates],
+        "updates": [
+            {"metric": metric, "labels": {"app": app, **labels}, "value": value}
+            for update in one.updates
+            for metric, labels, value in _moved(update, one.time)
+        ],
         "reason": record.reason,
         "exception": one.exception,
     }
 
 
-def _update(update: Update, app: str, time: float | None) -> dict[str, Any]:
+def _moved(update: Update, time: float | None) -> Iterator[Moved]:
     """A stamp's value is the record's time; null where it tells none, and reading decides."""
-    family = update.effect.family
+    family, drain = update.effect.family, update.effect.drain
     labels = dict(zip(family.labels, update.labels, strict=True))
-    value = time if update.effect.action in ("read", "stamp") else update.value
-    if update.effect.action == "drain":
-        value = None if math.isnan(update.value) else update.value
-    return {"metric": family.name, "labels": {"app": app, **labels}, "value": value}
+    if drain is None:
+        stamped = update.effect.action in ("read", "stamp")
+        yield family.name, labels, time if stamped else update.value
+        return
+    if drain.step != "extend":
+        yield family.name, labels, 1.0 if drain.step == "begin" else 0.0
+    if drain.step in ("begin", "extend"):
+        grace = DEFAULT_GRACE_SECONDS if math.isnan(update.value) else update.value
+        yield DEADLINE, labels, None if time is None else time + grace
 
 
 def _rfc3339(at: float | None) -> str | None:
@@ -124,7 +137,7 @@ def _words(found: dict[str, Any]) -> str:
     lines += [f"    {name} = {value!r}" for name, value in found["fields"].items()]
     for update in found["updates"]:
         labels = ",".join(f'{name}="{value}"' for name, value in update["labels"].items())
-        value = "now" if update["value"] is None else f"{update['value']:.12g}"
+        value = "now" if update["value"] is None else f"{update['value']:.15g}"
         lines.append(f"  -> {update['metric']}{{{labels}}} {value}")
     if found["reason"]:
         lines.append(f"  !! {found['reason']}")

@@ -47,7 +47,7 @@ async def _until_told(running: Running) -> None:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, running.reload)
     await running.run(stop, _say_where)
-    log.info("the state is saved; bye")
+    log.info("stopped")
 
 
 def _say_where(server: Server) -> None:

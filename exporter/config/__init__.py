@@ -89,7 +89,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
         file=str(path),
         read=(path, *profiles.read),
         listen=listen,
-        state=path.parent / settings.state,
+        state=path.parent.absolute() / settings.state,
         labels=settings.labels,
         log_level=settings.log_level,
         created=settings.created,

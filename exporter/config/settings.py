@@ -26,6 +26,7 @@ from exporter.config.nodes import At, Node, Refused
 from exporter.model import Duration, Kind
 from exporter.sources import KINDS, LogSource
 from exporter.sources.files import Files
+from exporter.sources.journald import Journald
 
 Listen = Annotated[str, "listen"]
 AppName = Annotated[str, "app"]
@@ -211,12 +212,30 @@ def _log_sources(base: Path, build: Builder, node: Node, at: At) -> tuple[Placed
             source = _log_source(build, part.node, part.at)
         except Refused:
             continue
-        if isinstance(source, Files):
-            folder = Path(escape(str(base)))
-            source = replace(source, files=tuple(str(folder / glob) for glob in source.files))
         if source is not None:
-            found.append(PlacedSource(source, part.at.key, part.node.line))
+            found.append(PlacedSource(_from(base, source), part.at.key, part.node.line))
     return tuple(found)
+
+
+def _from(base: Path, source: LogSource) -> LogSource:
+    """The source with its relative paths taken from the folder, whatever the working directory.
+
+    A path names its source, and saved cursors are found by that name: so it is the same however
+    the configuration's own path was spelled.
+    """
+    folder = base.absolute()
+    if isinstance(source, Journald) and source.journald.directory is not None:
+        directory = str(folder / source.journald.directory)
+        return replace(source, journald=replace(source.journald, directory=directory))
+    if not isinstance(source, Files):
+        return source
+    inside = Path(escape(str(folder)))
+    return replace(
+        source,
+        files=tuple(str(inside / glob) for glob in source.files),
+        # One without a slash is held against a name alone, wherever the file lies.
+        exclude=tuple(str(inside / glob) if "/" in glob else glob for glob in source.exclude),
+    )
 
 
 def _log_source(build: Builder, node: Node, at: At) -> LogSource | None:

@@ -14,7 +14,10 @@ from exporter.demo.page import Memory
 REQUESTS = "watched_http_requests_total"
 FINISHED = "watched_jobs_finished_total"
 QUOTA = "watched_quota_remaining"
-NAMES = (REQUESTS, FINISHED, QUOTA)
+EXCEPTIONS = "watched_exceptions_total"
+RECORDS = "watched_log_records_total"
+NAMES = (REQUESTS, FINISHED, QUOTA, EXCEPTIONS, RECORDS)
+SERVICE = ("app", "service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,19 @@ def _job_failures(memory: Memory) -> Iterator[Alarm]:
             yield Alarm("WatchedJobFailures", " ".join(key), why)
 
 
+def _exceptions(memory: Memory) -> Iterator[Alarm]:
+    bad = dict[tuple[str, str], float]()
+    records = memory.increase(RECORDS, (*SERVICE, "level"), 1800.0)
+    for (app, service, level), grown in records.items():
+        if level in {"error", "critical", "unknown"}:
+            bad[app, service] = bad.get((app, service), 0.0) + grown
+    for key, raised in memory.increase(EXCEPTIONS, (*SERVICE, "type"), 1800.0).items():
+        app, service, _ = key
+        if raised >= 5 and bad.get((app, service), 0.0) >= 5 and not _quiet(memory, app, service):
+            why = f"raised {raised:.0f} times in half an hour"
+            yield Alarm("WatchedExceptionsRepeated", " ".join(key), why)
+
+
 def _quota(memory: Memory) -> Iterator[Alarm]:
     by = ("app", "quota", "scope")
     wanted = memory.page.sums("watched_quota_remaining_objective", by)
@@ -87,16 +103,18 @@ def _quota(memory: Memory) -> Iterator[Alarm]:
 
 
 def _drains(memory: Memory) -> Iterator[Alarm]:
-    page, by = memory.page, ("app", "service")
-    for key, deadline in page.sums("watched_drain_deadline_timestamp_seconds", by).items():
+    draining = memory.page.sums("watched_draining", SERVICE)
+    deadlines = memory.page.sums("watched_drain_deadline_timestamp_seconds", SERVICE)
+    for key, deadline in deadlines.items():
         late = memory.now - deadline
-        if late > 0 and page.sums("watched_draining", by).get(key) == 1.0:
+        if late > 0 and draining.get(key) == 1.0:
             why = f"its deadline passed {late:.0f} s ago"
             yield Alarm("WatchedDrainStuck", " ".join(key), why)
 
 
-def _quiet(memory: Memory, app: str) -> bool:
-    return any(one.value == 1.0 for one in memory.page.find("watched_quiet_window", app=app))
+def _quiet(memory: Memory, app: str, service: str | None = None) -> bool:
+    labels = {"app": app} if service is None else {"app": app, "service": service}
+    return any(one.value == 1.0 for one in memory.page.find("watched_quiet_window", **labels))
 
 
 TELLERS: tuple[Callable[[Memory], Iterator[Alarm]], ...] = (
@@ -104,6 +122,7 @@ TELLERS: tuple[Callable[[Memory], Iterator[Alarm]], ...] = (
     _heartbeats,
     _http_errors,
     _job_failures,
+    _exceptions,
     _quota,
     _drains,
 )

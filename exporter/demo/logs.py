@@ -23,10 +23,12 @@ class Logs:
     rotations: int = 0
     _files: dict[Path, BinaryIO] = field(default_factory=dict)
 
-    def make_folders(self, apps: Iterable[str]) -> None:
-        """The folders of the applications, which are there before sidewatch begins to look."""
-        for app in apps:
-            (self.folder / app).mkdir(parents=True)
+    def begin(self, logs: Iterable[str]) -> None:
+        """Make them, empty."""
+        for log in logs:
+            path = self.folder / f"{log}.log"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._open(path)
 
     def write(self, entry: Entry, now: float) -> None:
         """Append an entry at once; a log that has become large is rotated."""

@@ -28,6 +28,8 @@ class Scene:
     shutdown: Literal["drained", "abandoned"] | None = None
 
 
+# The workers are dead for 17 minutes, 85 s of ours: a heartbeat is missed after 10 s, and its rule
+# waits a minute more, so that a Prometheus beside the demo fires it.
 SCRIPT = (
     Scene(
         "All is well",
@@ -50,9 +52,26 @@ SCRIPT = (
     ),
     Scene(
         "Both workers of pullapprove are killed",
-        5,
+        9,
         "No last word, no error: their lines just stop. Webhooks are still answered.",
         'watched_heartbeat_timestamp_seconds{heartbeat="worker_stats"} stands still',
+        workers=False,
+    ),
+    Scene(
+        "A deploy of kodiai, while those workers stay dead",
+        5,
+        "It drains, ends in time and starts again. A quiet window covers it (two an hour at most) "
+        "so nobody is called for it; what pullapprove lacks is still told.",
+        "watched_draining, watched_drain_deadline_timestamp_seconds, watched_quiet_window",
+        workers=False,
+        shutdown="drained",
+    ),
+    Scene(
+        "The model that kodiai asks answers with errors",
+        3,
+        "A third of the reviews fail. The workers of pullapprove are still dead.",
+        'watched_jobs_finished_total{outcome="failed"}',
+        failing=0.35,
         workers=False,
     ),
     Scene(
@@ -68,20 +87,6 @@ SCRIPT = (
         "pullapprove pauses its background sync by itself; reviews go on.",
         "watched_quota_remaining (the lowest of a minute), watched_quota_remaining_objective",
         quota=(12, 180),
-    ),
-    Scene(
-        "A deploy of kodiai",
-        5,
-        "It drains, ends in time and starts again. A quiet window covers it: nobody is called.",
-        "watched_draining and watched_quiet_window (two windows an hour, then no more)",
-        shutdown="drained",
-    ),
-    Scene(
-        "The model that kodiai asks answers with errors",
-        3,
-        "A third of the reviews fail.",
-        'watched_jobs_finished_total{outcome="failed"}',
-        failing=0.35,
     ),
     Scene(
         "A shutdown of kodiai that does not end",

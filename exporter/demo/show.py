@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import http.client
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -17,7 +18,7 @@ from random import Random
 
 from exporter.app import Running
 from exporter.clock import WallClock
-from exporter.config import Plan, load
+from exporter.config import LISTEN_VARIABLE, load
 from exporter.demo import kodiai, pullapprove
 from exporter.demo.alarms import NAMES, alarms
 from exporter.demo.entries import Entry
@@ -25,14 +26,17 @@ from exporter.demo.folder import private_folder, sweep
 from exporter.demo.logs import Logs
 from exporter.demo.page import Memory, Page, fetch
 from exporter.demo.scenes import SCRIPT, spans
-from exporter.demo.setup import HOST, PORT, usual_address, write_config, write_prometheus
-from exporter.demo.telling import Board, Moment
+from exporter.demo.setup import SERVICES, USUAL, usual_address, write_config, write_prometheus
+from exporter.demo.telling import Board, Moment, whole
 from exporter.demo.voices import Listener, voice
+from exporter.errors import SidewatchError
 from exporter.server import Server
 
 MINUTE, FAST_MINUTE = 5.0, 1.0  # seconds that a minute of the applications lasts
 MOMENT, FAST_MOMENT = 1.0, 0.4
 LAST_COUNT_SECONDS = 4.0
+PATIENCE = 50  # looks at /metrics
+LOGS = (pullapprove.SERVER, *(log for log, _ in pullapprove.WORKERS), kodiai.SERVER)
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -47,12 +51,22 @@ class Options:
 
 
 def demo(options: Options) -> None:
-    """Run until told to end. Raises SidewatchError where it cannot start."""
-    sweep()
-    with private_folder(keep=options.keep) as folder, _log_of_sidewatch(folder) as complaints:
-        minute = FAST_MINUTE if options.fast else MINUTE
-        config = write_config(folder, usual_address(), minute)
+    """Run until told to end. Raises SidewatchError where it cannot."""
+    try:
+        sweep()
+        with private_folder(keep=options.keep) as folder:
+            _perform_in(folder, options)
+    except OSError as error:
+        raise SidewatchError(f"the demo needs a temporary folder to write to: {error}") from error
+
+
+def _perform_in(folder: Path, options: Options) -> None:
+    listen, minute = usual_address(), FAST_MINUTE if options.fast else MINUTE
+    config = write_config(folder, listen, minute)
+    with _log_of_sidewatch(folder) as complaints:
         show = Show(options, folder, minute, complaints)
+        if listen != USUAL and not os.environ.get(LISTEN_VARIABLE):
+            show.say(f"{USUAL} is taken, so this demo listens at another port.")
         asyncio.run(show.run(config))
     if options.keep:
         show.say(f"Kept: {folder}", f"sidewatch run --config {config} goes on from there.")
@@ -124,13 +138,13 @@ class Show:
         """First sidewatch; when it serves, the performance; when that ends, sidewatch too."""
         self._end_when_told()
         plan = load(config)
-        self.logs.make_folders(app.name for app in plan.apps)
+        self.logs.begin(LOGS)
         running = Running(plan, self._clock, lambda: load(config))
         stop = asyncio.Event()
         performances: list[asyncio.Task[None]] = []
 
         def started(server: Server) -> None:
-            task = asyncio.create_task(self._perform(server, plan))
+            task = asyncio.create_task(self._perform(server.url))
             task.add_done_callback(lambda _: stop.set())
             performances.append(task)
 
@@ -139,8 +153,10 @@ class Show:
         finally:
             for one in performances:
                 one.cancel()
-            await asyncio.gather(*performances)
+            await asyncio.gather(*performances, return_exceptions=True)
             self.logs.close()
+        for one in performances:
+            one.result()
 
     def _end_when_told(self) -> None:
         loop = asyncio.get_running_loop()
@@ -149,14 +165,29 @@ class Show:
         if self.options.seconds is not None:
             loop.call_later(self.options.seconds, self._ended.set)
 
-    async def _perform(self, server: Server, plan: Plan) -> None:
-        self._open(server, plan)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._play()), group.create_task(self._tell(server.url))]
-            await self._ended.wait()
+    async def _perform(self, url: str) -> None:
+        """Play and tell until told to end. Raises what either does."""
+        self._open(url)
+        await self._until_shown(url)
+        acts = (self._play(), self._tell(url), self._ended.wait())
+        tasks = [asyncio.create_task(act) for act in acts]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
             for task in tasks:
                 task.cancel()
-        await self._close(server.url)
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+        await self._close(url)
+
+    async def _until_shown(self, url: str) -> None:
+        """Wait until each service stands in /metrics at 0, so that its first lines are a rise."""
+        for _ in range(PATIENCE):
+            await asyncio.sleep(0.1)
+            page = await self._scrape(url)
+            if self._ended.is_set() or len(page.find("watched_log_lines_total")) == SERVICES:
+                break
 
     async def _play(self) -> None:
         """Write each entry when it is due."""
@@ -201,16 +232,14 @@ class Show:
         for line in lines:
             self._listener.hear(f"{line}\n")
 
-    def _open(self, server: Server, plan: Plan) -> None:
-        if server.port != PORT and plan.listen.startswith(f"{HOST}:0"):
-            self.say(f"{HOST}:{PORT} is taken, so this demo listens at another port.")
+    def _open(self, url: str) -> None:
         self.say(
-            f"Metrics: {server.url}/metrics",
+            f"Metrics: {url}/metrics",
             "pullapprove and kodiai are simulated, their log formats and sidewatch are real.",
             f"A minute of theirs lasts {self.minute:g} s. Logs, state and all else: {self.folder}",
         )
         if shutil.which("prometheus"):
-            config = write_prometheus(self.folder, server.url.removeprefix("http://"))
+            config = write_prometheus(self.folder, url.removeprefix("http://"))
             data = self.folder / "prometheus"
             self.say(
                 "To see the alerts fire on http://localhost:9090/alerts, run beside this:",
@@ -230,5 +259,5 @@ class Show:
         self.say(
             "",
             f"The applications wrote {written} lines, through {self.logs.rotations} rotations of "
-            f"their logs; sidewatch counted {counted:.0f}.",
+            f"their logs; sidewatch counted {whole(counted)}.",
         )

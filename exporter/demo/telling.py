@@ -64,7 +64,7 @@ def number_lines(page: Page, now: float) -> Iterator[str]:
 
 def _pullapprove(page: Page, now: float) -> Iterator[str]:
     def total(name: str, **labels: str) -> str:
-        return _whole(page.total(name, app="pullapprove", **labels))
+        return whole(page.total(name, app="pullapprove", **labels))
 
     answered = "watched_http_requests_total"
     yield f"webhooks {total(answered, route='webhooks', status='200')}"
@@ -73,13 +73,13 @@ def _pullapprove(page: Page, now: float) -> Iterator[str]:
     yield f"failed {total('watched_events_total', event='job_failed')}"
     yield f"waiting {total('watched_jobs_requested')}"
     beat = page.total("watched_heartbeat_timestamp_seconds", heartbeat="worker_stats")
-    yield f"workers heard {_whole(now - beat)} s ago"
+    yield f"workers heard {whole(now - beat)} s ago"
     yield f"quota {total('watched_quota_remaining')}"
 
 
 def _kodiai(page: Page) -> Iterator[str]:
     def total(name: str, **labels: str) -> str:
-        return _whole(page.total(name, app="kodiai", **labels))
+        return whole(page.total(name, app="kodiai", **labels))
 
     finished = "watched_jobs_finished_total"
     yield f"jobs {total('watched_jobs_started_total')}"
@@ -90,8 +90,8 @@ def _kodiai(page: Page) -> Iterator[str]:
     yield f"forced exits {total('watched_events_total', event='force_exit')}"
 
 
-def _whole(value: float) -> str:
-    """Unknown is not zero."""
+def whole(value: float) -> str:
+    """A number to be read; unknown is not zero."""
     return "-" if math.isnan(value) else f"{value:.0f}"
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import textwrap
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol, TextIO
 
 from exporter.demo.scenes import Span
@@ -41,6 +43,8 @@ class Listener:
         try:
             self.out.write(text)
             self.out.flush()
+        except UnicodeEncodeError:
+            self.hear(text.encode("ascii", "replace").decode())
         except OSError:
             # What stays in the buffer would be an error again when the interpreter ends.
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -75,11 +79,11 @@ class LineByLine:
             self._span = moment.span
             yield f"-- {moment.span.scene.title} ({moment.left:.0f} s)"
             yield from scene_lines(moment.span)
+        self._moments += 1
         if self._moments % NUMBERS_EVERY == 0:
             yield from number_lines(moment.page, moment.now)
-        self._moments += 1
-        yield from (f"!! {alarm_line(one)}" for one in moment.begun)
-        yield from (f"ok {one.rule} · {one.subject} holds no more" for one in moment.ceased)
+        yield from (f"would fire: {alarm_line(one)}" for one in moment.begun)
+        yield from (f"no longer:  {one.rule} · {one.subject}" for one in moment.ceased)
         yield from (f"sidewatch says: {text}" for text in moment.complaints)
 
 
@@ -92,10 +96,11 @@ class InPlace:
     _height: int = 0
 
     def tell(self, moment: Moment, board: Board) -> None:
-        """Draw; what does not fit the terminal is cut off."""
+        """Draw; long lines are folded, and what is too much for the terminal is left out."""
         self._complaints.extend(moment.complaints)
         columns, rows = shutil.get_terminal_size()
-        lines = [line[: columns - 1] for line in self._lines(moment, board)][: rows - 1]
+        folded = (_fold(line, columns - 1) for line in self._lines(moment, board))
+        lines = [*chain.from_iterable(folded)][: rows - 1]
         up = f"\x1b[{self._height}F" if self._height else ""
         self.listener.hear(f"{up}\x1b[J" + "".join(f"{line}\n" for line in lines))
         self._height = len(lines)
@@ -109,3 +114,8 @@ class InPlace:
         held = list(board.lines(moment.now)) or ["none"]
         yield from (f"{INDENT}{line}" for line in held)
         yield from (f"sidewatch says: {text}" for text in self._complaints)
+
+
+def _fold(line: str, width: int) -> list[str]:
+    margin = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(line, width, subsequent_indent=f"{margin}{INDENT}")

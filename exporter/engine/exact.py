@@ -13,6 +13,7 @@ from typing import Any
 from exporter.engine.joining import Lane, Step, step
 from exporter.engine.plan import Compiled, Effect, Lookup, Plan, Update
 from parsers import Record
+from parsers.cleaning import clean
 from parsers.times import seconds
 
 UNKNOWN = "unknown"  # the label of a record that tells no level
@@ -31,8 +32,8 @@ class Exact:
         self._exception = _counted(plan, "watched_exceptions_total")
 
     def read(self, lane: Lane, line: str) -> tuple[Step | None, list[Update]]:
-        """Take a line; what it does and the updates it makes."""
-        found = step(lane, line)
+        """Take a line; what it does and the updates it makes. None where it moves nothing."""
+        found = step(lane, clean(line))
         return found, list(self.updates(found)) if found is not None else []
 
     def time(self, record: Record, since: float | None) -> float | None:
@@ -42,14 +43,13 @@ class Exact:
 
     def updates(self, found: Step) -> Iterator[Update]:
         """All that a step moves: the built-in counters, then the profile's rules."""
-        record = found.record
         if found.begins:
-            yield Update(self._record, (self.service, record.level or UNKNOWN), 1.0)
-            if record.format == "text":
+            yield Update(self._record, (self.service, found.record.level or UNKNOWN), 1.0)
+            if found.record.format == "text":
                 yield Update(self._unparsed, (self.service,), 1.0)
         if found.message:
-            for one, captured in self.plan.by_message(record.message):
-                yield from self._apply(one, record, captured)
+            for one, captured in self.plan.by_message(found.record.message):
+                yield from self._apply(one, found.record, captured)
         if found.exception is not None:
             yield Update(self._exception, (self.service, found.exception), 1.0)
             for one, captured in self.plan.by_exception(found.exception_line):

@@ -1,8 +1,9 @@
 """The moves of the fast paths: one closure for each effect, over the values of one line.
 
-A closure takes `source` (a decoded JSON object, or the raw values of a key-value line) and moves
-one series. It does all or nothing and cannot fail: what cannot be done exactly is decided before.
-Each asks as few Python functions as it can, since calling them is what a line costs.
+A closure takes `source` (a decoded JSON object, or the raw values of a key-value line) and the
+record's time, and moves one series. It does all or nothing and cannot fail: what cannot be done
+exactly is decided before. Each asks as few Python functions as it can, since calling them is what
+a line costs.
 """
 
 from __future__ import annotations
@@ -13,38 +14,120 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.engine.moves import Mover, gathered
-from exporter.engine.plan import Effect, Lookup, Update, meets
+from exporter.engine.plan import Compiled, Effect, Lookup, Update, meets
 from exporter.engine.rules import Where
 from exporter.engine.spelling import Spellings
 
 _CACHED_TESTS = 4096
+_BIG = 1 << 53  # a smaller whole number need not be made a float
 
-Move = Callable[[Any], None]
 Get = Callable[[Any], Any]
+Move = Callable[[Any, float | None], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """How a fast path reads its sources.
 
-    `key` gives the labels as spelled, `amount` the value as spelled, `number` makes a float of
-    what is neither float nor int, `exemplar` names the line, `when` is the record's own time.
+    `values` gives a getter of some names' values as spelled: one alone as it is, several as a
+    tuple. `plain` makes of such a value what the exact reading has, `number` and `text` what the
+    exact reading makes of that.
     """
 
-    key: Get
-    amount: Get | None
+    values: Callable[[list[str]], Get]
+    plain: Callable[[Any], Any]
     number: Callable[[Any], float | None]
-    exemplar: Get | None
-    when: Callable[[Any], float | None]
+    text: Callable[[Any], str | None]
 
 
-def count(spellings: Spellings, mover: Mover, effect: Effect, access: Access) -> Move:
-    """Add 1, or the amount that the line tells."""
-    cells, miss, values, key = spellings.cells, spellings.miss, mover.registry.values, access.key
-    if access.amount is not None:
-        return _add(spellings, mover, effect, access)
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What the records of one message move: `each`, or `late` where they are too old for gauges.
 
-    def move(source: Any) -> None:
+    `timed`: the record's time is asked for.
+    """
+
+    timed: bool
+    each: tuple[Move, ...]
+    late: tuple[Move, ...]
+
+
+class Maker:
+    """Makes the moves of rules, for one service, and forgets their cells when it is told to."""
+
+    def __init__(self, mover: Mover) -> None:
+        self._mover = mover
+        self._spellings: list[Spellings] = []
+
+    def forget(self, *, streams_only: bool = False) -> None:
+        """Forget all cells, or those that belong to one stream: they may mean others now."""
+        for spellings in self._spellings:
+            if spellings.per_stream or not streams_only:
+                spellings.cells.clear()
+
+    def moves(self, rules: tuple[Compiled, ...], access: Access) -> Moves:
+        """What these rules move, each behind its conditions."""
+        each: list[Move] = []
+        late: list[Move] = []
+        for one in rules:
+            moves = [self._move(effect, access) for effect in one.effects]
+            older = [
+                self._rare(effect, access) if effect.action == "set" else move
+                for effect, move in zip(one.effects, moves, strict=True)
+            ]
+            tests = [_test(where, access) for where in one.rule.where if where.field != "service"]
+            each += [_guarded(tests, moves)] if tests else moves
+            late += [_guarded(tests, older)] if tests else older
+        timed = any(effect.timed for one in rules for effect in one.effects)
+        return Moves(timed, tuple(each), tuple(late))
+
+    def _move(self, effect: Effect, access: Access) -> Move:
+        if effect.action not in ("count", "observe", "set"):
+            return self._rare(effect, access)
+        names = sorted({label.field for label in effect.labels if label.field} - {"service"})
+        spellings = Spellings(effect, self._mover, self._named(names, access))
+        self._spellings.append(spellings)
+        key = access.values(names)
+        if effect.action == "set":
+            return _gauge(effect, self._mover, spellings, key, access)
+        if effect.action == "observe":
+            return _observe(effect, self._mover, spellings, key, access)
+        if effect.value is None:
+            return _count(self._mover, spellings, key)
+        return _add(effect, self._mover, spellings, key, access)
+
+    def _rare(self, effect: Effect, access: Access) -> Move:
+        """Anything else (events, heartbeats, drains): by an update, as the exact reading does."""
+        names = {label.field for label in effect.labels if label.field}
+        asked = sorted((names | ({effect.value} if effect.value else set())) - {"service"})
+        values, named, move = access.values(asked), self._named(asked, access), self._mover.move
+
+        def rare(source: Any, at: float | None) -> None:
+            lookup = named(values(source))
+            value = effect.amount(lookup)
+            labels = effect.label_texts(lookup) if value is not None else None
+            if value is not None and labels is not None:
+                move(Update(effect, labels, value), at)
+
+        return rare
+
+    def _named(self, names: list[str], access: Access) -> Callable[[Any], Lookup]:
+        """What gives values as spelled their names back, to look labels up by."""
+        service, plain = self._mover.service, access.plain
+
+        def lookup(key: Any) -> Lookup:
+            parts = (key,) if len(names) == 1 else key or ()
+            found = {name: plain(part) for name, part in zip(names, parts, strict=True)}
+            found["service"] = service
+            return found.get
+
+        return lookup
+
+
+def _count(mover: Mover, spellings: Spellings, key: Get) -> Move:
+    cells, miss, values = spellings.cells, spellings.miss, mover.registry.values
+
+    def count(source: Any, _: float | None) -> None:
         spelled = key(source)
         cell = cells.get(spelled)
         if cell is None:
@@ -52,82 +135,81 @@ def count(spellings: Spellings, mover: Mover, effect: Effect, access: Access) ->
         if cell >= 0:
             values[cell] += 1.0
 
-    return move
+    return count
 
 
-def _add(spellings: Spellings, mover: Mover, effect: Effect, access: Access) -> Move:
-    amount, values, key = scaled(access, effect.scale), mover.registry.values, access.key
+def _add(effect: Effect, mover: Mover, spellings: Spellings, key: Get, access: Access) -> Move:
+    amount, number, scale = access.values([effect.value or ""]), access.number, effect.scale
+    values = mover.registry.values
 
-    def move(source: Any) -> None:
-        value = amount(source)
+    def add(source: Any, _: float | None) -> None:
+        value = number(amount(source))
         if value is not None and value >= 0:
             cell = spellings.cell(key(source))
             if cell >= 0:
-                values[cell] += value
+                values[cell] += value * scale
 
-    return move
-
-
-def scaled(access: Access, scale: float) -> Callable[[Any], float | None]:
-    """The amount as a float; None where there is none."""
-    get, number = access.amount, access.number
-
-    def amount(source: Any) -> float | None:
-        value = number(get(source)) if get is not None else None
-        return None if value is None else value * scale
-
-    return amount
+    return add
 
 
-def observe(spellings: Spellings, mover: Mover, effect: Effect, access: Access) -> Move:
-    """Put the amount into a histogram, and keep the line's exemplar for its bucket."""
-    cells, miss, values, key = spellings.cells, spellings.miss, mover.registry.values, access.key
-    amount, number, scale = access.amount or access.key, access.number, effect.scale
+def _observe(effect: Effect, mover: Mover, spellings: Spellings, key: Get, access: Access) -> Move:
+    amount, number, scale = access.values([effect.value or ""]), access.number, effect.scale
+    cells, miss, values = spellings.cells, spellings.miss, mover.registry.values
     bounds, last = effect.family.buckets, len(effect.family.buckets) + 1
-    exemplar = access.exemplar
-    kept, name, moment, when = (
-        mover.registry.exemplars,
-        effect.exemplar or "",
-        mover.moment,
-        access.when,
-    )
+    keep = _keep(effect, mover, access) if effect.exemplar else None
 
-    def move(source: Any) -> None:
+    def observe(source: Any, at: float | None) -> None:
         value = amount(source)
-        if value.__class__ is not float and (value := number(value)) is None:
+        if value.__class__ is not float and (value.__class__ is not int or value >= _BIG):
+            value = number(value)
+            if value is None:
+                return
+        if value < 0:
             return
-        value *= scale
         spelled = key(source)
         start = cells.get(spelled)
         if start is None:
             start = miss(spelled)
-        if start < 0 or value < 0:
-            return
-        cell = start + bisect_left(bounds, value)
-        values[cell] += 1.0
-        values[start + last] += value
-        if exemplar is not None:
-            stands_for = exemplar(source)
-            if stands_for:
-                kept[cell] = (name, stands_for, value, moment.of(when(source)))
+        if start >= 0:
+            value *= scale
+            cell = start + bisect_left(bounds, value)
+            values[cell] += 1.0
+            values[start + last] += value
+            if keep is not None:
+                keep(source, at, cell, value)
 
-    return move
+    return observe
 
 
-def gauge(spellings: Spellings, mover: Mover, effect: Effect, access: Access) -> Move:
-    """Gather the amount in a windowed gauge, unless the record is too old."""
-    cells, miss, values, key = spellings.cells, spellings.miss, mover.registry.values, access.key
-    amount, number, scale = access.amount or access.key, access.number, effect.scale
-    when, late, moment = access.when, mover.late, mover.moment
+def _keep(
+    effect: Effect, mover: Mover, access: Access
+) -> Callable[[Any, float | None, int, float], None]:
+    """Let a line stand for the bucket that it fell into."""
+    name, kept, moment = effect.exemplar or "", mover.registry.exemplars, mover.moment
+    get, text = access.values([name]), access.text
+
+    def keep(source: Any, at: float | None, cell: int, value: float) -> None:
+        shown = text(get(source))
+        if shown:
+            when = at if at is not None and at <= moment.now else moment.of(at)
+            kept[cell] = (name, shown, value, when)
+
+    return keep
+
+
+def _gauge(effect: Effect, mover: Mover, spellings: Spellings, key: Get, access: Access) -> Move:
+    amount, number, scale = access.values([effect.value or ""]), access.number, effect.scale
+    cells, miss, values = spellings.cells, spellings.miss, mover.registry.values
     aggregate = effect.setting.aggregate if effect.setting else "last"
 
-    def move(source: Any) -> None:
+    def gauge(source: Any, _: float | None) -> None:
         value = amount(source)
-        if value.__class__ is not float and (value := number(value)) is None:
-            return
-        at = when(source)
-        if at is not None and not moment.fresh <= at < moment.soon and late(at):
-            return
+        if value.__class__ is not float and (
+            value.__class__ is not int or not -_BIG < value < _BIG
+        ):
+            value = number(value)
+            if value is None:
+                return
         spelled = key(source)
         cell = cells.get(spelled)
         if cell is None:
@@ -138,27 +220,28 @@ def gauge(spellings: Spellings, mover: Mover, effect: Effect, access: Access) ->
                 value if aggregate == "last" else gathered(aggregate, values[cell], value)
             )
 
-    return move
+    return gauge
 
 
-def guarded(tests: list[Callable[[Any], bool]], moves: list[Move]) -> Move:
+def _guarded(tests: list[Callable[[Any], bool]], moves: list[Move]) -> Move:
     """All the moves where all the tests hold."""
 
-    def move(source: Any) -> None:
+    def guarded(source: Any, at: float | None) -> None:
         for test in tests:
             if not test(source):
                 return
-        for each in moves:
-            each(source)
+        for move in moves:
+            move(source, at)
 
-    return move
+    return guarded
 
 
-def test(where: Where, get: Get, plain: Callable[[Any], Any]) -> Callable[[Any], bool]:
+def _test(where: Where, access: Access) -> Callable[[Any], bool]:
     """Whether a field meets a condition; asked once for each spelling and type of its value."""
+    get, plain = access.values([where.field]), access.plain
     known: dict[tuple[Any, type], bool] = {}
 
-    def holds(source: Any) -> bool:
+    def test(source: Any) -> bool:
         value = get(source)
         key = (value, value.__class__)
         found = known.get(key)
@@ -168,16 +251,4 @@ def test(where: Where, get: Get, plain: Callable[[Any], Any]) -> Callable[[Any],
             known[key] = found = meets(where, plain(value))
         return found
 
-    return holds
-
-
-def rare(mover: Mover, effect: Effect, lookup: Callable[[Any], Lookup], when: Get) -> Move:
-    """Anything else (events, heartbeats, drains): by an update, as the exact reading does."""
-
-    def move(source: Any) -> None:
-        look = lookup(source)
-        labels, value = effect.label_texts(look), effect.amount(look)
-        if labels is not None and value is not None:
-            mover.move(Update(effect, labels, value), when(source))
-
-    return move
+    return test

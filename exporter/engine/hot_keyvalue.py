@@ -1,41 +1,46 @@
-"""The fast path for key-value lines that begin with a message: find, slice, move by spelling.
+"""The fast path for key-value lines that begin with a message: match, then move by spelling.
 
-A line is only taken where find and slice give what the grammar of `parsers.keyvalue` gives: its
-head is known from an earlier exact reading, and up to the last needed field every quote opens
-right after an equals sign and closes before a space. All else is left to the exact reading.
+A line is only taken where its head (all up to the first equals sign) is known from an earlier
+exact reading, and where its pairs hold no surprise up to the last needed one. All else is left to
+the exact reading. Text without pairs is taken only where a level says that it begins a record.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC
 from operator import itemgetter
 from typing import Any
 
-from exporter.engine import hot
 from exporter.engine.exact import UNKNOWN
+from exporter.engine.hot import Access, Get, Maker, Move, Moves
 from exporter.engine.hot_json import Run
 from exporter.engine.moves import Mover
-from exporter.engine.pairs import Pairs, Raw, number, spelled
-from exporter.engine.plan import Compiled, Effect, Lookup, Plan
-from exporter.engine.spelling import Spellings
+from exporter.engine.pairs import Pairs, Raw, Values, is_key, number, spelled
+from exporter.engine.plan import Compiled, Plan
 from parsers import Record
+from parsers.exceptions import PYTHON_HEAD
+from parsers.heads import read_head
 from parsers.reading import read
 from parsers.times import seconds
 
 FORMAT = "keyvalue"
-# An upper-case word that may be a level, a time in UTC, and what follows up to the first "=".
+# An upper-case word that may be a level, a time, and what follows up to the first equals sign.
 _HEAD = re.compile(
-    rb"(?:(\[[A-Z]+\]|[A-Z]+) )?"
-    rb"(?:(\d{4}-\d\d-\d\dT\d\d:\d\d:)([0-5]\d\.\d{3})Z )?"
-    rb"([A-Za-z][^=]*=?)"
+    rb"(?:(\[[A-Z]{3,13}\]|[A-Z]{3,13}) )?"
+    rb"(?:(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:)([0-5]\d(?:[.,]\d{1,9})?)(Z|[+-]\d\d:?\d\d)? )?"
+    rb"([A-Za-z][^=]*+=?)"
 )
-_CACHED_HEADS, _LONGEST_CACHED = 4096, 1024
-_BRACE = ord("}")
+_CACHED, _LONGEST_CACHED = 4096, 1024
+_ACCESS = b'] "'  # what access lines alone have between their time and their request
+# Heads that may be a traceback's, or of a line in its envelope.
+_CLAIMED = (PYTHON_HEAD, "stdout ", "stderr ")
 
-Learned = tuple[int, Pairs | None, tuple[hot.Move, ...]]
-Level = tuple[int, str | None, dict[bytes, Learned]]  # the cell, the level, what heads mean
+# What a head means: the cell of its level's records, how far back from its end the pairs begin,
+# what gives the needed values, whether the record's time is needed, and what the record moves, in
+# time or late.
+Learned = tuple[int, int, Values, bool, tuple[Move, ...], tuple[Move, ...]]
+Heads = dict[bytes | None, dict[bytes, Learned | None]]  # by the word in front, then by head
 
 
 class KeyValueLines:
@@ -45,165 +50,131 @@ class KeyValueLines:
         self._plan = plan
         self._mover = mover
         self._record_cell = record_cell
-        self._levels: dict[bytes | None, Level | None] = {}
-        self._minutes: dict[bytes, float] = {}
-        self._spellings: list[Spellings] = []
-        self._began, self._second = 0.0, b""  # the present line's time: its minute, and the rest
+        self._maker = Maker(mover)
+        self._made: dict[tuple[Compiled, ...], tuple[Values, Moves]] = {}
+        self._heads: tuple[Heads, Heads] = {}, {}  # without a time in front, and with one
+        self._learned = 0
+        self._minutes: dict[tuple[bytes, bytes | None], float | None] = {}
         self.run = self._runner()
 
-    def clear(self) -> None:
-        """Forget all cells: an index may mean another series now."""
-        self._levels.clear()
-        for spellings in self._spellings:
-            spellings.clear()
+    def forget(self, *, streams_only: bool = False) -> None:
+        """Forget cells that may mean another series now."""
+        self._maker.forget(streams_only=streams_only)
+        if not streams_only:
+            self._forget_heads()
+
+    def _forget_heads(self) -> None:
+        self._learned = 0
+        for heads in self._heads:
+            heads.clear()
 
     def _runner(self) -> Run:
         """The function that counts lines for as long as it is sure of them."""
-        levels, minutes = self._levels, self._minutes
-        values, match = self._mover.registry.values, _HEAD.match
+        mover, match = self._mover, _HEAD.match
+        values, moment = mover.registry.values, mover.moment
+        bare, dated = self._heads
 
         def run(lines: list[bytes], start: int) -> int:
-            for at in range(start, len(lines)):
-                line = lines[at]
+            for index in range(start, len(lines)):
+                line = lines[index]
                 found = match(line)
                 if found is None:
-                    return at
-                token, minute, self._second, head = found.groups()
-                level = levels[token] if token in levels else self._level(token)
-                if level is None:  # no level but the first word of a message
-                    if minute is not None:
-                        return at
-                    level = self._unlevelled()
-                    head = line[: found.end()]
-                if minute is not None:
-                    self._began = minutes[minute] if minute in minutes else self._minute(minute)
-                    if self._began < 0:
-                        return at
-                known = level[2].get(head)
-                back, pairs, moves = self._learn(level, head, line) if known is None else known
-                if back < 0 or line[-1] == _BRACE:
-                    return at  # what ends in a brace may be JSON behind a prefix
-                raws: tuple[Raw, ...] | None = ()
-                if pairs is not None:
-                    raws = pairs.values(line, found.end() - back)
-                    if raws is None:
-                        return at
-                values[level[0]] += 1.0
+                    return index
+                token, minute, second, zone, head = found.groups()
+                try:
+                    learned = (bare if minute is None else dated)[token][head]
+                except KeyError:
+                    learned = self._learn(line, found)
+                if learned is None or (token is None and b"]" in line and _ACCESS in line):
+                    return index
+                cell, back, pairs, timed, moves, late = learned
+                raws = pairs(line, found.end() - back)
+                if raws is None:
+                    return index
+                at = None
+                if timed:
+                    at = self._time(minute, second, zone)
+                    if at is not None and not moment.fresh <= at < moment.soon:
+                        moves = late if mover.is_late(at) else moves
+                values[cell] += 1.0
                 for move in moves:
-                    move(raws)
+                    move(raws, at)
             return len(lines)
 
         return run
 
-    def _unlevelled(self) -> Level:
-        """The level of lines that tell none."""
-        known = self._levels.get(None)
-        if known is None:
-            known = self._levels[None] = self._record_cell(UNKNOWN), None, {}
-        return known
+    def _time(self, minute: bytes | None, second: bytes, zone: bytes | None) -> float | None:
+        """The record's own time, else its envelope's; since 1970."""
+        if minute is None:
+            return self._mover.since
+        try:
+            began = self._minutes[minute, zone]
+        except KeyError:
+            spelled = minute + b"00" + (zone or b"")
+            if len(self._minutes) >= _CACHED:
+                self._minutes.clear()
+            began = seconds(spelled.decode(), self._mover.zone)
+            self._minutes[minute, zone] = began
+        if began is None:
+            return self._mover.since
+        at = began + int(second[:2])
+        return at + float(b"0." + second[3:]) if len(second) > 2 else at
 
-    def _level(self, token: bytes | None) -> Level | None:
-        """What a level's spelling means; None where it is none."""
-        if token is None:
-            return self._unlevelled()
-        record = read(token.decode() + " probe")
-        known: Level | None = None
-        if record.format == FORMAT and record.level and record.message == "probe":
-            known = self._record_cell(record.level), record.level, {}
-        if len(self._levels) >= _CACHED_HEADS:
-            self._levels.clear()
-        self._levels[token] = known
-        return known
-
-    def _minute(self, minute: bytes) -> float:
-        """When a minute began, since 1970; negative where the grammar takes it for no time."""
-        stamp = minute.decode() + "00.000Z"
-        record = read(f"INFO {stamp} probe")
-        began = seconds(stamp, UTC) if record.message == "probe" else None
-        if len(self._minutes) >= _CACHED_HEADS:
-            self._minutes.clear()
-        self._minutes[minute] = found = -1.0 if began is None else began
-        return found
-
-    def _when(self, _: Any) -> float | None:
-        """The time of the present line, else its envelope's."""
-        return self._began + float(self._second) if self._second else self._mover.since
-
-    def _learn(self, level: Level, head: bytes, line: bytes) -> Learned:
+    def _learn(self, line: bytes, found: re.Match[bytes]) -> Learned | None:
         """Read a line with a new head exactly; what holds for every line with that head."""
-        known = self._understand(level, head, read(line.decode("utf-8", "replace")))
-        if len(level[2]) >= _CACHED_HEADS:
-            level[2].clear()
-        if len(head) <= _LONGEST_CACHED:
-            level[2][head] = known
-        return known
-
-    def _understand(self, level: Level, head: bytes, record: Record) -> Learned:
-        """How far back from the end of the head the pairs begin, and what they move."""
-        doubt: Learned = -1, None, ()
+        token, minute, *_, head = found.groups()
+        if len(head) > _LONGEST_CACHED:
+            return None
         paired = head.endswith(b"=")
         space = head.rfind(b" ") if paired else len(head)
-        message = head[: max(space, 0)].decode("utf-8", "replace").strip()
-        if record.format != FORMAT or space <= 0 or record.message != message:
-            return doubt
-        if paired and head[space + 1 : -1].decode("utf-8", "replace") not in record.fields:
-            return doubt
-        if record.level != level[1] or not (paired or level[1]):
-            return doubt  # text without a head: joining decides what it belongs to
+        begins = found.end() - len(head) + space
+        learned = None
+        if space > 0 and (not paired or is_key(head[space + 1 : -1])):
+            record = read(line.decode("utf-8", "replace"))
+            # Elsewhere than in front a time would belong to what is taken for one with the head.
+            if (record.time is None) == (minute is None):
+                learned = self._understand(record, line[:begins], found.end() - begins)
+        if self._learned >= _CACHED:
+            self._forget_heads()
+        self._learned += 1
+        self._heads[minute is not None].setdefault(token, {})[head] = learned
+        return learned
+
+    def _understand(self, record: Record, front: bytes, back: int) -> Learned | None:
+        """What the front of a line means; None where more than that decides how it is read."""
+        before = front.decode("utf-8", "replace")
+        message = before[read_head(before).end :].strip(" ")
+        if record.format != FORMAT or not message or record.message != message:
+            return None  # logfmt, and what other formats claim
+        if "{" in before or message.startswith(_CLAIMED):
+            return None
         rules = [one for one, _ in self._plan.by_message(message)]
-        rules = [one for one in rules if one.possible(FORMAT, level[1], self._mover.service)]
-        if not all(one.certain() for one in rules):
-            return doubt
-        names = sorted(set().union(*(one.fields() for one in rules)) - {"service"})
-        moves = tuple(move for one in rules for move in self._moves(one, names))
-        return len(head) - space, Pairs(names) if names else None, moves
+        rules = [one for one in rules if one.possible(FORMAT, record.level, self._mover.service)]
+        needed = set().union(*(one.fields() for one in rules)) - {"service"}
+        # In the line's own order, which most lines with this message will have.
+        names = [name for name in record.fields if name in needed]
+        names += sorted(needed.difference(names))
+        if not all(one.certain() for one in rules) or not all(map(is_key, map(str.encode, names))):
+            return None
+        values, moves = self._moves(tuple(rules), names)
+        cell = self._record_cell(record.level or UNKNOWN)
+        return cell, back, values, moves.timed, moves.each, moves.late
 
-    def _moves(self, one: Compiled, names: list[str]) -> list[hot.Move]:
-        """What a rule moves; behind its conditions, where it has some."""
-        moves = [self._move(effect, names) for effect in one.effects]
-        tests = [
-            hot.test(where, itemgetter(names.index(where.field)), spelled)
-            for where in one.rule.where
-            if where.field != "service"
-        ]
-        return [hot.guarded(tests, moves)] if tests else moves
+    def _moves(self, rules: tuple[Compiled, ...], names: list[str]) -> tuple[Values, Moves]:
+        """The pairs that rules need and what they move, made once."""
+        if rules not in self._made:
 
-    def _move(self, effect: Effect, names: list[str]) -> hot.Move:
-        mover = self._mover
-        wanted = sorted({label.field for label in effect.labels if label.field} - {"service"})
-        spellings = Spellings(effect, mover, self._named(wanted), typed=False)
-        self._spellings.append(spellings)
-        access = hot.Access(
-            itemgetter(*map(names.index, wanted)) if wanted else _nothing,
-            itemgetter(names.index(effect.value)) if effect.value else None,
-            number,
-            _text(names.index(effect.exemplar)) if effect.exemplar else None,
-            self._when,
-        )
-        if effect.action == "count":
-            return hot.count(spellings, mover, effect, access)
-        if effect.action == "observe":
-            return hot.observe(spellings, mover, effect, access)
-        if effect.action == "set":
-            return hot.gauge(spellings, mover, effect, access)
-        return hot.rare(mover, effect, self._named(names), self._when)
+            def values(wanted: list[str]) -> Get:
+                return itemgetter(*map(names.index, wanted)) if wanted else _nothing
 
-    def _named(self, names: list[str]) -> Callable[[Any], Lookup]:
-        """What makes of raw values the names that labels ask for."""
-        service = self._mover.service
+            moves = self._maker.moves(rules, Access(values, spelled, number, spelled))
+            self._made[rules] = Pairs(names).values if names else _no_values, moves
+        return self._made[rules]
 
-        def lookup(key: Any) -> Lookup:
-            raws = key if key.__class__ is tuple else (key,)
-            values = {name: spelled(raw) for name, raw in zip(names, raws, strict=False)}
-            values["service"] = service
-            return values.get
 
-        return lookup
+def _no_values(_: bytes, __: int) -> tuple[Raw, ...]:
+    return ()
 
 
 def _nothing(_: Any) -> None:
     return None
-
-
-def _text(index: int) -> Callable[[tuple[Raw, ...]], str | None]:
-    return lambda raws: spelled(raws[index])

@@ -14,6 +14,7 @@ from exporter.vocabulary import FAMILIES
 from exporter.windows import Drains
 
 LATE_SECONDS = 300.0  # a record older than this sets no gauge
+_KNOWN = 4096
 LATE = FAMILIES["sidewatch_late_records_total"]
 
 
@@ -60,6 +61,7 @@ class Mover:
         self.service = service
         self.part = ""
         self.since: float | None = None  # the envelope's time, where the line has one
+        self._known: dict[tuple[Effect, tuple[str, ...]], int] = {}
 
     def move(self, update: Update, at: float | None) -> None:
         """Do what one update says; `at` is the record's time, seconds since 1970."""
@@ -81,8 +83,18 @@ class Mover:
 
     def index(self, effect: Effect, labels: tuple[str, ...]) -> int:
         """Where the numbers of the effect's series begin in the arena."""
-        now = self.moment.now
-        return self.registry.cell(effect.family, labels, now, self.service).index
+        index = self._known.get((effect, labels))
+        if index is None:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            now = self.moment.now
+            index = self.registry.cell(effect.family, labels, now, self.service).index
+            self._known[effect, labels] = index
+        return index
+
+    def forget(self) -> None:
+        """Forget where series lie: some may lie elsewhere now."""
+        self._known.clear()
 
     def cell(self, effect: Effect, labels: tuple[str, ...]) -> int:
         """Where the present stream writes a windowed gauge."""
@@ -93,14 +105,12 @@ class Mover:
         part = self.part if setting.per_stream else ""
         return self.registry.window(series, setting.aggregate, setting.window, part)
 
-    def late(self, at: float | None) -> bool:
-        """Whether a record is too old to set a gauge; if so, counts it."""
-        if at is None or self.moment.of(at) >= self.moment.fresh:
-            if self.moment.replaying:
-                self.registry.windows.turn(self.moment.now, self.registry.values)
-            return False
-        self.registry.inc(LATE, (self.service,), self.moment.now)
-        return True
+    def is_late(self, at: float | None) -> bool:
+        """Whether a record is too old to set a gauge; in a replay it may move the present."""
+        late = at is not None and self.moment.of(at) < self.moment.fresh
+        if self.moment.replaying and not late:
+            self.registry.windows.turn(self.moment.now, self.registry.values)
+        return late
 
     def _observe(self, update: Update, at: float | None) -> None:
         bounds = update.effect.family.buckets
@@ -114,7 +124,8 @@ class Mover:
             self.registry.exemplars[cell] = (name, update.exemplar, update.value, when)
 
     def _set(self, update: Update, at: float | None) -> None:
-        if self.late(at):
+        if self.is_late(at):
+            self.registry.inc(LATE, (self.service,), self.moment.now)
             return
         cell = self.cell(update.effect, update.labels)
         aggregate = update.effect.setting.aggregate if update.effect.setting else "last"

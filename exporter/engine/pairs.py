@@ -1,4 +1,4 @@
-"""The pairs of a key-value line: the needed values, by a learned shape or by find and slice.
+"""The pairs of a key-value line: the needed values, by a learned shape or pair by pair.
 
 Lines of one message nearly always have the same keys in the same order. Such a shape is learned as
 an expression that names every pair up to the last needed one, so that one match gives all values.
@@ -12,98 +12,96 @@ from collections.abc import Callable
 
 Raw = bytes | None
 Match = Callable[[bytes, int], "re.Match[bytes] | None"]
+Values = Callable[[bytes, int], tuple[Raw, ...] | None]
 
 # Quoted, where only a backslash before a quote escapes (possessive: one way only), bare, or empty.
 _VALUE = rb"(?:\"[^\"\\]*+(?:\\\"?+[^\"\\]*+)*+\"|[^ \"'][^ ]*+|)"
-_PAIR = re.compile(rb" ([A-Za-z_][\w.\-]*)=" + _VALUE + rb"(?= |\Z)")
-_SEEN_BEFORE_LEARNING = 3
+_PAIR = re.compile(rb" ++([A-Za-z_][A-Za-z0-9_.\-]*+)=(" + _VALUE + rb")(?= |\Z)")
+_END = re.compile(rb" *+\Z")
+_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_.\-]*")
 _SHAPES = 8
+_FEW, _MANY = 4, 1024  # misses before a shape is learned: where there is room, and where not
 _PAIRS_IN_A_SHAPE = 32
-_BACKSLASH, _QUOTE = b'\\"'
-_AFTER = (b" ", b"")
+_NO_MORE = rb" *+\Z(?:(?!)())?"  # the end, and a group that never takes part
+_NUMERIC = b"0123456789+-.eE"
+_QUOTE = ord('"')
 
 
 class Pairs:
-    """The values of `names` on the lines of one head (a message and its first key).
+    """The values of `names` on the lines of some messages; quickest where names stand in order.
 
-    A value stays as the line spells it, in its quotes and with its escapes.
+    `values(line, at)` gives them as the line spells them, in their quotes and with their escapes:
+    None for an absent key, None in all where the exact reading must decide. `at` is where the
+    pairs begin, at the space before the first key.
     """
 
-    __slots__ = ("_keys", "_names", "_seen", "_shapes")
+    __slots__ = ("_missed", "_names", "_shapes", "values")
 
     def __init__(self, names: list[str]) -> None:
         self._names = [name.encode() for name in names]
-        self._keys = [(b" " + name + b"=", len(name) + 2) for name in self._names]
         self._shapes: list[tuple[Match, tuple[int, ...]]] = []
-        self._seen = 0
+        self._missed = 0
+        self.values = self._getter()
 
-    def values(self, line: bytes, at: int) -> tuple[Raw, ...] | None:
-        """The values, None for an absent key; None in all where the exact reading must decide.
+    def _getter(self) -> Values:
+        """The function that gives values for as long as the shapes are what they are."""
+        shapes, walk = self._shapes, self._walk
 
-        `at` is where the pairs begin, at the space before the first key.
-        """
-        for match, order in self._shapes:
-            found = match(line, at)
-            if found is not None:
-                return found.group(*order)
-        raws = self._search(line, at)
-        self._seen += 1
-        if self._seen > _SEEN_BEFORE_LEARNING and len(self._shapes) < _SHAPES and raws:
-            self._seen = 0
-            self._learn(line, at)
-        return raws
+        def values(line: bytes, at: int) -> tuple[Raw, ...] | None:
+            for match, order in shapes:
+                found = match(line, at)
+                if found is not None:
+                    return found.group(*order) if order else found.groups()
+            return walk(line, at)
 
-    def _learn(self, line: bytes, at: int) -> None:
-        """Remember the shape of a line that has all the names, two at least."""
-        parts, order = [], dict.fromkeys(self._names, 0)
+        return values
+
+    def _walk(self, line: bytes, at: int) -> tuple[Raw, ...] | None:
+        """The values, pair by pair, and now and then their shape for the next time."""
+        wanted: dict[bytes, Raw] = dict.fromkeys(self._names)
         missing = set(self._names)
-        for _ in range(_PAIRS_IN_A_SHAPE):
-            pair = _PAIR.match(line, at)
-            if pair is None or not missing:
-                break
+        keys = []
+        while missing and (pair := _PAIR.match(line, at)) is not None:
             at = pair.end()
-            name = pair[1]
-            wanted = name in missing
-            value = b"(" + _VALUE + b")" if wanted else _VALUE
-            parts.append(b" " + re.escape(name) + b"=" + value + rb"(?= |\Z)")
-            if wanted:
-                missing.discard(name)
-                order[name] = len(self._names) - len(missing)
-        if not missing and len(self._names) > 1:
-            self._shapes.append((re.compile(b"".join(parts)).match, tuple(order.values())))
+            key, value = pair.groups()
+            keys.append(key)
+            if key in missing:
+                missing.discard(key)
+                wanted[key] = value
+        if missing and not _END.match(line, at):
+            return None
+        self._missed += 1
+        if self._missed >= (_FEW if len(self._shapes) < _SHAPES else _MANY):
+            self._missed = 0
+            self._learn(keys, missing)
+        return tuple(wanted.values())
 
-    def _search(self, line: bytes, at: int) -> tuple[Raw, ...] | None:
-        raws: list[Raw] = []
-        last, find, size = at, line.find, len(line)
-        for key, length in self._keys:
-            found = find(key, at)
-            if found < 0:
-                raws.append(None)
-                last = size
-                continue
-            last = max(last, found)
-            start = found + length
-            first = line[start : start + 1]
-            if first == b'"':
-                end = find(b'"', start + 1)
-                if end < 0 or line[end - 1] == _BACKSLASH or line[end + 1 : end + 2] not in _AFTER:
-                    return None
-                raws.append(line[start : end + 1])
-            elif first == b"'":
-                return None
-            else:
-                end = find(b" ", start)
-                raws.append(line[start:] if end < 0 else line[start:end])
-        return tuple(raws) if _well_quoted(line, at, last + 1) else None
+    def _learn(self, keys: list[bytes], missing: set[bytes]) -> None:
+        """Remember these keys in their order, and that lines with them lack those in `missing`."""
+        if len(keys) > _PAIRS_IN_A_SHAPE:
+            return
+        parts: list[bytes] = []
+        groups: dict[bytes, int] = {}
+        for key in keys:
+            value = _VALUE
+            if key in self._names and key not in groups:
+                groups[key] = len(groups) + 1
+                value = b"(" + _VALUE + b")"
+            parts.append(b" " + re.escape(key) + b"=" + value)
+        parts.append(_NO_MORE if missing else rb"(?= |\Z)")
+        groups |= dict.fromkeys(missing, len(groups) + 1)
+        order = tuple(groups[name] for name in self._names)
+        if order == tuple(range(1, len(order) + 1)):
+            order = ()
+        elif len(order) == 1:
+            order *= 2  # one group would come alone and not as a tuple
+        self._shapes.insert(0, (re.compile(b"".join(parts)).match, order))
+        del self._shapes[_SHAPES:]
 
 
-def _well_quoted(line: bytes, at: int, end: int) -> bool:
-    """Whether quotes in the region only open after "=" and close before a space or the end."""
-    if line.find(b"='", at, end) >= 0 or line.find(b'\\"', at, end) >= 0:
-        return False
-    opened = line.count(b'="', at, end)
-    closed = line.count(b'" ', at, end) + (end > len(line) and line.endswith(b'"'))
-    return line.count(b'"', at, end) == 2 * opened == 2 * closed
+def is_key(name: bytes) -> bool:
+    """Whether a pair can have this name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def spelled(raw: Raw) -> str | None:
@@ -122,6 +120,5 @@ def number(raw: Raw) -> float | None:
         found = float(raw)
     except ValueError:
         return number(raw[1:-1]) if len(raw) > 1 and raw[0] == _QUOTE else None
-    if found - found != 0.0 or b"_" in raw:  # Python's own spellings: inf, nan, 1_000
-        return None
-    return found if raw == raw.strip() else None
+    # Python's own spellings (inf, nan, 1_000, spaces around) are no numbers.
+    return None if found - found != 0.0 or raw.translate(None, _NUMERIC) else found

@@ -30,6 +30,8 @@ Action = Literal["count", "observe", "set", "read", "stamp", "drain"]
 # What a record tells beside its fields. Rules that look at these are read exactly, but for service.
 OWN_NAMES = frozenset({"message", "level", "stream", "exception"})
 _CACHED_MESSAGES, _LONGEST_CACHED = 4096, 1024
+_LONGEST_NAME, _DEEPEST = 128, 16
+_LONGEST_LABEL = 256
 _SERVICE = Label(field="service")
 
 
@@ -48,6 +50,11 @@ class Effect:
     setting: Set | None = None
     drain: Drain | None = None
     exemplar: str | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Whether the record's time is asked for."""
+        return self.action not in ("count", "observe") or self.exemplar is not None
 
     def label_texts(self, lookup: Lookup) -> tuple[str, ...] | None:
         """The labels' values, or None where one is absent and has no default."""
@@ -114,7 +121,10 @@ class Compiled:
 
     def certain(self) -> bool:
         """Whether fields alone, beside what `possible` asks, decide and fill the rule."""
-        return not self.fields() & (OWN_NAMES | self.captures())
+        names = self.fields()
+        if any(len(name) > _LONGEST_NAME or name.count(".") >= _DEEPEST for name in names):
+            return False  # JSON objects that deep stay objects
+        return not names & (OWN_NAMES | self.captures())
 
     def holds(self, record: Record, lookup: Lookup) -> bool:
         """Whether the conditions beside the templates hold."""
@@ -139,7 +149,7 @@ class Compiled:
 
 
 def label_text(label: Label, lookup: Lookup) -> str | None:
-    """One label's value; None where it is absent without a default."""
+    """One label's value, cut where it is long; None where it is absent without a default."""
     if label.value is not None:
         return label.value
     found = text(lookup(label.field or ""))
@@ -148,7 +158,7 @@ def label_text(label: Label, lookup: Lookup) -> str | None:
     if label.lower:
         found = found.lower()
     if label.map is None:
-        return found
+        return found[:_LONGEST_LABEL]
     for pattern, value in label.map.items():
         if fits(found, pattern):
             return value

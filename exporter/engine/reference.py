@@ -12,16 +12,14 @@ from typing import Any
 from exporter.engine.exact import UNKNOWN, Exact
 from exporter.engine.hot_json import JsonLines
 from exporter.engine.hot_keyvalue import KeyValueLines
-from exporter.engine.joining import Lane
+from exporter.engine.joining import LONGEST_LINE, Lane
 from exporter.engine.moves import Moment, Mover
 from exporter.engine.plan import Effect, Plan
 from exporter.registry import Registry
 from exporter.windows import Drains
 from parsers import LEVELS, cri, docker_json
+from parsers.cleaning import uncoloured
 from parsers.times import seconds
-
-LONGEST_LINE = 1 << 20
-_DOCKER = b'{"log":'
 
 
 @dataclass(slots=True)
@@ -67,12 +65,15 @@ class Counting:
         self.epoch = mover.registry.epoch
         self._declare()
 
-    def refresh(self) -> None:
-        """Forget cells that a forgotten series has left to another."""
-        if self.epoch != self.mover.registry.epoch:
-            self.epoch = self.mover.registry.epoch
-            self.json.clear()
-            self.keyvalue.clear()
+    def turn_to(self, stream: str) -> None:
+        """Count a stream's lines from now on; forget cells that may mean other series there."""
+        moved = self.epoch != self.mover.registry.epoch
+        if moved or stream != self.mover.part:
+            self.epoch, self.mover.part = self.mover.registry.epoch, stream
+            if moved:
+                self.mover.forget()
+            self.json.forget(streams_only=not moved)
+            self.keyvalue.forget(streams_only=not moved)
 
     def lines(self, stream: str, count: int) -> None:
         """Count physical lines."""
@@ -80,12 +81,21 @@ class Counting:
         labels = (self.mover.service, stream)
         self.mover.registry.inc(family, labels, self.mover.moment.now, count, self.mover.service)
 
-    def fast(self, lane: Lane, line: bytes) -> bool:
-        """Count one line by a fast path, where one is sure of it."""
-        if b"\x1b" in line:
-            return False
+    def run(self, lane: Lane, lines: list[bytes], start: int) -> int:
+        """Count lines from `start` on by the fast paths; the first that neither is sure of."""
+        at = self.json.run(lines, start)
         tracing = lane.open is not None and lane.open.trace == "python"
-        return bool(self.json.run([line], 0) or (not tracing and self.keyvalue.run([line], 0)))
+        if at == start and not tracing:
+            at = self.keyvalue.run(lines, start)
+        if at > start:
+            lane.took(lines[at - 1], self.mover.since)
+        return at
+
+    def inner(self, lane: Lane, text: bytes) -> None:
+        """Count what an envelope carried."""
+        for line in _bare(text.split(b"\n"), text):
+            if not self.run(lane, [line], 0):
+                self.one(lane, line)
 
     def one(self, lane: Lane, line: bytes) -> None:
         """Read one line exactly and do what it says."""
@@ -94,7 +104,8 @@ class Counting:
             return
         if step.begins:
             lane.since = self.mover.since
-        at = self.exact.time(step.record, lane.since) if updates else None
+        timed = any(update.effect.timed for update in updates)
+        at = self.exact.time(step.record, lane.since) if timed else None
         for update in updates:
             self.mover.move(update, at)
 
@@ -152,12 +163,11 @@ class Engine:
 
     def feed(self, stream: Stream, chunk: bytes, now: float) -> int:
         """Count the whole lines of `chunk`; the bytes consumed. The rest must come again."""
-        if not self.moment.replaying or now > self.moment.now:
+        if not self.moment.replaying:
             self.moment.reach(now)
         self.registry.windows.turn(self.moment.now, self.registry.values)
         counting = self.service(stream.service, now)
-        counting.refresh()
-        counting.mover.part = stream.key
+        counting.turn_to(stream.key)
         end = chunk.rfind(b"\n") + 1
         start = 0
         if stream.discarding:
@@ -165,76 +175,65 @@ class Engine:
             if not start:
                 return len(chunk)
             stream.discarding = False
-            counting.lines(stream.name, 1)
         if end > start:
             self._lines(stream, counting, chunk[start : end - 1])
-        if len(chunk) - end >= LONGEST_LINE:
-            self._overlong(stream, counting, chunk[end : end + LONGEST_LINE])
-            return len(chunk)
-        return end
+        if len(chunk) - end < LONGEST_LINE:
+            return end
+        # A line that does not end in time is counted by its beginning, the rest is passed over.
+        self._lines(stream, counting, chunk[end : end + LONGEST_LINE])
+        stream.discarding = True
+        return len(chunk)
 
     def finish(self, stream: Stream, rest: bytes, now: float) -> None:
-        """The stream is over: count the half line that it ends in."""
+        """The stream is over: count the half lines that it ends in."""
         if rest and not stream.discarding:
             self.feed(stream, rest + b"\n", now)
+        counting = self.service(stream.service, now)
+        for lane in stream.lanes.values():
+            if lane.partial:
+                counting.inner(lane, lane.partial)
 
     def _lines(self, stream: Stream, counting: Counting, block: bytes) -> None:
-        lines = block.split(b"\n")
-        if b"\r" in block:
-            lines = [line.removesuffix(b"\r") for line in lines]
-        bare = len(lines)
+        raws = block.split(b"\n")
+        if len(block) > LONGEST_LINE:
+            raws = [line[:LONGEST_LINE] for line in raws]
+        lines = _bare(raws, block)
+        size, enveloped, at = len(lines), 0, 0
         lane = stream.lane(stream.name)
-        json, keyvalue = counting.json.run, counting.keyvalue.run
-        if b"\x1b" in block:
-            json = keyvalue = _doubt  # colours are stripped by the exact reading alone
-        at, size = 0, len(lines)
         while at < size:
-            start = at
-            tracing = lane.open is not None and lane.open.trace == "python"
-            at = json(lines, at)
-            if at == start and not tracing:
-                at = keyvalue(lines, at)
+            start, at = at, counting.run(lane, lines, at)
             if at > start:
-                lane.head, lane.open = lines[at - 1], None
                 continue
-            line = lines[at]
-            at += 1
-            if not self._enveloped(stream, counting, line):
-                counting.one(lane, line)
+            if self._enveloped(stream, counting, raws[at]):
+                enveloped += 1
             else:
-                bare -= 1
-        if bare:
-            counting.lines(stream.name, bare)
+                counting.one(lane, lines[at])
+            at += 1
+        if size > enveloped:
+            counting.lines(stream.name, size - enveloped)
 
     def _enveloped(self, stream: Stream, counting: Counting, line: bytes) -> bool:
         """Count a line that an envelope carries; False where it is none."""
-        if line[:1].isdigit():
-            found = cri.unwrap(line)
+        if line[:1] == b"{":
+            found = docker_json.unwrap(line)
         else:
-            found = docker_json.unwrap(line) if line.startswith(_DOCKER) else None
+            found = cri.unwrap(line) if line[:1].isdigit() else None
         if found is None:
             return False
         counting.lines(found.stream, 1)
         lane = stream.lane(found.stream)
-        text = lane.partial + found.text
-        if found.partial and len(text) < LONGEST_LINE:
-            lane.partial = text
-            return True
-        lane.partial = b""
-        counting.mover.since = seconds(found.time, self._zone)
-        if counting.fast(lane, text):
-            lane.head, lane.open, lane.since = text, None, counting.mover.since
-        else:
-            counting.one(lane, text)
-        counting.mover.since = None
+        text = lane.whole(found.text, partial=found.partial)
+        if text is not None:
+            counting.mover.since = seconds(found.time, self._zone)
+            counting.inner(lane, text)
+            counting.mover.since = None
         return True
 
-    def _overlong(self, stream: Stream, counting: Counting, piece: bytes) -> None:
-        """Count a line that does not end in time by its beginning; the rest is passed over."""
-        counting.one(stream.lane(stream.name), piece)
-        stream.discarding = True
 
-
-def _doubt(_: list[bytes], start: int) -> int:
-    """A fast path that is sure of nothing."""
-    return start
+def _bare(lines: list[bytes], block: bytes) -> list[bytes]:
+    """The lines of a block without what a terminal puts into them and at their ends."""
+    if b"\x1b" in block:
+        lines = [uncoloured(line) for line in lines]
+    if b"\r" in block:
+        lines = [line.rstrip(b"\r") for line in lines]
+    return lines

@@ -1,125 +1,122 @@
-"""What the fast path decodes of a JSON line: the few fields that some rule needs, and no more."""
+"""What the fast path decodes of a JSON line: the few fields that some rule needs, and no more.
+
+All that it cannot take as it is makes decoding fail, which is the caller's sign of doubt: so what
+was decoded needs no further check.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from parsers.jsonlines import EXCEPTION_KEYS, LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS
 
 Get = Callable[[Any], Any]
-Path = tuple[str, ...]
-_Scalar = str | int | float | bool | None
+
+# Python takes 1, 1.0 and True for one key of a dictionary, but they are not one label. So a field
+# holds true and false only, or never: which of the two is learned.
+_VALUE = str | int | float | None
+_TRUTH = bool | None
+_NEVER = Annotated[int, msgspec.Meta(gt=0, lt=0)]  # whatever stands there, it is doubtful
+
+_OWN: Mapping[str, Any] = {
+    "log": _NEVER,  # it may be Docker's envelope
+    **dict.fromkeys(MESSAGE_KEYS, str | None),
+    **dict.fromkeys(LEVEL_KEYS, str | int | None),
+    **dict.fromkeys(TIME_KEYS, str | int | float | None),
+    **dict.fromkeys(EXCEPTION_KEYS),  # null is no exception
+}
+_USUAL = {MESSAGE_KEYS[0]: "message", LEVEL_KEYS[0]: "level", TIME_KEYS[0]: "time"}
+_NOTHING = "nothing"  # an attribute that is always None
 
 
 class Shape:
-    """A struct type for the wanted names (dotted where nested), and getters on its instances.
+    """The wanted names (dotted where nested), a decoder of lines, and getters on what it gives.
 
-    A name with dots is looked for as nested objects; that it stands there as one literal key too
-    is seen by `literals`, since that key would win. `first` gives the usual message and level keys
-    and then every key that may carry an exception. A list where a scalar is wanted makes decoding
-    fail, which is the caller's sign of doubt.
+    The decoded line has the usual message, level and time as `message`, `level` and `time`; the
+    unusual ones, in the order in which they count, come from `messages`, `levels` and `times`.
+    A name with dots is looked for as nested objects; where it stands as a literal key, which would
+    win, the line is doubtful. So it is where a name holds a list or an object.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        own = (*MESSAGE_KEYS, *LEVEL_KEYS, *TIME_KEYS, *EXCEPTION_KEYS)
-        wanted = {name for name in names if name.partition(".")[0] not in EXCEPTION_KEYS}
-        paths = {tuple(name.split(".")) for name in wanted} | {(name,) for name in wanted}
-        self._wanted = wanted
-        self._attributes: dict[Path, str] = {}
-        self.type = self._struct((), paths | {(name,) for name in own})
-        first = (MESSAGE_KEYS[0], LEVEL_KEYS[0], *EXCEPTION_KEYS)
-        self.first = attrgetter(*(self._attributes[(key,)] for key in first))
-        self.first_size = len(first)
-        self.message = self._first(MESSAGE_KEYS)
-        self.level = self._first(LEVEL_KEYS)
-        self.time = self._first(TIME_KEYS)
-        self.usual_time = attrgetter(self._attributes[(TIME_KEYS[0],)])
+        self._names = sorted(set(names))
+        self._truths: set[str] = set()
+        self.messages = _getter(MESSAGE_KEYS[1:])
+        self.levels = _getter(LEVEL_KEYS[1:])
+        self.times = _getter(TIME_KEYS)
 
-    def _struct(self, prefix: Path, paths: set[Path]) -> Any:
-        fields = []
-        for i, key in enumerate(sorted({path[0] for path in paths})):
-            below = {path[1:] for path in paths if path[0] == key and len(path) > 1}
-            kind: Any = _Scalar
-            if not prefix and key in EXCEPTION_KEYS:
-                kind = Any
-            elif below:
-                kind = self._struct((*prefix, key), below) | str | int | float | bool | None
-            attribute = f"f{i}"
-            self._attributes[(*prefix, key)] = attribute
-            fields.append((attribute, kind, msgspec.field(default=None, name=key)))
-        return msgspec.defstruct("Line", fields, gc=False)
+    def decoder(self) -> Callable[[bytes], Any]:
+        """Decodes a line; raises what msgspec raises, ValidationError where types are strange."""
+        own = {key: (kind, None) for key, kind in _OWN.items()}
+        fields = self._fields("", self._names)
+        return msgspec.json.Decoder(_struct("Line", fields | own, frozen=False)).decode
+
+    def learn(self, line: bytes) -> bool:
+        """Look for fields that hold true or false; whether `decoder` gives another one now."""
+        try:
+            document = msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        found = {name for name in self._names if isinstance(_walk(document, name), bool)}
+        found -= self._truths
+        self._truths |= found
+        return bool(found)
 
     def values(self, names: list[str]) -> Get:
         """The values of these names: one alone as it is, several as a tuple, none as None."""
-        if not names:
-            return lambda _: None
-        paths = [self._dotted(name) for name in names]
-        if any(path is None for path in paths):
-            return _each([self.value(name) for name in names])
-        return _guarded(paths)
+        return attrgetter(*map(self._path, names)) if names else attrgetter(_NOTHING)
 
-    def value(self, name: str) -> Get:
-        """The value of one name."""
-        path = self._dotted(name)
-        return _guarded([path]) if path is not None else (lambda _: None)
+    def _path(self, name: str) -> str:
+        first, *rest = name.split(".")
+        if rest and first in _OWN:
+            return _NOTHING  # what is no object there has no such field, and an object is doubtful
+        return ".".join(map(_attribute, (first, *rest)))
 
-    def literals(self, names: Iterable[str]) -> Get | None:
-        """The literal keys of those names that have dots; None where no name has."""
-        dotted = sorted(name for name in names if "." in name and name in self._wanted)
-        return self._any(tuple(dotted)) if dotted else None
-
-    def _dotted(self, name: str) -> str | None:
-        if name not in self._wanted:
-            return None
-        path = tuple(name.split("."))
-        return ".".join(self._attributes[path[: i + 1]] for i in range(len(path)))
-
-    def _any(self, keys: tuple[str, ...]) -> Get:
-        get = attrgetter(*(self._attributes[(key,)] for key in keys))
-        if len(keys) == 1:
-            return lambda line: get(line) is not None
-        absent = (None,) * len(keys)
-        return lambda line: get(line) != absent
-
-    def _first(self, keys: tuple[str, ...]) -> Get:
-        first, *others = (attrgetter(self._attributes[(key,)]) for key in keys)
-
-        def get(line: Any) -> Any:
-            value = first(line)
-            if value is not None:
-                return value
-            return next((found for other in others if (found := other(line)) is not None), None)
-
-        return get
+    def _fields(self, prefix: str, names: Iterable[str]) -> dict[str, tuple[Any, Any]]:
+        """The keys of one object: their types and defaults."""
+        fields: dict[str, tuple[Any, Any]] = {}
+        nested: dict[str, list[str]] = {}
+        for name in names:
+            key, *rest = name.split(".")
+            if not rest:
+                fields[key] = (_TRUTH if prefix + name in self._truths else _VALUE, None)
+            elif prefix or key not in _OWN:
+                nested.setdefault(key, []).append(".".join(rest))
+            for i in range(len(rest)):
+                fields[".".join((key, *rest[: i + 1]))] = (_NEVER, None)
+        for key, below in nested.items():
+            kind = _struct("Nested", self._fields(f"{prefix}{key}.", below), frozen=True)
+            fields[key] = (kind, kind())
+        return fields
 
 
-def _guarded(paths: list[str | None]) -> Get:
-    """An attrgetter that gives None where a parent on the way is no object."""
-    fast = attrgetter(*(path for path in paths if path))
-    if not any("." in path for path in paths if path):
-        return fast
-
-    def get(line: Any) -> Any:
-        try:
-            return fast(line)
-        except AttributeError:
-            found = tuple(_walk(line, path) for path in paths if path)
-            return found if len(found) > 1 else found[0]
-
-    return get
+def _struct(name: str, fields: Mapping[str, tuple[Any, Any]], *, frozen: bool) -> Any:
+    return msgspec.defstruct(
+        name,
+        [
+            (_attribute(key), kind, msgspec.field(default=default, name=key))
+            for key, (kind, default) in fields.items()
+        ],
+        namespace={_NOTHING: None},
+        frozen=frozen,
+        gc=False,
+    )
 
 
-def _walk(line: Any, path: str) -> Any:
-    for attribute in path.split("."):
-        line = getattr(line, attribute, None)
-    return line
+def _attribute(key: str) -> str:
+    """An attribute's name for any key."""
+    return _USUAL.get(key) or f"k{key.encode().hex()}"
 
 
-def _each(getters: list[Get]) -> Get:
-    if len(getters) == 1:
-        return getters[0]
-    return lambda line: tuple(get(line) for get in getters)
+def _getter(keys: tuple[str, ...]) -> Get:
+    return attrgetter(*map(_attribute, keys))
+
+
+def _walk(document: Any, name: str) -> Any:
+    for key in name.split("."):
+        document = document.get(key) if isinstance(document, dict) else None
+    return document

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-_WHOLE = 1e15  # below it a float holds every whole number exactly
+_LONGEST = 10**300  # more digits than that are no label
 _NUMERIC = frozenset("0123456789+-.eE")
 
 
@@ -29,7 +29,7 @@ def number(value: Any) -> float | None:
 def text(value: Any) -> str | None:
     """A value as a label shows it; None for what a label cannot show (null, lists, objects).
 
-    1 and 1.0 are one spelling, since formats differ in how they print a whole number.
+    Equal numbers are one spelling, since formats differ in how they print a whole one.
     """
     if value.__class__ is str:
         return str(value)
@@ -37,10 +37,10 @@ def text(value: Any) -> str | None:
         return "true"
     if value is False:
         return "false"
-    if isinstance(value, int):
-        return str(value) if abs(value) < 10**300 else None
     if isinstance(value, float):
-        if value.is_integer() and abs(value) < _WHOLE:
-            return str(int(value))
-        return repr(value) if math.isfinite(value) else None
+        if not value.is_integer():
+            return repr(value) if math.isfinite(value) else None
+        value = int(value)
+    if isinstance(value, int):
+        return str(value) if abs(value) < _LONGEST else None
     return None

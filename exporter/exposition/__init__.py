@@ -9,6 +9,7 @@ from exporter.exposition.render import (
     compress,
     label_pairs,
     render,
+    spelled_bound,
     weigh,
 )
 
@@ -20,6 +21,7 @@ __all__ = [
     "compress",
     "label_pairs",
     "render",
+    "spelled_bound",
     "wants_gzip",
     "weigh",
 ]

@@ -151,7 +151,7 @@ def _counter(series: Series, snapshot: Snapshot) -> str:
 def _histograms(
     family: Family, snapshot: Snapshot, series: Sequence[Series], form: Form, *, created: bool
 ) -> str:
-    bounds = [f'{_bound(bound)}"}} ' for bound in (*family.buckets, math.inf)]
+    bounds = [f'{spelled_bound(bound)}"}} ' for bound in (*family.buckets, math.inf)]
     exemplars = bool(snapshot.exemplars) and form.openmetrics
     lines: list[str] = []
     for one in series:
@@ -237,7 +237,7 @@ def _number(value: float) -> str:
     return "+Inf" if value > 0 else "-Inf"
 
 
-def _bound(value: float) -> str:
+def spelled_bound(value: float) -> str:
     """A bucket's bound in OpenMetrics' canonical form: Go's %g, with `.0` on whole numbers.
 
     The text is the series' identity, so both formats have it the same.

@@ -23,6 +23,10 @@ class LogSource(Protocol):
     def finite(self) -> bool:
         """Whether it can come to its end."""
 
+    @property
+    def interval(self) -> float | None:
+        """How often it is looked at, in seconds, at the least; None for what tells by itself."""
+
     async def run(self, sink: Sink, clock: Clock) -> None:
         """Feed the sink until cancelled; returns where the input ends. Raises SourceError."""
 

@@ -57,6 +57,11 @@ class Journald:
         """A journal never ends."""
         return False
 
+    @property
+    def interval(self) -> None:
+        """It tells by itself."""
+        return None
+
     async def run(self, sink: Sink, clock: Clock) -> None:
         """Feed the sink until cancelled. Raises SourceError."""
         saved = {cursor.key: cursor for cursor in sink.cursors(self.name)}

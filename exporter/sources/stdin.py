@@ -36,6 +36,11 @@ class Stdin:
         """Where the pipe ends, so does the source."""
         return True
 
+    @property
+    def interval(self) -> None:
+        """It tells by itself."""
+        return None
+
     async def run(self, sink: Sink, clock: Clock) -> None:
         """Feed the sink until the input ends."""
         cursor = Cursor("stdin", self.service, "stdin")

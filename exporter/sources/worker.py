@@ -31,9 +31,10 @@ class Worker:
         self._jobs.put(partial(_run, job, future, loop))
         return await future
 
-    def close(self, last: Callable[[], None]) -> None:
+    def close(self, last: Callable[[], None] | None = None) -> None:
         """Do `last` after everything else, and end the thread; does not wait for it."""
-        self._jobs.put(last)
+        if last is not None:
+            self._jobs.put(last)
         self._jobs.put(None)
 
     def join(self) -> None:

@@ -309,7 +309,9 @@ class Harness:
         deadline = time.monotonic() + 30
         while not ask():
             self._tend()
-            assert time.monotonic() < deadline, f"waited in vain for {what}\n{self.differences()}"
+            assert time.monotonic() < deadline, (
+                f"waited in vain for {what}: {self.differences()[:5]}"
+            )
             time.sleep(0.02)
 
     def _configure(self) -> None:

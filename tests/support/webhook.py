@@ -40,14 +40,6 @@ class Webhook:
         except queue.Empty:
             raise AssertionError(f"nothing was posted to {self.url} within {within:g} s") from None
 
-    def silent(self, during: float) -> bool:
-        """Whether nothing more comes `during` so many seconds: a real receiver's real time."""
-        try:
-            self._waiting.get(timeout=during)
-        except queue.Empty:
-            return True
-        return False
-
 
 @contextmanager
 def webhook() -> Iterator[Webhook]:

@@ -52,6 +52,11 @@ class Files:
         """Files never end."""
         return False
 
+    @property
+    def interval(self) -> float:
+        """The pause between two looks where inotify tells of what happens between them."""
+        return self._pause(watched=True)
+
     async def run(self, sink: Sink, clock: Clock) -> None:
         """Feed the sink until cancelled."""
         tail = self.tailer(sink, clock)

@@ -198,8 +198,10 @@ class Book:
         seen = new.get(follow.ident)
         if seen is None:
             return
-        gone = max(0, follow.size - follow.cursor.offset)
         why = follow.broken or "rewritten"
+        # The size that the last look saw may be that of what was written anew.
+        known = follow.presented if why == "rewritten" else follow.size
+        gone = max(0, known - follow.cursor.offset)
         logger.info("%s was %s: it is read from its beginning", seen.path, why)
         if gone:
             self._effects.append(partial(self.sink.lost, follow.cursor, gone, why))
