@@ -124,3 +124,28 @@ class Sink(Protocol):
 
     def looked(self, source: str) -> None:
         """The source was looked at without a failure, whether or not there was anything new."""
+
+
+class Board(Protocol):
+    """What a source that asks (a database, an endpoint) is handed. All calls are quick.
+
+    Labels are given by name; those that the metric does not have are left out.
+    """
+
+    def put(self, metric: str, labels: Mapping[str, str], value: float) -> None:
+        """Set a gauge."""
+
+    def drop(self, metric: str, labels: Mapping[str, str]) -> None:
+        """Show this gauge or foreign total no more until it is told again."""
+
+    def add(self, metric: str, labels: Mapping[str, str], by: float = 1.0) -> None:
+        """Add to a counter of our own."""
+
+    def count(self, metric: str, labels: Mapping[str, str], raw: float, epoch: str = "") -> None:
+        """Take note of a total that another counts; `epoch` changes where it starts anew."""
+
+    def looked(self, source: str) -> None:
+        """The source has just answered."""
+
+    def source_state(self, source: str, *, up: bool, failure: str | None = None) -> None:
+        """The source answers, or does not; `failure` is a short word for why."""

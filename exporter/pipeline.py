@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from exporter.clock import Clock
 from exporter.errors import SourceError
 from exporter.shard import Shard
-from exporter.sources import LogSource
+from exporter.sources import AskingSource, LogSource
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 async def keep(
-    source: LogSource,
+    source: LogSource | AskingSource,
     shard: Shard,
     clock: Clock,
     *,

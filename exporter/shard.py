@@ -15,6 +15,7 @@ from typing import Any
 from exporter.clock import Clock
 from exporter.engine.plan import Plan
 from exporter.engine.reference import Engine, Stream
+from exporter.foreign import Foreign
 from exporter.model import Cursor, Family, Snapshot
 from exporter.registry import Registry
 from exporter.windows import Drains
@@ -64,12 +65,14 @@ class Shard:
     version: int = 0
     replaying: bool = False
     engine: Engine = field(init=False)
+    foreign: Foreign = field(init=False)
     _readings: dict[str, Reading] = field(default_factory=dict)
     _saved: dict[str, Reading] = field(default_factory=dict)
     _looked: dict[str, float] = field(default_factory=dict)
     _late: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.foreign = Foreign(self.registry)
         self.engine = Engine(
             self.plan, self.registry, self.drains, self.zone, replaying=self.replaying
         )
@@ -172,6 +175,28 @@ class Shard:
             self.registry.inc(family, (source, failure), now)
             self.version += 1
 
+    def put(self, metric: str, labels: Mapping[str, str], value: float) -> None:
+        """Set a gauge that is asked for, not read in a log."""
+        self.foreign.put(*self._cell(metric, labels), self.clock.now(), value)
+
+    def drop(self, metric: str, labels: Mapping[str, str]) -> None:
+        """Show what was put or counted no more until it is told again."""
+        self.foreign.drop(*self._cell(metric, labels))
+
+    def add(self, metric: str, labels: Mapping[str, str], by: float = 1.0) -> None:
+        """Add to a counter of our own."""
+        self.registry.inc(*self._cell(metric, labels), self.clock.now(), by)
+        self.version += 1
+
+    def count(self, metric: str, labels: Mapping[str, str], raw: float, epoch: str = "") -> None:
+        """Accumulate a total that another counts."""
+        self.foreign.count(*self._cell(metric, labels), self.clock.now(), raw, epoch)
+        self.version += 1
+
+    def _cell(self, metric: str, labels: Mapping[str, str]) -> tuple[Family, tuple[str, ...]]:
+        family = self.families[metric]
+        return family, tuple(labels[name] for name in family.labels)
+
     def unfinished(self, source: str) -> str | None:
         """What this source has yet to do before it has passed the end that it saw at its start."""
         if source not in self._looked:
@@ -253,6 +278,7 @@ class Shard:
             "app": self.app,
             "uid": self.uid,
             "registry": self.registry.dump(),
+            "foreign": self.foreign.dump(self.clock.now()),
             "drains": self.drains.dump(),
             "readings": [
                 [
@@ -273,6 +299,7 @@ class Shard:
         """Take up what `dump` gave, before any source opens; families left behind as changed."""
         self.uid = state["uid"]
         left = self.registry.load(state["registry"], self.families, self.clock.now())
+        self.foreign.load(state.get("foreign", {}), self.families)
         self.drains = self.engine.drains = Drains.load(state["drains"])
         for source, key, service, name, offset, place, level_at, saved in state["readings"]:
             stream = Stream(key, service, name)

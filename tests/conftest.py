@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.support import servers
+from tests.support import pg, servers
 from tests.support.parts import Parts
 from tests.support.webhook import Webhook
 from tests.support.webhook import webhook as receiving
@@ -88,6 +88,20 @@ def alertmanager(
             )
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def postgres(parts: Parts) -> Iterator[pg.Server]:
+    """A real PostgreSQL for the whole session; every test makes a database of its own."""
+    program = pg.BINARIES / "postgres"
+    if not program.exists():
+        pytest.fail(
+            "postgres 15 is not installed: run ./run test, or apt-get install postgresql-15",
+            pytrace=False,
+        )
+    with pg.server() as server:
+        parts.note("postgres", server.psql("SHOW server_version").partition(" ")[0])
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -62,12 +62,14 @@ def test_the_file_of_the_design_is_enough() -> None:
     assert isinstance(source, Files)
     assert source.files == ("/var/log/pullapprove/server*.log",)
     assert (source.service, source.from_) == ("server", "end")
+    assert one.postgres is not None
+    assert one.postgres.database == "pullapprove"
+    assert one.postgres.password_file == Path("/run/secrets/pg")
 
 
 def test_what_another_version_serves_is_noted_and_left_alone() -> None:
     later = "not available in this version; left alone"
     assert [str(note) for note in read(DESIGN).notes] == [
-        f"/etc/sidewatch/sidewatch.yaml:10: apps[0].postgres: {later}",
         f"/etc/sidewatch/sidewatch.yaml:11: apps[0].probes: {later}",
         f"/etc/sidewatch/sidewatch.yaml:12: apps[0].containers: {later}",
         f"/etc/sidewatch/sidewatch.yaml:13: apps[0].files: {later}",

@@ -24,7 +24,7 @@ FLOORS: list[list[str]] = [
         "exporter.gauges",
     ],
     ["exporter.registry", "exporter.vocabulary", "exporter.windows", "exporter.exposition"],
-    ["exporter.engine", "exporter.state", "exporter.collector"],
+    ["exporter.engine", "exporter.state", "exporter.collector", "exporter.foreign"],
     ["exporter.sources", "exporter.shard"],
     [
         "exporter.config",
@@ -49,6 +49,7 @@ NARROW: dict[str, list[str]] = {
 DOORS: dict[str, list[str]] = {
     "aiohttp": ["exporter.server", "exporter.sources.probes", "exporter.sources.docker"],
     "asyncinotify": ["exporter.sources.files"],
+    "asyncpg": ["exporter.sources.postgres"],
     "msgspec": ["exporter.state", "exporter.engine", "parsers"],
     "prometheus_client": ["exporter.collector", "exporter.demo"],
     "yaml": ["exporter.config"],

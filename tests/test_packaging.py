@@ -26,6 +26,7 @@ def data_files() -> set[str]:
         *ROOT.glob("rules/**/*.yaml"),
         *ROOT.glob("dashboards/*.json"),
         *ROOT.glob("exporter/profiles/**/*.yaml"),
+        *ROOT.glob("exporter/queries/*.yaml"),
         *ROOT.glob("exporter/queues/*.yaml"),
     ]
     names = {path.relative_to(ROOT).as_posix() for path in found}

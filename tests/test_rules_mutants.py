@@ -33,7 +33,11 @@ OTHERS = {"sum": "max", "max": "min", "min": "max"}
 # Spoilings that change nothing: what they fit, and why.
 HARMLESS = {
     r"(sum|max) by \([^)]*instance\)": "an instance shows each of its own series once",
-    r"max by \([^)]*\) \(\w+_(objective|interval_seconds)\b": "all hosts have one objective",
+    r"max by \([^)]*\) \(\w+_(objective(_\w+)?|interval_seconds)\b": "all hosts have one objective",
+    r"max by \([^)]*\) \(\w+_(limit(_bytes)?|max_connections)\b": "all hosts see one limit",
+    r"instead of max by \([^)]*\) \([^)]*\) \* 0": "it is multiplied by 0",
+    r"QueueStopped: max instead of sum.*15m": "counts add up to 0 if all are 0",
+    r"RowsFailed: 1 is 0.5": "rows are whole",
     r"ratio\w+: min instead of max by \([^)]*\) \( 1 - ": "a subject has one objective",
     r":recent: min instead of max": "it is recorded only where it is 1",
     r"Saturated: min instead of max.*requested\[10m\]": "all workers tell the same number",

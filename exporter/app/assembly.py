@@ -12,6 +12,8 @@ from exporter.exposition import spelled_bound
 from exporter.model import Series
 from exporter.registry import Registry
 from exporter.shard import Shard
+from exporter.sources import AskingSource, LogSource
+from exporter.sources.postgres import Database
 
 
 def assemble(plan: AppPlan, clock: Clock, *, replaying: bool = False) -> Shard:
@@ -52,6 +54,12 @@ def declare(shard: Shard, plan: AppPlan) -> None:
         if every is not None:
             labels = (placed.source.name,)
             put(families["sidewatch_source_interval_seconds"], labels, now, every)
+
+
+def sources(plan: AppPlan) -> list[LogSource | AskingSource]:
+    """All that an application is watched by."""
+    asking = [] if plan.postgres is None else [Database(plan.postgres)]
+    return [*(placed.source for placed in plan.logs), *asking]
 
 
 def _show_objective(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter import __version__
-from exporter.app.assembly import assemble, declare
+from exporter.app.assembly import assemble, declare, sources
 from exporter.app.house import House
 from exporter.clock import Clock
 from exporter.config import AppPlan, Plan
@@ -121,10 +121,10 @@ class Running:
         if self.clock.now() - self._began >= READY_SECONDS:
             return []
         return [
-            f"{app}: {placed.source.name}: {why}"
+            f"{app}: {source.name}: {why}"
             for app, one in self._watched.items()
-            for placed in one.plan.logs
-            if (why := one.shard.unfinished(placed.source.name)) is not None
+            for source in sources(one.plan)
+            if (why := one.shard.unfinished(source.name)) is not None
         ]
 
     def _view(self) -> View:
@@ -199,10 +199,9 @@ class Running:
             log.warning("%s", complaint)
         self.saver.add(shard, file)
         declare(shard, plan)
-        names = [placed.source.name for placed in plan.logs]
         tasks = [
-            asyncio.create_task(keep(placed.source, shard, self.clock), name=f"{plan.name}/{name}")
-            for placed, name in zip(plan.logs, names, strict=True)
+            asyncio.create_task(keep(source, shard, self.clock), name=f"{plan.name}/{source.name}")
+            for source in sources(plan)
         ]
         for task in tasks:
             task.add_done_callback(_ended)

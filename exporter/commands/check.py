@@ -62,7 +62,9 @@ def _summary(app: AppPlan) -> str:
         _number(len(app.rules.rules), "log rule"),
         _number(len(app.objectives), "objective"),
     )
-    return f"{app.name}: profile {app.profile}, {', '.join(counts)}"
+    asked = app.postgres
+    database = "" if asked is None else f", database {asked.database}: {len(asked.queries)} queries"
+    return f"{app.name}: profile {app.profile}, {', '.join(counts)}{database}"
 
 
 def _number(count: int, what: str) -> str:

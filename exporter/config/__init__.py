@@ -78,7 +78,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
     try:
         node = compose(text, at, environ)
         settings = builder(profiles.find, path.parent).build(Settings, node, at)
-        plans = tuple(plan(app, settings.labels) for app in settings.apps)
+        plans = tuple(plan(app, settings.labels, path.parent) for app in settings.apps)
         _check(settings, plans, Raw(node, at))
     except Refused:
         raise ConfigError(_in_order(at.complaints, at.file)) from None
@@ -103,7 +103,7 @@ def load_profile(name: str, app: str | None = None, base: Path = Path()) -> AppP
     at, find = At("--profile"), Profiles(base).find
     try:
         profile = find(builder(find, base), Scalar(name, 0, name, quoted=True), at)
-        found = plan(App(Raw(Scalar("", 0, ""), at), app or profile.profile, profile), {})
+        found = plan(App(Raw(Scalar("", 0, ""), at), app or profile.profile, profile), {}, base)
     except Refused:
         raise ConfigError(_in_order(at.complaints, at.file)) from None
     if at.complaints:
@@ -140,7 +140,7 @@ def _check(settings: Settings, plans: tuple[AppPlan, ...], whole: Raw) -> None:
     _check_labels(settings.labels, whole, (FAMILIES, *(one.families for one in plans)))
     for app, one in zip(settings.apps, plans, strict=True):
         _check_labels(app.labels, app.raw, (one.families,))
-        if not app.logs:
+        if not app.logs and app.postgres is None:
             app.raw.at.note(app.raw.node.line, "no logs are named, so there is nothing to read")
 
 

@@ -12,9 +12,11 @@ from typing import Any
 from exporter.config.build import LATER, Builder, Raw, entries, instead, read_scalar
 from exporter.config.grammar import Words, declared, limits, rules
 from exporter.config.nodes import At, Node, Pair, Refused, Scalar, compose, quote
+from exporter.config.postgres import postgres
 from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profile
 from exporter.engine.rules import LogRules
 from exporter.model import JOB_BUCKETS, Duration, Family
+from exporter.sources.postgres import Postgres
 from exporter.vocabulary import FAMILIES
 
 LONGEST_FILE = 1 << 20
@@ -106,6 +108,7 @@ class AppPlan:
     logs: tuple[PlacedSource, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     idle_hosts: tuple[str, ...] = ()
+    postgres: Postgres | None = None
 
 
 # -- finding ------------------------------------------------------------------------------------
@@ -172,8 +175,11 @@ def read_text(path: Path) -> str:
 # -- merging ------------------------------------------------------------------------------------
 
 
-def plan(app: App, labels: Mapping[str, str]) -> AppPlan:
-    """What is to be done for an application; its mistakes go to the complaints of its place."""
+def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
+    """What is to be done for an application; its mistakes go to the complaints of its place.
+
+    Relative paths are taken from the folder `base`.
+    """
     profile = app.profile
     own = {**own_metrics(profile.metrics), **own_metrics(app.metrics)}
     families = {**FAMILIES, **own}
@@ -201,6 +207,7 @@ def plan(app: App, labels: Mapping[str, str]) -> AppPlan:
         app.logs,
         {**labels, **app.labels},
         app.idle_hosts,
+        postgres(app.postgres, families, base),
     )
 
 

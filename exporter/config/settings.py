@@ -38,7 +38,7 @@ Heartbeats = Annotated[Mapping[str, Duration], "heartbeats"]
 
 # Keys that another version serves: noted, and left alone.
 LATER_KINDS = frozenset({"docker"})
-LATER_APP = frozenset({"postgres", "probes", "containers", "files"})
+LATER_APP = frozenset({"probes", "containers", "files"})
 
 ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^][:\s/]*):([0-9]{1,5})")
 APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -93,6 +93,7 @@ class App:
     name: AppName
     profile: Profile = Profile("generic")
     logs: tuple[PlacedSource, ...] = ()
+    postgres: Raw | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     timezone: TimeZone | None = None
     heartbeats: Heartbeats = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Where lines come from: the shape of a source, and the one map of kinds."""
+"""Where lines and values come from: the shapes of a source, and the one map of kinds of lines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from exporter.clock import Clock
-from exporter.model import Sink
+from exporter.model import Board, Sink
 from exporter.sources.files import Files
 from exporter.sources.journald import Journald
 from exporter.sources.stdin import Stdin
@@ -29,6 +29,21 @@ class LogSource(Protocol):
 
     async def run(self, sink: Sink, clock: Clock) -> None:
         """Feed the sink until cancelled; returns where the input ends. Raises SourceError."""
+
+
+class AskingSource(Protocol):
+    """A source that asks for values, on its own clock; else like one of lines."""
+
+    @property
+    def name(self) -> str:
+        """The label `source`; the same for as long as the source is the same one."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether it can come to its end."""
+
+    async def run(self, board: Board, clock: Clock) -> None:
+        """Ask until cancelled. It tells of failures itself, and outlives them."""
 
 
 KINDS: Mapping[str, type[LogSource]] = {"files": Files, "stdin": Stdin, "journald": Journald}

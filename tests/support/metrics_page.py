@@ -19,7 +19,7 @@ Every series of a watched application has the label `app`, and what the configur
 `max`, **local** ones with `sum`, those of a **vantage** point with `min` or `count`; **own** is
 about sidewatch itself, each instance for itself.
 
-This page is made from `exporter/vocabulary.py` by `python -m tests.support.metrics_page`.
+This page is made from `exporter/vocabulary/` by `python -m tests.support.metrics_page`.
 
 | metric | type | labels | scope | meaning |
 | --- | --- | --- | --- | --- |

@@ -19,6 +19,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "amtool": ("prometheus-alertmanager", "--version"),
     "jq": ("jq", "--version"),
     "mtail": ("mtail", "--version"),
+    "pgbouncer": ("pgbouncer", "--version"),
     "journalctl": ("systemd", "--version"),
 }
 

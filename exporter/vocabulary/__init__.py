@@ -8,6 +8,7 @@ watched application and is not listed.
 from __future__ import annotations
 
 from exporter.model import JOB_BUCKETS, REQUEST_BUCKETS, Family
+from exporter.vocabulary import sql
 
 
 def _families(*families: Family) -> dict[str, Family]:
@@ -276,6 +277,42 @@ OWN = _families(
         "own",
     ),
     Family(
+        "sidewatch_query_disabled",
+        "gauge",
+        "1 while this query is not asked: missing (a table or column), privilege, version, slow,"
+        " broken.",
+        ("query", "reason"),
+        "own",
+    ),
+    Family(
+        "sidewatch_query_last_success_timestamp_seconds",
+        "gauge",
+        "When this query was last answered; before the first time, when it was first to be asked.",
+        ("query",),
+        "own",
+    ),
+    Family(
+        "sidewatch_query_interval_seconds",
+        "gauge",
+        "How often this query is asked; longer than configured while it is backed off.",
+        ("query",),
+        "own",
+    ),
+    Family(
+        "sidewatch_query_duration_seconds",
+        "gauge",
+        "How long the last answer took.",
+        ("query",),
+        "own",
+    ),
+    Family(
+        "sidewatch_query_failures_total",
+        "counter",
+        "Queries that failed, by the class of their SQLSTATE, or the reason where there is none.",
+        ("query", "reason"),
+        "own",
+    ),
+    Family(
         "sidewatch_state_degraded",
         "gauge",
         "1 while the state cannot be saved, and exactly-once is suspended.",
@@ -312,4 +349,4 @@ OWN = _families(
     ),
 )
 
-FAMILIES = {**LOGS, **UPSTREAMS, **OBJECTIVES, **OWN}
+FAMILIES = {**LOGS, **_families(*sql.SQL), **UPSTREAMS, **OBJECTIVES, **OWN}

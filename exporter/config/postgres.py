@@ -1,0 +1,92 @@
+"""`postgres:` of an application: where its database is, and every query that it will be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+from exporter.config.build import Builder, Raw, entries, instead
+from exporter.config.nodes import At, Entries, Refused, compose
+from exporter.model import Family
+from exporter.sources.postgres import Postgres, Query
+
+HEALTH = "queries/health.yaml"
+GIVEN = "database"  # the label that a query need not have as a column
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """A file of queries."""
+
+    queries: tuple[Query, ...]
+
+
+def health() -> tuple[Query, ...]:
+    """The queries about the health of any database, which come with sidewatch."""
+    text = (files("exporter") / HEALTH).read_text(encoding="utf-8")
+    at = At(HEALTH)
+    try:
+        return Builder().build(Queries, compose(text, at), at).queries
+    except Refused:
+        raise AssertionError("\n".join(map(str, at.complaints))) from None
+
+
+def postgres(part: Raw | None, families: Mapping[str, Family], base: Path) -> Postgres | None:
+    """The settings with every query that is to run; mistakes go to the complaints of the place."""
+    if part is None:
+        return None
+    try:
+        settings = Builder().build(Postgres, part.node, part.at)
+    except Refused:
+        return None
+    mapping = entries(part.node, part.at)
+    _check_queries(settings.queries, mapping, part.at, families)
+    known = health()
+    _check_subjects(settings, known, mapping, part.at)
+    asked = [one for one in known if settings.subjects.get(one.subject, True)]
+    return replace(
+        settings,
+        password_file=settings.password_file and base / settings.password_file,
+        passfile=settings.passfile and base / settings.passfile,
+        queries=(*asked, *settings.queries),
+    )
+
+
+def _check_subjects(settings: Postgres, known: tuple[Query, ...], mapping: Entries, at: At) -> None:
+    subjects = {one.subject for one in known}
+    for name in settings.subjects.keys() - subjects:
+        text = f"there is no subject {name}{instead(name, subjects)}"
+        at.child("subjects").say(mapping.line_of("subjects"), text)
+
+
+def _check_queries(
+    queries: tuple[Query, ...], mapping: Entries, at: At, families: Mapping[str, Family]
+) -> None:
+    """Complain of names that stand twice, and of metrics that the columns cannot fill."""
+    line, here = mapping.line_of("queries"), at.child("queries")
+    seen = {one.name for one in health()}
+    for query in queries:
+        if query.name in seen:
+            here.say(line, f"there is a query {query.name} already")
+        seen.add(query.name)
+        for metric in query.metrics:
+            if wrong := misfit(query, metric, families):
+                here.say(line, f"{query.name}: {wrong}")
+
+
+def misfit(query: Query, metric: str, families: Mapping[str, Family]) -> str | None:
+    """What is wrong with giving this metric the query's values and labels."""
+    family = families.get(metric)
+    if family is None:
+        return f"no such metric: {metric}{instead(metric, families)}; declare it under `metrics:`"
+    if family.kind == "histogram" or family.scope == "own":
+        return f"{metric} is not set by a query"
+    missing = [name for name in family.labels if name not in (*query.labels, GIVEN)]
+    if missing:
+        return f"lacks the labels of {metric}: {', '.join(missing)}"
+    unknown = [name for name in query.labels if name not in family.labels]
+    if unknown:
+        return f"{metric} has no label {', '.join(unknown)}"
+    return None

@@ -1,0 +1,81 @@
+"""When a query runs next: on its interval, later where it costs too much or keeps failing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+SHARE = 0.05  # of the time: a query that took 1 s rests for 20 s
+OPENS_AFTER = 2  # failures in a row
+LONGEST_REST = 300.0
+KEPT_INTERVALS = 3  # how long a value that is not refreshed is shown
+
+
+def _jitter() -> float:
+    return random.uniform(0.95, 1.05)  # noqa: S311 - jitter is no secret
+
+
+@dataclass(slots=True)
+class Pace:
+    """The clock of one query, in seconds of a clock that never goes back.
+
+    `rest` is how long it now waits between two runs; `due` when it runs next.
+    """
+
+    interval: float
+    due: float = 0.0
+    jitter: Callable[[], float] = field(default=_jitter, repr=False)
+    failures: int = 0
+    rest: float = 0.0
+    fresh_until: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.rest = self.interval
+
+    def succeeded(self, now: float, took: float) -> None:
+        """It ran, and took so long."""
+        self.failures = 0
+        self.rest = max(self.interval, took / SHARE)
+        self.due = now + self.rest * self.jitter()
+        self.fresh_until = now + KEPT_INTERVALS * self.rest
+
+    def failed(self, now: float) -> None:
+        """It did not run; the second time in a row opens the circuit, and its rest doubles."""
+        self.failures += 1
+        doublings = max(0, self.failures - OPENS_AFTER + 1)
+        self.rest = min(self.interval * 2**doublings, max(self.interval, LONGEST_REST))
+        self.due = now + self.rest * self.jitter()
+
+    def postpone(self, now: float) -> None:
+        """It is not to run now, which says nothing about it."""
+        self.due = now + self.interval * self.jitter()
+
+    def resume(self, now: float) -> None:
+        """What stood in its way may be gone: forget the failures, and run it soon."""
+        self.failures = 0
+        self.rest = self.interval
+        self.due = now
+
+    @property
+    def open(self) -> bool:
+        """Whether it is held off because it failed twice in a row."""
+        return self.failures >= OPENS_AFTER
+
+
+class Backoff:
+    """Pauses between attempts to connect: doubling and jittered, so that replicas spread."""
+
+    def __init__(self, first: float = 0.5, longest: float = 8.0) -> None:
+        self._first, self._longest = first, longest
+        self._pause = first
+
+    def next(self) -> float:
+        """How long to wait before the next attempt."""
+        pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
+        self._pause = min(2 * self._pause, self._longest)
+        return pause
+
+    def reset(self) -> None:
+        """An attempt succeeded."""
+        self._pause = self._first

@@ -1,0 +1,295 @@
+"""Asks one database its questions in turn, and shows what is known: no more, and not for longer.
+
+There is one loop and one connection, so never two queries at once. Those that failed last wait for
+those that did not: a locked table delays another query by one budget at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from exporter.clock import Clock
+from exporter.errors import SourceError
+from exporter.model import Board
+from exporter.sources.postgres.budget import OPENS_AFTER, Backoff, Pace
+from exporter.sources.postgres.introspect import Findings, Obstacle, introspect
+from exporter.sources.postgres.query import Point, Query, RowsError
+from exporter.sources.postgres.session import QueryError, Session, read_password
+from exporter.sources.postgres.settings import Postgres
+from exporter.sources.worker import Worker
+
+INTROSPECT_SECONDS = 180.0
+STEP_SECONDS = 1.0  # the loop wakes this often, to drop what has become old
+LOCKED = "55P03"  # the query is sound, and its silence is told by its age
+CANCELED = "57014"
+SCHEMA_CLASS = "42"  # the tables are not as they were found, or may not be read any more
+
+# A metric and its labels, as a set can hold them.
+Key = tuple[str, tuple[tuple[str, str], ...]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Lane:
+    """One query: when it runs, what it shows, and why it does not run.
+
+    `obstacle` is what the introspection found, `trouble` what opened the circuit, and `told` the
+    reason that is shown.
+    """
+
+    query: Query
+    pace: Pace
+    shown: set[Key] = field(default_factory=set)
+    obstacle: Obstacle | None = None
+    trouble: Obstacle | None = None
+    told: str | None = None
+
+
+@dataclass(slots=True)
+class Collector:
+    """The state of one source at work. `now` is a clock that never goes back."""
+
+    settings: Postgres
+    board: Board
+    clock: Clock
+    now: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
+    _worker: Worker = field(init=False, repr=False)
+    _session: Session = field(init=False)
+    _lanes: list[Lane] = field(init=False)
+    _backoff: Backoff = field(default_factory=Backoff)
+    _connect_at: float = -math.inf
+    _introspect_at: float = -math.inf
+    _ping_at: float = -math.inf
+    _up: bool | None = None
+
+    def __post_init__(self) -> None:
+        self._worker = Worker(self.settings.name)
+        self._session = Session(self.settings, self._secret)
+        self._lanes = [self._lane(query) for query in self.settings.queries]
+
+    def _lane(self, query: Query) -> Lane:
+        return Lane(query, Pace(query.interval or self.settings.interval))
+
+    async def _secret(self) -> str | None:
+        return await self._worker.do(lambda: read_password(self.settings))
+
+    # -- the loop -----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Ask until cancelled; a lost connection is opened anew."""
+        self._tell_limits()
+        self._tell_up(up=False)
+        for lane in self._lanes:
+            self._tell_clock(lane)
+        try:
+            while True:
+                try:
+                    await self._step()
+                except SourceError as error:
+                    self._disconnected(error)
+                self._expire()
+        finally:
+            self._worker.close(lambda: None)
+            await self._session.close()
+
+    async def _step(self) -> None:
+        """Do the one thing that is due now, or rest a little."""
+        now = self.now()
+        if not self._session.connected:
+            await self._connect(now)
+        elif now >= self._introspect_at:
+            await self._introspect()
+        elif (lane := self._next(now)) is not None:
+            await self._ask(lane)
+        elif now >= self._ping_at:
+            await self._ping()
+        else:
+            await self._rest(min((one.pace.due for one in self._lanes), default=math.inf))
+
+    async def _rest(self, until: float) -> None:
+        await asyncio.sleep(min(max(0.0, until - self.now()), STEP_SECONDS))
+
+    def _next(self, now: float) -> Lane | None:
+        """The query that runs now: of those that are due, first those that did not fail."""
+        due = [one for one in self._lanes if one.pace.due <= now]
+        return min(due, key=lambda one: (one.pace.failures > 0, one.pace.due), default=None)
+
+    # -- the connection -----------------------------------------------------------------------
+
+    async def _connect(self, now: float) -> None:
+        if now < self._connect_at:
+            await self._rest(self._connect_at)
+            return
+        await self._session.connect()
+        self._introspect_at = -math.inf
+
+    def _disconnected(self, error: SourceError) -> None:
+        pause = self._backoff.next()
+        self._connect_at = self.now() + pause
+        self._tell_up(up=False, failure=error.reason)
+        log.warning("%s: %s; again in %.1f s", self.settings.name, error, pause)
+
+    def _tell_up(self, *, up: bool, failure: str | None = None) -> None:
+        """Say whether the database answers; said again it costs nothing, but a failure counts."""
+        if up != self._up or failure is not None:
+            self.board.source_state(self.settings.name, up=up, failure=failure)
+            if up:
+                log.info("%s: answers", self.settings.name)
+        if up or failure is not None:  # before the first attempt nothing is known
+            self._put("watched_postgres_up", float(up))
+        self._up = up
+
+    def _tell_limits(self) -> None:
+        """Show what the configuration says: it is known without asking."""
+        self.board.put(
+            "sidewatch_source_interval_seconds",
+            {"source": self.settings.name},
+            self.settings.interval,
+        )
+        if self.settings.pool_limit is not None:
+            self._put("watched_postgres_pool_limit", self.settings.pool_limit)
+        if self.settings.size_limit is not None:
+            self._put("watched_postgres_size_limit_bytes", self.settings.size_limit)
+
+    def _put(self, metric: str, value: float) -> None:
+        self.board.put(metric, {"database": self.settings.database}, value)
+
+    # -- what there is ------------------------------------------------------------------------
+
+    async def _introspect(self) -> None:
+        """Look at the tables, columns and rights, and let each query run or not by them."""
+        limit = self.settings.statement_timeout
+        try:
+            queries = [lane.query for lane in self._lanes]
+            findings = await introspect(self._session, queries, limit)
+        except QueryError as error:
+            self._introspect_at = self.now() + self.settings.interval
+            self._count_failure("introspection", error.state)
+            log.warning("%s: introspection failed: %s", self.settings.name, error)
+            return
+        self._answered()
+        self._introspect_at = self.now() + INTROSPECT_SECONDS
+        for lane in self._lanes:
+            self._judge(lane, findings)
+
+    def _judge(self, lane: Lane, findings: Findings) -> None:
+        before, lane.obstacle = lane.obstacle, findings.obstacle(lane.query)
+        if lane.obstacle is None:
+            if before is not None:
+                lane.pace.resume(self.now())
+        else:
+            if lane.obstacle != before:
+                text = lane.obstacle.text
+                level = logging.DEBUG if lane.obstacle.reason == "version" else logging.WARNING
+                log.log(level, "%s: query %s: %s", self.settings.name, lane.query.name, text)
+            lane.pace.due = math.inf
+        self._tell_disabled(lane)
+
+    async def _ping(self) -> None:
+        """See whether it still answers, where nothing else was to be asked."""
+        self._ping_at = self.now() + self.settings.interval
+        try:
+            await self._session.ask("SELECT 1.0::float8", timeout=self.settings.statement_timeout)
+        except QueryError as error:
+            raise SourceError("unresponsive", str(error)) from None
+        self._answered()
+
+    def _answered(self) -> None:
+        self._ping_at = self.now() + 2 * self.settings.interval
+        self._backoff.reset()
+        self._tell_up(up=True)
+        self.board.looked(self.settings.name)
+
+    # -- one query ----------------------------------------------------------------------------
+
+    async def _ask(self, lane: Lane) -> None:
+        began = self.now()
+        timeout = lane.query.timeout or self.settings.statement_timeout
+        try:
+            rows = await self._session.ask(lane.query.wrapped(), timeout=timeout)
+            points = list(lane.query.points(rows))
+        except QueryError as error:
+            self._failed(lane, error.state, str(error))
+        except RowsError as error:
+            self._failed(lane, "rows", str(error))
+        except SourceError as error:  # perhaps it is this query that kills its backend
+            self._failed(lane, "lost", str(error))
+            raise
+        else:
+            self._succeeded(lane, points, self.now() - began)
+
+    def _succeeded(self, lane: Lane, points: list[Point], took: float) -> None:
+        lane.pace.succeeded(self.now(), took)
+        lane.trouble = None
+        self._answered()
+        shown = {self._write(point) for point in points}
+        for metric, labels in lane.shown - shown:
+            self.board.drop(metric, dict(labels))
+        lane.shown = shown
+        self._tell_disabled(lane)
+        self.board.put("sidewatch_query_duration_seconds", {"query": lane.query.name}, took)
+        self._tell_clock(lane)
+
+    def _write(self, point: Point) -> Key:
+        labels = {**point.labels, "database": self.settings.database}
+        if point.metric.endswith("_total"):
+            self.board.count(point.metric, labels, point.value, point.epoch)
+        else:
+            self.board.put(point.metric, labels, point.value)
+        return point.metric, tuple(labels.items())
+
+    def _expire(self) -> None:
+        """Drop what could not be refreshed: three intervals old is unknown."""
+        now = self.now()
+        for lane in self._lanes:
+            if lane.shown and now >= lane.pace.fresh_until:
+                for metric, labels in lane.shown:
+                    self.board.drop(metric, dict(labels))
+                lane.shown = set()
+
+    def _failed(self, lane: Lane, state: str, text: str) -> None:
+        """Count the failure; where the tables are not as they were, look at them again."""
+        now, name = self.now(), lane.query.name
+        lane.pace.failed(now)
+        if state == "lost" and not lane.pace.open:
+            lane.pace.due = now  # once is the server's doing: again, but after all others
+        self._count_failure(name, state)
+        if state.startswith(SCHEMA_CLASS):
+            self._introspect_at = min(self._introspect_at, now)
+        if lane.pace.open:
+            level = logging.WARNING if lane.pace.failures == OPENS_AFTER else logging.DEBUG
+            log.log(level, "%s: query %s rests: %s", self.settings.name, name, text)
+            if state != LOCKED:
+                lane.trouble = Obstacle("slow" if state == CANCELED else "broken", text)
+        self._tell_disabled(lane)
+
+    # -- what is told of the queries themselves -----------------------------------------------
+
+    def _count_failure(self, name: str, state: str) -> None:
+        """Count by the class of the SQLSTATE, the two characters that stand first."""
+        labels = {"query": name, "reason": state[:2] if len(state) == 5 else state}
+        self.board.add("sidewatch_query_failures_total", labels)
+
+    def _tell_clock(self, lane: Lane) -> None:
+        """Show when the query was last answered, or now for one to be asked from now on."""
+        labels = {"query": lane.query.name}
+        now = self.clock.now()
+        self.board.put("sidewatch_query_last_success_timestamp_seconds", labels, now)
+        self.board.put("sidewatch_query_interval_seconds", labels, lane.pace.rest)
+
+    def _tell_disabled(self, lane: Lane) -> None:
+        cause = lane.obstacle or lane.trouble
+        reason = cause.reason if cause is not None else None
+        if reason == lane.told:
+            return
+        metric, name = "sidewatch_query_disabled", lane.query.name
+        if lane.told is not None:
+            self.board.drop(metric, {"query": name, "reason": lane.told})
+        if reason is not None:
+            self.board.put(metric, {"query": name, "reason": reason}, 1.0)
+        lane.told = reason

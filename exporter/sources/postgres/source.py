@@ -1,0 +1,31 @@
+"""A database as a source: what the pipeline keeps going."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exporter.clock import Clock
+from exporter.model import Board
+from exporter.sources.postgres.collect import Collector
+from exporter.sources.postgres.settings import Postgres
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database that is asked as its settings say."""
+
+    settings: Postgres
+
+    @property
+    def name(self) -> str:
+        """The label `source`."""
+        return self.settings.name
+
+    @property
+    def finite(self) -> bool:
+        """A database never ends."""
+        return False
+
+    async def run(self, board: Board, clock: Clock) -> None:
+        """Ask until cancelled, whatever becomes of the database."""
+        await Collector(self.settings, board, clock).run()

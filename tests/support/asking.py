@@ -1,0 +1,92 @@
+"""One application's database being asked in this process, as the pipeline does it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+
+from exporter.app.assembly import assemble, declare, sources
+from exporter.clock import WallClock
+from exporter.config import parse
+from exporter.pipeline import keep
+from exporter.shard import Shard
+
+CONFIG = """\
+apps:
+  - name: shop
+    metrics:
+      shop_orders: {{type: gauge, help: Orders., labels: [state]}}
+      shop_carts: {{type: gauge, help: Carts.}}
+      shop_sales_total: {{type: counter, help: Sales.}}
+    postgres:
+{postgres}
+"""
+
+
+@dataclass
+class Asked:
+    """What is known of the application."""
+
+    shard: Shard
+
+    def value(self, metric: str, *labels: str) -> float | None:
+        """The live value of a series; None where it is unknown."""
+        value = self.shard.registry.value(metric, labels)
+        return None if value is None or math.isnan(value) else value
+
+    def series(self, metric: str) -> dict[tuple[str, ...], float]:
+        """All series of a metric that are shown."""
+        snapshot = self.shard.snapshot(final=True)
+        return {
+            one.labels: snapshot.values[one.index]
+            for family, each in snapshot.layout
+            if family.name == metric
+            for one in each
+            if not math.isnan(snapshot.values[one.index])
+        }
+
+    def failures(self) -> dict[str, float]:
+        """The failures of the source by reason."""
+        found = self.series("sidewatch_source_failures_total")
+        return {reason: value for (_, reason), value in found.items()}
+
+    def disabled(self) -> dict[str, str]:
+        """The queries that are switched off, with the reason."""
+        return dict(self.series("sidewatch_query_disabled").keys())  # type: ignore[arg-type]
+
+
+def shard_of(postgres: str, folder: Path = Path()) -> tuple[Shard, list[asyncio.Task[None]]]:
+    """The shard of a configuration, its sources at work."""
+    text = CONFIG.format(postgres=indent(postgres, " " * 6))
+    (plan,) = parse(text, folder / "sidewatch.yaml", {}).apps
+    clock = WallClock()
+    shard = assemble(plan, clock)
+    declare(shard, plan)
+    tasks = [asyncio.create_task(keep(source, shard, clock)) for source in sources(plan)]
+    return shard, tasks
+
+
+@asynccontextmanager
+async def asked(postgres: str, folder: Path = Path()) -> AsyncIterator[Asked]:
+    """Ask a database, whose settings are the YAML `postgres`, until the block is left."""
+    shard, tasks = shard_of(postgres, folder)
+    try:
+        yield Asked(shard)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(true: Callable[[], bool], what: str, within: float = 15.0) -> None:
+    """Wait for something, letting the sources work."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    while not true():
+        assert loop.time() < deadline, f"waited {within:g} s in vain for {what}"
+        await asyncio.sleep(0.05)

@@ -1,0 +1,266 @@
+"""A real PostgreSQL of the tests' own, run by an unprivileged user in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from tests.support.process import Running, running
+from tests.support.waiting import free_port, wait_for
+
+BINARIES = Path("/usr/lib/postgresql/15/bin")
+MAX_CONNECTIONS = 20
+SETTINGS = {
+    "fsync": "off",
+    "max_connections": str(MAX_CONNECTIONS),
+    "superuser_reserved_connections": "3",
+    "autovacuum": "off",
+    "log_min_messages": "warning",
+    "shared_buffers": "16MB",
+}
+HBA = """\
+local all all trust
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+def unprivileged() -> str | None:
+    """The user that runs a server, which refuses to be run by root; None for the present one."""
+    return None if os.getuid() else "nobody"
+
+
+@dataclass
+class Server:
+    """One cluster. `databases` numbers those made for tests."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    databases: Iterator[int] = field(default_factory=count)
+    process: subprocess.Popen[bytes] | None = None
+
+    def initialise(self) -> None:
+        """Make the cluster."""
+        self._as_user("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-N")
+        (self.data / "pg_hba.conf").write_text(HBA)
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [BINARIES / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.folder],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                user=unprivileged(),
+                cwd=self.folder,
+            )
+        wait_for(self.answers, "postgres to answer")
+
+    def stop(self) -> None:
+        """Stop it as an operator would, without waiting for its clients."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(20)
+            self.process = None
+
+    def pause(self) -> None:
+        """Stop all of its processes where they stand."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let them go on."""
+        self._signal(signal.SIGCONT)
+
+    def answers(self) -> bool:
+        """Whether it answers now."""
+        return self._psql("SELECT 1", "postgres").returncode == 0
+
+    def psql(self, sql: str, database: str = "postgres") -> str:
+        """What psql prints for this SQL, as superuser: a row a line, its values between '|'."""
+        answer = self._psql(sql, database)
+        assert answer.returncode == 0, f"{sql}: {answer.stderr}"
+        return answer.stdout.strip()
+
+    def psql_through(self, port: int, user: str, database: str, sql: str) -> str:
+        """What psql prints that comes by another port, a pooler's."""
+        answer = subprocess.run(
+            [*self._command_by(self.url(user, database, port)), "-c", sql],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PGPASSWORD": "first"},
+        )
+        return answer.stdout.strip()
+
+    @contextmanager
+    def through(self, port: int, user: str, database: str, *statements: str) -> Iterator[None]:
+        """A psql by another port that has run `statements`, and stays until the block is left."""
+        child = _having_run(self._command_by(self.url(user, database, port)), statements)
+        try:
+            yield
+        finally:
+            child.kill()
+            child.communicate()
+
+    def session(self, database: str, *statements: str) -> subprocess.Popen[str]:
+        """A psql that has run `statements` and keeps its connection until it is ended."""
+        return _having_run(self._command(database), statements)
+
+    def database(self) -> str:
+        """A new database, whose name no other test has."""
+        name = f"shop{next(self.databases)}"
+        self.psql(f"CREATE DATABASE {name}")
+        return name
+
+    def url(self, user: str, database: str, port: int | None = None) -> str:
+        """Where a client finds it."""
+        return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}?sslmode=disable"
+
+    def backends(self, database: str) -> int:
+        """How many connections sidewatch has to this database."""
+        return int(
+            self.psql(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sidewatch'"
+                f" AND datname = '{database}'"
+            )
+        )
+
+    @property
+    def data(self) -> Path:
+        """The cluster's files."""
+        return self.folder / "data"
+
+    def _psql(self, sql: str, database: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self._command(database), "-c", sql], capture_output=True, text=True, check=False
+        )
+
+    def _command(self, database: str) -> Sequence[str]:
+        return self._command_by(
+            f"host={self.folder} port={self.port} user=postgres dbname={database}"
+        )
+
+    def _command_by(self, where: str) -> Sequence[str]:
+        return (str(BINARIES / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", where)
+
+    def _as_user(self, program: str, *arguments: object) -> None:
+        answer = subprocess.run(
+            [BINARIES / program, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            user=unprivileged(),
+            cwd=self.folder,
+        )
+        assert answer.returncode == 0, answer.stderr
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        for pid in (self.process.pid, *_children(self.process.pid)):
+            with suppress(ProcessLookupError):  # a backend that has just ended
+                os.kill(pid, number)
+
+
+def _having_run(command: Sequence[str], statements: Sequence[str]) -> subprocess.Popen[str]:
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PGPASSWORD": "first"},
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write("".join(f"{each};\n" for each in (*statements, "SELECT 'ready'")))
+    child.stdin.flush()
+    while "ready" not in child.stdout.readline():
+        assert child.poll() is None, "psql ended"
+    return child
+
+
+def _children(parent: int) -> list[int]:
+    """The processes that this one started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            # pid (name) state ppid ...: the name may hold anything, so count from its end.
+            after = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(after[1]) == parent:
+                found.append(int(folder.name))
+    return found
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder that belongs to the unprivileged user, and goes when it is left."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    try:
+        folder.chmod(0o755)
+        if user := unprivileged():
+            entry = pwd.getpwnam(user)
+            os.chown(folder, entry.pw_uid, entry.pw_gid)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """A running server. Its role `watcher` is in pg_monitor, with the password `first`."""
+    with own_folder() as folder:
+        one = Server(folder)
+        one.initialise()
+        one.start()
+        try:
+            one.psql("CREATE ROLE watcher LOGIN PASSWORD 'first' IN ROLE pg_monitor")
+            one.psql("CREATE ROLE stranger LOGIN PASSWORD 'first'")
+            yield one
+        finally:
+            if one.process is not None:
+                one.resume()
+            one.stop()
+
+
+@contextmanager
+def pooler(
+    one: Server, settings: Mapping[str, str], port: int | None = None
+) -> Iterator[tuple[int, Running]]:
+    """A PgBouncer in transaction mode before the server: its port, and its process."""
+    binary = shutil.which("pgbouncer")
+    assert binary is not None
+    with own_folder() as folder:
+        port = port or free_port()
+        (folder / "users").write_text('"watcher" "first"\n')
+        lines = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": str(port),
+            "unix_socket_dir": "",
+            "auth_type": "plain",
+            "auth_file": str(folder / "users"),
+            "pool_mode": "transaction",
+            **settings,
+        }
+        (folder / "pgbouncer.ini").write_text(
+            f"[databases]\n* = host=127.0.0.1 port={one.port}\n[pgbouncer]\n"
+            + "".join(f"{name} = {value}\n" for name, value in lines.items())
+        )
+        command = [binary, str(folder / "pgbouncer.ini")]
+        if user := unprivileged():
+            command = [binary, "-u", user, str(folder / "pgbouncer.ini")]
+
+        def listens() -> bool:
+            return "process up" in (folder / "log").read_text(errors="replace")
+
+        with running(command, folder / "log", listens) as child:
+            yield port, child
