@@ -153,7 +153,7 @@ def _plan(name: str) -> Plan:
 def _hostile(name: str, seed: int) -> Hostile:
     dice = Random(f"{name} {seed}")
     if name not in PROFILES:
-        return Hostile(dice, made=(name,))
+        return Hostile(dice, made=(name,), usual=seed)
     logs = sorted((GOLDEN / name).glob("*.log"))
     return Hostile(dice, tuple(line for log in logs for line in log.read_bytes().splitlines()))
 

@@ -23,6 +23,9 @@ _BIG = 1 << 53  # a smaller whole number need not be made a float
 
 Get = Callable[[Any], Any]
 Move = Callable[[Any, float | None], None]
+# Whether the time of a record is asked for; what the record moves; and what it moves when it is
+# too old to set a gauge.
+Moves = tuple[bool, tuple[Move, ...], tuple[Move, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,6 @@ class Access:
     plain: Callable[[Any], Any]
     number: Callable[[Any], float | None]
     text: Callable[[Any], str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Moves:
-    """What the records of one message move: `each`, or `late` where they are too old for gauges.
-
-    `timed`: the record's time is asked for.
-    """
-
-    timed: bool
-    each: tuple[Move, ...]
-    late: tuple[Move, ...]
 
 
 class Maker:
@@ -79,7 +70,7 @@ class Maker:
             each += [_guarded(tests, moves)] if tests else moves
             late += [_guarded(tests, older)] if tests else older
         timed = any(effect.timed for one in rules for effect in one.effects)
-        return Moves(timed, tuple(each), tuple(late))
+        return timed, tuple(each), tuple(late)
 
     def _move(self, effect: Effect, access: Access) -> Move:
         if effect.action not in ("count", "observe", "set"):

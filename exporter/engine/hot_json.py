@@ -25,7 +25,7 @@ _CACHED, _LONGEST_CACHED = 4096, 1024
 _MS_LEAST, _MS_MOST = 10**11, 10**14  # a number of this size counts milliseconds
 
 Run = Callable[[list[bytes], int], int]
-Level = tuple[int, str, dict[str, Moves | None]]  # the cell of its records; moves by message
+Level = tuple[int, dict[str, Moves | None]]  # the cell of its records; moves by message
 
 
 class JsonLines:
@@ -40,7 +40,7 @@ class JsonLines:
         self._record_cell = record_cell
         self._shape = Shape(set().union(*(one.fields() for one in plan.rules)) - OWN_NAMES)
         self._access = Access(self._shape.values, _same, number, text)
-        self._decode = self._shape.decoder()
+        self._decode, self._head = self._shape.decoder(), self._shape.head()
         self._maker = Maker(mover)
         self._made: dict[tuple[Compiled, ...], Moves] = {}
         self._levels: dict[str | int, Level] = {}
@@ -57,7 +57,7 @@ class JsonLines:
         levels, values, moment = self._levels, self._mover.registry.values, self._mover.moment
 
         def run(lines: list[bytes], start: int) -> int:
-            decode = self._decode
+            decode, head, has_time = self._decode, self._head, self._shape.has_time
             for index in range(start, len(lines)):
                 line = lines[index]
                 if line[:1] != b"{":
@@ -69,25 +69,27 @@ class JsonLines:
                     return index
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     return index
-                level = levels.get(source.level) or self._level(source)
-                if level is None:
+                spelled, message, at = head(source)
+                level = levels.get(spelled) or self._level(spelled)
+                if level is None or message is None:
+                    self._learn(line)
                     return index
-                message = source.message
-                if message is None and (message := self._message(source)) is None:
-                    return index
-                found = level[2].get(message) or self._find(level, message)
+                cell, known = level
+                found = known.get(message) or self._find(spelled, message)
                 if found is None:
                     return index
-                at, moves = None, found.each
-                if found.timed:
-                    at = source.time
+                timed, moves, late = found
+                if timed:
                     if at.__class__ is int and _MS_LEAST <= at < _MS_MOST:
                         at /= 1000
-                    else:
-                        at = self._time(source)
+                    elif at is not None or not has_time:
+                        at = self._time(at)
+                    else:  # another key may tell it
+                        self._learn(line)
+                        return index
                     if at is not None and not moment.fresh <= at < moment.soon:
-                        moves = found.late if self._mover.is_late(at) else moves
-                values[level[0]] += 1.0
+                        moves = late if self._mover.is_late(at) else moves
+                values[cell] += 1.0
                 for move in moves:
                     move(source, at)
             return len(lines)
@@ -95,51 +97,42 @@ class JsonLines:
         return run
 
     def _learn(self, line: bytes) -> None:
-        """Decode otherwise where a line shows that a field holds true and false."""
+        """Decode otherwise where enough lines are not as they were expected."""
         if self._shape.learn(line):
-            self._decode = self._shape.decoder()
+            self._decode, self._head = self._shape.decoder(), self._shape.head()
 
-    def _level(self, source: Any) -> Level | None:
-        spelled = source.level
-        if spelled is None:
-            spelled = next((one for one in self._shape.levels(source) if one is not None), None)
-        if spelled in self._levels:
-            return self._levels[spelled]
+    def _level(self, spelled: str | int | None) -> Level | None:
         name = levels.level(spelled)
-        if name is None:
+        if name is None or spelled is None:
             return None
-        known = next((one for one in self._levels.values() if one[1] == name), None)
         if len(self._levels) >= _CACHED:
             self._levels.clear()
-        self._levels[spelled] = known = known or (self._record_cell(name), name, {})
-        return known
+        known = (self._levels[one] for one in self._levels if levels.level(one) == name)
+        level = self._levels[spelled] = next(known, None) or (self._record_cell(name), {})
+        return level
 
-    def _message(self, source: Any) -> str | None:
-        found = (one for one in self._shape.messages(source) if one is not None)
-        return next(found, None)
-
-    def _time(self, source: Any) -> float | None:
+    def _time(self, raw: str | float | None) -> float | None:
         """The record's own time, else its envelope's; since 1970."""
-        raw = next((one for one in self._shape.times(source) if one is not None), None)
         own = seconds(raw, self._mover.zone)
         return self._mover.since if own is None else own
 
-    def _find(self, level: Level, message: str) -> Moves | None:
+    def _find(self, spelled: str | int, message: str) -> Moves | None:
         """The moves of a message at a level; None where fields alone do not tell them."""
-        if message in level[2]:
-            return level[2][message]
+        known, level = self._levels[spelled][1], levels.level(spelled)
+        if message in known:
+            return None
         rules = [one for one, _ in self._plan.by_message(message)]
-        rules = [one for one in rules if one.possible(FORMAT, level[1], self._mover.service)]
+        rules = [one for one in rules if one.possible(FORMAT, level, self._mover.service)]
         found: Moves | None = None
         if message != PYTHON_HEAD and all(one.certain() for one in rules):
             chosen = tuple(rules)
             if chosen not in self._made:
                 self._made[chosen] = self._maker.moves(chosen, self._access)
             found = self._made[chosen]
-        if len(level[2]) >= _CACHED:
-            level[2].clear()
+        if len(known) >= _CACHED:
+            known.clear()
         if len(message) <= _LONGEST_CACHED:
-            level[2][message] = found
+            known[message] = found
         return found
 
 

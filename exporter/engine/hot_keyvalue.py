@@ -2,7 +2,7 @@
 
 A line is only taken where its head (all up to the first equals sign) is known from an earlier
 exact reading, and where its pairs hold no surprise up to the last needed one. All else is left to
-the exact reading. Text without pairs is taken only where a level says that it begins a record.
+the exact reading. A line without pairs is all head.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.hot import Access, Get, Maker, Move, Moves
 from exporter.engine.hot_json import Run
+from exporter.engine.joining import Open
 from exporter.engine.moves import Mover
 from exporter.engine.pairs import Pairs, Raw, Values, is_key, number, spelled
 from exporter.engine.plan import Compiled, Plan
@@ -31,14 +32,13 @@ _HEAD = re.compile(
     rb"(?:(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:)([0-5]\d(?:[.,]\d{1,9})?)(Z|[+-]\d\d:?\d\d)? )?"
     rb"([A-Za-z][^=]*+=?)"
 )
-_CACHED, _LONGEST_CACHED = 4096, 1024
+_CACHED, _LONGEST_CACHED, _ZONES = 4096, 1024, 64
 _ACCESS = b'] "'  # what access lines alone have between their time and their request
 # Heads that may be a traceback's, or of a line in its envelope.
 _CLAIMED = (PYTHON_HEAD, "stdout ", "stderr ")
 
 # What a head means: the cell of its level's records, how far back from its end the pairs begin,
-# what gives the needed values, whether the record's time is needed, and what the record moves, in
-# time or late.
+# what gives the needed values, and the `Moves`.
 Learned = tuple[int, int, Values, bool, tuple[Move, ...], tuple[Move, ...]]
 Heads = dict[bytes | None, dict[bytes, Learned | None]]  # by the word in front, then by head
 
@@ -54,7 +54,8 @@ class KeyValueLines:
         self._made: dict[tuple[Compiled, ...], tuple[Values, Moves]] = {}
         self._heads: tuple[Heads, Heads] = {}, {}  # without a time in front, and with one
         self._learned = 0
-        self._minutes: dict[tuple[bytes, bytes | None], float | None] = {}
+        self._once: set[bytes] = set()
+        self._minutes: dict[bytes | None, dict[bytes, float]] = {}  # when they began, by zone
         self.run = self._runner()
 
     def forget(self, *, streams_only: bool = False) -> None:
@@ -73,6 +74,7 @@ class KeyValueLines:
         mover, match = self._mover, _HEAD.match
         values, moment = mover.registry.values, mover.moment
         bare, dated = self._heads
+        minutes = self._minutes
 
         def run(lines: list[bytes], start: int) -> int:
             for index in range(start, len(lines)):
@@ -93,7 +95,10 @@ class KeyValueLines:
                     return index
                 at = None
                 if timed:
-                    at = self._time(minute, second, zone)
+                    try:
+                        at = minutes[zone][minute] + float(second)
+                    except (KeyError, ValueError):
+                        at = self._time(minute, second, zone)
                     if at is not None and not moment.fresh <= at < moment.soon:
                         moves = late if mover.is_late(at) else moves
                 values[cell] += 1.0
@@ -107,23 +112,23 @@ class KeyValueLines:
         """The record's own time, else its envelope's; since 1970."""
         if minute is None:
             return self._mover.since
-        try:
-            began = self._minutes[minute, zone]
-        except KeyError:
-            spelled = minute + b"00" + (zone or b"")
-            if len(self._minutes) >= _CACHED:
+        if minute not in self._minutes.setdefault(zone, {}):
+            began = seconds((minute + b"00" + (zone or b"")).decode(), self._mover.zone)
+            if began is None:
+                return self._mover.since
+            if len(self._minutes) >= _ZONES or len(self._minutes[zone]) >= _CACHED:
                 self._minutes.clear()
-            began = seconds(spelled.decode(), self._mover.zone)
-            self._minutes[minute, zone] = began
-        if began is None:
-            return self._mover.since
-        at = began + int(second[:2])
-        return at + float(b"0." + second[3:]) if len(second) > 2 else at
+            self._minutes.setdefault(zone, {})[minute] = began
+        return self._minutes[zone][minute] + float(second.replace(b",", b"."))
 
     def _learn(self, line: bytes, found: re.Match[bytes]) -> Learned | None:
         """Read a line with a new head exactly; what holds for every line with that head."""
         token, minute, *_, head = found.groups()
-        if len(head) > _LONGEST_CACHED:
+        if head not in self._once:  # most heads that come once never come again
+            if len(self._once) >= _CACHED:
+                self._once.clear()
+            if len(head) <= _LONGEST_CACHED:
+                self._once.add(head)
             return None
         paired = head.endswith(b"=")
         space = head.rfind(b" ") if paired else len(head)
@@ -146,10 +151,11 @@ class KeyValueLines:
         message = before[read_head(before).end :].strip(" ")
         if record.format != FORMAT or not message or record.message != message:
             return None  # logfmt, and what other formats claim
-        if "{" in before or message.startswith(_CLAIMED):
+        if "{" in before or message.startswith(_CLAIMED) or not Open.of("", record).ends:
             return None
         rules = [one for one, _ in self._plan.by_message(message)]
-        rules = [one for one in rules if one.possible(FORMAT, record.level, self._mover.service)]
+        level, service = record.level, self._mover.service
+        rules = [one for one in rules if one.possible(record.format, level, service)]
         needed = set().union(*(one.fields() for one in rules)) - {"service"}
         # In the line's own order, which most lines with this message will have.
         names = [name for name in record.fields if name in needed]
@@ -157,8 +163,7 @@ class KeyValueLines:
         if not all(one.certain() for one in rules) or not all(map(is_key, map(str.encode, names))):
             return None
         values, moves = self._moves(tuple(rules), names)
-        cell = self._record_cell(record.level or UNKNOWN)
-        return cell, back, values, moves.timed, moves.each, moves.late
+        return self._record_cell(level or UNKNOWN), back, values, *moves
 
     def _moves(self, rules: tuple[Compiled, ...], names: list[str]) -> tuple[Values, Moves]:
         """The pairs that rules need and what they move, made once."""

@@ -54,6 +54,16 @@ class Open:
         )
 
     @property
+    def claims(self) -> bool:
+        """Whether lines that look like records of their own may belong to this one."""
+        return bool(self.trace or self.counted)
+
+    @property
+    def ends(self) -> bool:
+        """Whether nothing but a traceback may still belong to this record."""
+        return not (self.claims or self.candidate or self.awaits_message)
+
+    @property
     def record(self) -> Record:
         """What the head says, read when somebody asks."""
         if self._record is None:
@@ -152,7 +162,7 @@ def step(lane: Lane, line: str) -> Step | None:
             lane.open = Open(lane.head.decode("utf-8", "replace"), trace="python")
             lane.head = None
             return None
-        return _head(lane, line) if line and line[0] not in " \t" and line.strip() else None
+        return _head(lane, line) if begins(line) else None
     one = lane.open
     if not line or line.isspace():
         return None
@@ -169,6 +179,11 @@ def step(lane: Lane, line: str) -> Step | None:
     if (one.trace or (line == "}" and one.counted)) and _unmarked(one, line):
         return None
     return _head(lane, line)
+
+
+def begins(line: str) -> bool:
+    """Whether a clean line begins a record, unless an earlier one claims it."""
+    return bool(line.strip()) and line[0] not in " \t" and not line.startswith(PYTHON_HEAD)
 
 
 def _head(lane: Lane, line: str) -> Step:

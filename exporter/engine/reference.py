@@ -12,6 +12,7 @@ from typing import Any
 from exporter.engine.exact import UNKNOWN, Exact
 from exporter.engine.hot_json import JsonLines
 from exporter.engine.hot_keyvalue import KeyValueLines
+from exporter.engine.hot_text import KnownTexts
 from exporter.engine.joining import LONGEST_LINE, Lane
 from exporter.engine.moves import Moment, Mover
 from exporter.engine.plan import Effect, Plan
@@ -20,6 +21,8 @@ from exporter.windows import Drains
 from parsers import LEVELS, cri, docker_json
 from parsers.cleaning import uncoloured
 from parsers.times import seconds
+
+_CONTINUING = (b"", b" ", b"\t")  # what begins lines that begin no record
 
 
 @dataclass(slots=True)
@@ -59,9 +62,11 @@ class Counting:
     def __init__(self, plan: Plan, mover: Mover) -> None:
         self.plan = plan
         self.mover = mover
+        self._records = Effect("count", plan.families["watched_log_records_total"], ())
         self.exact = Exact(plan, mover.service, "", mover.zone)
         self.json = JsonLines(plan, mover, self._record_cell)
         self.keyvalue = KeyValueLines(plan, mover, self._record_cell)
+        self.texts = KnownTexts(plan, mover, self._record_cell)
         self.epoch = mover.registry.epoch
         self._declare()
 
@@ -83,10 +88,14 @@ class Counting:
 
     def run(self, lane: Lane, lines: list[bytes], start: int) -> int:
         """Count lines from `start` on by the fast paths; the first that neither is sure of."""
+        if lines[start][:1] in _CONTINUING:
+            return start
         at = self.json.run(lines, start)
-        tracing = lane.open is not None and lane.open.trace == "python"
-        if at == start and not tracing:
+        one = lane.open
+        if at == start and (one is None or one.trace != "python"):
             at = self.keyvalue.run(lines, start)
+        if at == start and (one is None or not one.claims) and self.texts.take(lines[at]):
+            at += 1
         if at > start:
             lane.took(lines[at - 1], self.mover.since)
         return at
@@ -110,8 +119,7 @@ class Counting:
             self.mover.move(update, at)
 
     def _record_cell(self, level: str) -> int:
-        effect = Effect("count", self.plan.families["watched_log_records_total"], ())
-        return self.mover.index(effect, (self.mover.service, level))
+        return self.mover.index(self._records, (self.mover.service, level))
 
     def _declare(self) -> None:
         """Show at 0 what is known to exist: levels, events, and what the profile declares."""
@@ -215,7 +223,7 @@ class Engine:
     def _enveloped(self, stream: Stream, counting: Counting, line: bytes) -> bool:
         """Count a line that an envelope carries; False where it is none."""
         if line[:1] == b"{":
-            found = docker_json.unwrap(line)
+            found = docker_json.unwrap(line) if b'"log"' in line else None
         else:
             found = cri.unwrap(line) if line[:1].isdigit() else None
         if found is None:

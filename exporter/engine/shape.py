@@ -1,44 +1,43 @@
 """What the fast path decodes of a JSON line: the few fields that some rule needs, and no more.
 
 All that it cannot take as it is makes decoding fail, which is the caller's sign of doubt: so what
-was decoded needs no further check.
+was decoded needs no further check. Which keys hold a stream's message, level and time, and which
+fields hold true and false, is learned from the lines that were doubtful.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
 
 from parsers.jsonlines import EXCEPTION_KEYS, LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS
+from parsers.levels import level
 
 Get = Callable[[Any], Any]
+Fields = dict[str, tuple[Any, Any]]  # types and defaults by key
 
 # Python takes 1, 1.0 and True for one key of a dictionary, but they are not one label. So a field
-# holds true and false only, or never: which of the two is learned.
+# holds true and false only, or never.
 _VALUE = str | int | float | None
 _TRUTH = bool | None
 _NEVER = Annotated[int, msgspec.Meta(gt=0, lt=0)]  # whatever stands there, it is doubtful
 
-_OWN: Mapping[str, Any] = {
-    "log": _NEVER,  # it may be Docker's envelope
-    **dict.fromkeys(MESSAGE_KEYS, str | None),
-    **dict.fromkeys(LEVEL_KEYS, str | int | None),
-    **dict.fromkeys(TIME_KEYS, str | int | float | None),
-    **dict.fromkeys(EXCEPTION_KEYS),  # null is no exception
-}
-_USUAL = {MESSAGE_KEYS[0]: "message", LEVEL_KEYS[0]: "level", TIME_KEYS[0]: "time"}
-_SURE = 32
+_ROLES: tuple[tuple[tuple[str, ...], Any], ...] = (
+    (LEVEL_KEYS, str | int | None),
+    (MESSAGE_KEYS, str | None),
+    (TIME_KEYS, str | int | float | None),
+)
+_OWN = frozenset({"log", *EXCEPTION_KEYS, *(key for keys, _ in _ROLES for key in keys)})
 _NOTHING = "nothing"  # an attribute that is always None
+_SURE, _SUREST = 32, 1 << 14  # doubtful lines that change a mind, at first and after many changes
 
 
 class Shape:
     """The wanted names (dotted where nested), a decoder of lines, and getters on what it gives.
 
-    The decoded line has the usual message, level and time as `message`, `level` and `time`; the
-    unusual ones, in the order in which they count, come from `messages`, `levels` and `times`.
     A name with dots is looked for as nested objects; where it stands as a literal key, which would
     win, the line is doubtful. So it is where a name holds a list or an object.
     """
@@ -46,53 +45,68 @@ class Shape:
     def __init__(self, names: Iterable[str]) -> None:
         self._names = sorted(set(names))
         self._truths: set[str] = set()
-        self._leanings = dict.fromkeys(self._names, 0)
-        self.messages = _getter(MESSAGE_KEYS[1:])
-        self.levels = _getter(LEVEL_KEYS[1:])
-        self.times = _getter(TIME_KEYS)
+        self._usual = [0] * len(_ROLES)  # the key's place in each role's list; its end for no key
+        self._votes: dict[str | int, int] = {}
+        self._sure = _SURE
 
     def decoder(self) -> Callable[[bytes], Any]:
         """Decodes a line; raises what msgspec raises, ValidationError where types are strange."""
-        own = {key: (kind, None) for key, kind in _OWN.items()}
         fields = self._fields("", self._names)
-        return msgspec.json.Decoder(_struct("Line", fields | own, frozen=False)).decode
+        fields |= dict.fromkeys(EXCEPTION_KEYS, (None, None))  # null is no exception
+        fields["log"] = (_NEVER, None)  # it may be Docker's envelope
+        for (keys, kind), place in zip(_ROLES, self._usual, strict=True):
+            fields |= dict.fromkeys(keys[:place], (None, None))  # they would win
+            fields |= dict.fromkeys(keys[place : place + 1], (kind, None))
+        return msgspec.json.Decoder(_struct("Line", fields, frozen=False)).decode
+
+    def head(self) -> Get:
+        """The level, message and time, each as it stands under its usual key."""
+        found = zip(_ROLES, self._usual, strict=True)
+        keys = (keys[place] if place < len(keys) else None for (keys, _), place in found)
+        return attrgetter(*(_attribute(key) if key else _NOTHING for key in keys))
+
+    @property
+    def has_time(self) -> bool:
+        """Whether lines are expected to tell their time."""
+        return self._usual[-1] < len(TIME_KEYS)
+
+    def values(self, names: list[str]) -> Get:
+        """The values of these names: one alone as it is, several as a tuple, none as None."""
+        return attrgetter(*map(_path, names)) if names else attrgetter(_NOTHING)
 
     def learn(self, line: bytes) -> bool:
-        """Note which fields of a doubtful line hold true or false; whether `decoder` changes."""
+        """Note what a doubtful line is like; whether `decoder` and `head` give others now."""
         try:
             document = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
-        before = set(self._truths)
+        if not isinstance(document, dict):
+            return False
+        changed = False
+        for role, place in enumerate(_places(document)):
+            if self._sways(role, place != self._usual[role]):
+                self._usual[role], changed = place, True
         for name in self._names:
             value = _walk(document, name)
-            if isinstance(value, bool):
-                self._lean(name, 1)
-            elif isinstance(value, str | int | float):
-                self._lean(name, -1)
-        return self._truths != before
+            known = name in self._truths
+            if isinstance(value, str | int | float) and self._sways(
+                name, isinstance(value, bool) != known
+            ):
+                self._truths ^= {name}
+                changed = True
+        if changed:
+            self._votes.clear()
+            self._sure = min(2 * self._sure, _SUREST)
+        return changed
 
-    def _lean(self, name: str, step: int) -> None:
-        """Believe most doubtful lines, so that a stray one does not make all others doubtful."""
-        leaning = self._leanings[name] = max(-_SURE, min(_SURE, self._leanings[name] + step))
-        if leaning == _SURE:
-            self._truths.add(name)
-        elif leaning == -_SURE:
-            self._truths.discard(name)
+    def _sways(self, subject: str | int, against: bool) -> bool:  # noqa: FBT001  a vote
+        """Whether enough lines spoke against what was believed: a stray one must not change it."""
+        votes = self._votes[subject] = max(0, self._votes.get(subject, 0) + (1 if against else -1))
+        return votes >= self._sure
 
-    def values(self, names: list[str]) -> Get:
-        """The values of these names: one alone as it is, several as a tuple, none as None."""
-        return attrgetter(*map(self._path, names)) if names else attrgetter(_NOTHING)
-
-    def _path(self, name: str) -> str:
-        first, *rest = name.split(".")
-        if rest and first in _OWN:
-            return _NOTHING  # what is no object there has no such field, and an object is doubtful
-        return ".".join(map(_attribute, (first, *rest)))
-
-    def _fields(self, prefix: str, names: Iterable[str]) -> dict[str, tuple[Any, Any]]:
-        """The keys of one object: their types and defaults."""
-        fields: dict[str, tuple[Any, Any]] = {}
+    def _fields(self, prefix: str, names: Iterable[str]) -> Fields:
+        """The keys of one object."""
+        fields: Fields = {}
         nested: dict[str, list[str]] = {}
         for name in names:
             key, *rest = name.split(".")
@@ -108,7 +122,7 @@ class Shape:
         return fields
 
 
-def _struct(name: str, fields: Mapping[str, tuple[Any, Any]], *, frozen: bool) -> Any:
+def _struct(name: str, fields: Fields, *, frozen: bool) -> Any:
     return msgspec.defstruct(
         name,
         [
@@ -123,11 +137,28 @@ def _struct(name: str, fields: Mapping[str, tuple[Any, Any]], *, frozen: bool) -
 
 def _attribute(key: str) -> str:
     """An attribute's name for any key."""
-    return _USUAL.get(key) or f"k{key.encode().hex()}"
+    return f"k{key.encode().hex()}"
 
 
-def _getter(keys: tuple[str, ...]) -> Get:
-    return attrgetter(*map(_attribute, keys))
+def _path(name: str) -> str:
+    first, *rest = name.split(".")
+    if rest and first in _OWN:
+        return _NOTHING  # what is no object there has no such field, and an object is doubtful
+    return ".".join(map(_attribute, (first, *rest)))
+
+
+def _places(document: dict[str, Any]) -> tuple[int, ...]:
+    """Where the keys that tell the level, the message and the time stand in their lists."""
+    return (
+        _place(document, LEVEL_KEYS, lambda value: level(value) is not None),
+        _place(document, MESSAGE_KEYS, lambda value: value is not None),
+        _place(document, TIME_KEYS, lambda value: isinstance(value, str | int | float)),
+    )
+
+
+def _place(document: dict[str, Any], keys: tuple[str, ...], tells: Callable[[Any], bool]) -> int:
+    found = (place for place, key in enumerate(keys) if tells(document.get(key)))
+    return next(found, len(keys))
 
 
 def _walk(document: Any, name: str) -> Any:

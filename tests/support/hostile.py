@@ -121,11 +121,13 @@ TROUBLE: tuple[tuple[bytes, ...], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """Makes lines. `real` are lines to begin with; `made` says which grammars to use beside."""
+    """Makes lines. `real` are lines to begin with; `made` says which grammars to use
+    beside, `usual` which of the usual keys of JSON."""
 
     dice: Random
     real: tuple[bytes, ...] = ()
     made: tuple[str, ...] = ("keyvalue", "json")
+    usual: int = 0
 
     def lines(self, count: int) -> list[bytes]:
         """That many physical lines, or a few more."""
@@ -220,9 +222,9 @@ class Hostile:
         time = dice.choice((*STRANGE_TIMES, *TIMES) if strange else JSON_TIMES)
         message = dice.choice((None, 5, {"a": 1}, ["x"], "") if strange else MESSAGES)
         found = (
-            (dice.choice(("level", "level", "severity", "lvl")), level),
-            (dice.choice(("time", "time", "ts", "timestamp")), time),
-            (dice.choice(("msg", "msg", "message", "event")), message),
+            (self._usually(("level", "severity", "lvl")), level),
+            (self._usually(("time", "ts", "timestamp")), time),
+            (self._usually(("msg", "message", "event")), message),
         )
         record = {key: value for key, value in found if dice.random() < 0.95}
         for key in dice.sample(
@@ -238,6 +240,9 @@ class Hostile:
             key = json.dumps(dice.choice(KEYS))
             text = f"{text[:-1]},{key}:{json.dumps(self._value(1))}}}"
         return text.replace("null", "NaN", dice.random() < 0.01).encode("utf-8", "surrogatepass")
+
+    def _usually(self, keys: tuple[str, ...]) -> str:
+        return keys[self.usual % len(keys)] if self.dice.random() < 0.9 else self.dice.choice(keys)
 
     def _value(self, depth: int) -> Any:
         dice = self.dice
