@@ -100,6 +100,7 @@ def _mtail(kind: str, log: Path) -> Run:
             "--one_shot",
             "--one_shot_format=prometheus",
             "--logtostderr",
+            "--port=0",
             f"--progs={programs}",
             f"--logs={log}",
         ]
