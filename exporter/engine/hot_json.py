@@ -40,7 +40,7 @@ class JsonLines:
         self._record_cell = record_cell
         self._shape = Shape(set().union(*(one.fields() for one in plan.rules)) - OWN_NAMES)
         self._access = Access(self._shape.values, _same, number, text)
-        self._decode, self._head = self._shape.decoder(), self._shape.head()
+        self._decode = self._shape.decoder()
         self._maker = Maker(mover)
         self._made: dict[tuple[Compiled, ...], Moves] = {}
         self._levels: dict[str | int, Level] = {}
@@ -57,7 +57,7 @@ class JsonLines:
         levels, values, moment = self._levels, self._mover.registry.values, self._mover.moment
 
         def run(lines: list[bytes], start: int) -> int:
-            decode, head, has_time = self._decode, self._head, self._shape.has_time
+            decode, has_time = self._decode, self._shape.has_time
             for index in range(start, len(lines)):
                 line = lines[index]
                 if line[:1] != b"{":
@@ -69,16 +69,17 @@ class JsonLines:
                     return index
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     return index
-                spelled, message, at = head(source)
-                level = levels.get(spelled) or self._level(spelled)
+                message = source.message
+                level = levels.get(source.level) or self._level(source.level)
                 if level is None or message is None:
                     self._learn(line)
                     return index
                 cell, known = level
-                found = known.get(message) or self._find(spelled, message)
+                found = known.get(message) or self._find(source.level, message)
                 if found is None:
                     return index
                 timed, moves, late = found
+                at = source.time
                 if timed:
                     if at.__class__ is int and _MS_LEAST <= at < _MS_MOST:
                         at /= 1000
@@ -99,7 +100,7 @@ class JsonLines:
     def _learn(self, line: bytes) -> None:
         """Decode otherwise where enough lines are not as they were expected."""
         if self._shape.learn(line):
-            self._decode, self._head = self._shape.decoder(), self._shape.head()
+            self._decode = self._shape.decoder()
 
     def _level(self, spelled: str | int | None) -> Level | None:
         name = levels.level(spelled)
@@ -124,7 +125,7 @@ class JsonLines:
         rules = [one for one, _ in self._plan.by_message(message)]
         rules = [one for one in rules if one.possible(FORMAT, level, self._mover.service)]
         found: Moves | None = None
-        if message != PYTHON_HEAD and all(one.certain() for one in rules):
+        if message != PYTHON_HEAD and all(map(self._decides, rules)):
             chosen = tuple(rules)
             if chosen not in self._made:
                 self._made[chosen] = self._maker.moves(chosen, self._access)
@@ -134,6 +135,9 @@ class JsonLines:
         if len(message) <= _LONGEST_CACHED:
             known[message] = found
         return found
+
+    def _decides(self, one: Compiled) -> bool:
+        return one.certain() and all(map(self._shape.serves, one.fields()))
 
 
 def _same(value: Any) -> Any:

@@ -17,7 +17,7 @@ from parsers.jsonlines import EXCEPTION_KEYS, LEVEL_KEYS, MESSAGE_KEYS, TIME_KEY
 from parsers.levels import level
 
 Get = Callable[[Any], Any]
-Fields = dict[str, tuple[Any, Any]]  # types and defaults by key
+Fields = dict[str, tuple[str, Any, Any]]  # attributes, types and defaults by key
 
 # Python takes 1, 1.0 and True for one key of a dictionary, but they are not one label. So a field
 # holds true and false only, or never.
@@ -25,45 +25,52 @@ _VALUE = str | int | float | None
 _TRUTH = bool | None
 _NEVER = Annotated[int, msgspec.Meta(gt=0, lt=0)]  # whatever stands there, it is doubtful
 
-_ROLES: tuple[tuple[tuple[str, ...], Any], ...] = (
-    (LEVEL_KEYS, str | int | None),
-    (MESSAGE_KEYS, str | None),
-    (TIME_KEYS, str | int | float | None),
+# Attributes of a decoded line; the keys they may come from, first one first; and their types.
+_ROLES: tuple[tuple[str, tuple[str, ...], Any], ...] = (
+    ("level", LEVEL_KEYS, str | int | None),
+    ("message", MESSAGE_KEYS, str | None),
+    ("time", TIME_KEYS, str | int | float | None),
 )
-_OWN = frozenset({"log", *EXCEPTION_KEYS, *(key for keys, _ in _ROLES for key in keys)})
+# What a line is read by. No rule that asks for such a key as a field is decided on this path,
+# but an exception's key is: it holds null.
+_OWN = frozenset({"log", *LEVEL_KEYS, *MESSAGE_KEYS, *TIME_KEYS})
 _NOTHING = "nothing"  # an attribute that is always None
+_ALWAYS_NONE = frozenset({_NOTHING, *(role for role, _, _ in _ROLES)})  # unless a key tells it
 _SURE, _SUREST = 32, 1 << 14  # doubtful lines that change a mind, at first and after many changes
 
 
 class Shape:
     """The wanted names (dotted where nested), a decoder of lines, and getters on what it gives.
 
+    The decoded line has its `level`, `message` and `time` from the keys that usually tell them.
     A name with dots is looked for as nested objects; where it stands as a literal key, which would
     win, the line is doubtful. So it is where a name holds a list or an object.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = sorted(set(names))
+        self._names = sorted(name for name in set(names) if self.serves(name))
         self._truths: set[str] = set()
         self._usual = [0] * len(_ROLES)  # the key's place in each role's list; its end for no key
         self._votes: dict[str | int, int] = {}
         self._sure = _SURE
 
+    @staticmethod
+    def serves(name: str) -> bool:
+        """Whether a field of this name can be had from a decoded line."""
+        return name.partition(".")[0] not in _OWN
+
     def decoder(self) -> Callable[[bytes], Any]:
         """Decodes a line; raises what msgspec raises, ValidationError where types are strange."""
         fields = self._fields("", self._names)
-        fields |= dict.fromkeys(EXCEPTION_KEYS, (None, None))  # null is no exception
-        fields["log"] = (_NEVER, None)  # it may be Docker's envelope
-        for (keys, kind), place in zip(_ROLES, self._usual, strict=True):
-            fields |= dict.fromkeys(keys[:place], (None, None))  # they would win
-            fields |= dict.fromkeys(keys[place : place + 1], (kind, None))
+        for key in EXCEPTION_KEYS:
+            fields[key] = (_attribute(key), None, None)  # null is no exception
+        fields["log"] = ("log", _NEVER, None)  # it may be Docker's envelope
+        for (role, keys, kind), place in zip(_ROLES, self._usual, strict=True):
+            for key in keys[:place]:  # it would win
+                fields[key] = (_attribute(key), None, None)
+            for key in keys[place : place + 1]:
+                fields[key] = (role, kind, None)
         return msgspec.json.Decoder(_struct("Line", fields, frozen=False)).decode
-
-    def head(self) -> Get:
-        """The level, message and time, each as it stands under its usual key."""
-        found = zip(_ROLES, self._usual, strict=True)
-        keys = (keys[place] if place < len(keys) else None for (keys, _), place in found)
-        return attrgetter(*(_attribute(key) if key else _NOTHING for key in keys))
 
     @property
     def has_time(self) -> bool:
@@ -75,7 +82,7 @@ class Shape:
         return attrgetter(*map(_path, names)) if names else attrgetter(_NOTHING)
 
     def learn(self, line: bytes) -> bool:
-        """Note what a doubtful line is like; whether `decoder` and `head` give others now."""
+        """Note what a doubtful line is like; whether `decoder` gives another now."""
         try:
             document = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -111,14 +118,16 @@ class Shape:
         for name in names:
             key, *rest = name.split(".")
             if not rest:
-                fields[key] = (_TRUTH if prefix + name in self._truths else _VALUE, None)
-            elif prefix or key not in _OWN:
+                kind = _TRUTH if prefix + name in self._truths else _VALUE
+                fields[key] = (_attribute(key), kind, None)
+            elif prefix or key not in EXCEPTION_KEYS:
                 nested.setdefault(key, []).append(".".join(rest))
             for i in range(len(rest)):
-                fields[".".join((key, *rest[: i + 1]))] = (_NEVER, None)
+                literal = ".".join((key, *rest[: i + 1]))
+                fields[literal] = (_attribute(literal), _NEVER, None)
         for key, below in nested.items():
             kind = _struct("Nested", self._fields(f"{prefix}{key}.", below), frozen=True)
-            fields[key] = (kind, kind())
+            fields[key] = (_attribute(key), kind, kind())
         return fields
 
 
@@ -126,10 +135,10 @@ def _struct(name: str, fields: Fields, *, frozen: bool) -> Any:
     return msgspec.defstruct(
         name,
         [
-            (_attribute(key), kind, msgspec.field(default=default, name=key))
-            for key, (kind, default) in fields.items()
+            (attribute, kind, msgspec.field(default=default, name=key))
+            for key, (attribute, kind, default) in fields.items()
         ],
-        namespace={_NOTHING: None},
+        namespace=dict.fromkeys(_ALWAYS_NONE - {one for one, _, _ in fields.values()}),
         frozen=frozen,
         gc=False,
     )
@@ -142,8 +151,8 @@ def _attribute(key: str) -> str:
 
 def _path(name: str) -> str:
     first, *rest = name.split(".")
-    if rest and first in _OWN:
-        return _NOTHING  # what is no object there has no such field, and an object is doubtful
+    if rest and first in EXCEPTION_KEYS:
+        return _NOTHING  # where there is no object, there is no such field
     return ".".join(map(_attribute, (first, *rest)))
 
 
