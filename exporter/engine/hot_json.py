@@ -101,6 +101,7 @@ class JsonLines:
         """Decode otherwise where enough lines are not as they were expected."""
         if self._shape.learn(line):
             self._decode = self._shape.decoder()
+            self._maker.forget()  # 1 and True are one spelling, of which now the other may come
 
     def _level(self, spelled: str | int | None) -> Level | None:
         name = levels.level(spelled)
