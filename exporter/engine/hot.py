@@ -63,7 +63,7 @@ class Maker:
         for one in rules:
             moves = [self._move(effect, access) for effect in one.effects]
             older = [
-                self._rare(effect, access) if effect.action == "set" else move
+                self._late(effect, access) if effect.action == "set" else move
                 for effect, move in zip(one.effects, moves, strict=True)
             ]
             tests = [_test(where, access) for where in one.rule.where if where.field != "service"]
@@ -75,7 +75,7 @@ class Maker:
     def _move(self, effect: Effect, access: Access) -> Move:
         if effect.action not in ("count", "observe", "set"):
             return self._rare(effect, access)
-        names = sorted({label.field for label in effect.labels if label.field} - {"service"})
+        names = _fields(effect)
         spellings = Spellings(effect, self._mover, self._named(names, access))
         self._spellings.append(spellings)
         key = access.values(names)
@@ -89,8 +89,7 @@ class Maker:
 
     def _rare(self, effect: Effect, access: Access) -> Move:
         """Anything else (events, heartbeats, drains): by an update, as the exact reading does."""
-        names = {label.field for label in effect.labels if label.field}
-        asked = sorted((names | ({effect.value} if effect.value else set())) - {"service"})
+        asked = sorted({*_fields(effect), *([effect.value] if effect.value else [])} - {"service"})
         values, named, move = access.values(asked), self._named(asked, access), self._mover.move
 
         def rare(source: Any, at: float | None) -> None:
@@ -101,6 +100,21 @@ class Maker:
                 move(Update(effect, labels, value), at)
 
         return rare
+
+    def _late(self, effect: Effect, access: Access) -> Move:
+        """A gauge that would have been set, had the record come in time."""
+        names, count, number = _fields(effect), self._mover.late, access.number
+        key, amount = access.values(names), access.values([effect.value or ""])
+        named = self._named(names, access)
+        always = not names and effect.label_texts(named(None)) is not None
+
+        def late(source: Any, _: float | None) -> None:
+            if number(amount(source)) is None:
+                return
+            if always or effect.label_texts(named(key(source))) is not None:
+                count()
+
+        return late
 
     def _named(self, names: list[str], access: Access) -> Callable[[Any], Lookup]:
         """What gives values as spelled their names back, to look labels up by."""
@@ -113,6 +127,11 @@ class Maker:
             return found.get
 
         return lookup
+
+
+def _fields(effect: Effect) -> list[str]:
+    """The fields that an effect's labels ask for."""
+    return sorted({label.field for label in effect.labels if label.field} - {"service"})
 
 
 def _count(mover: Mover, spellings: Spellings, key: Get) -> Move:

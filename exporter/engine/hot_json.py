@@ -54,7 +54,8 @@ class JsonLines:
 
     def _runner(self) -> Run:
         """The function that counts lines for as long as it is sure of them."""
-        levels, values, moment = self._levels, self._mover.registry.values, self._mover.moment
+        mover, levels = self._mover, self._levels
+        values, moment = mover.registry.values, mover.moment
 
         def run(lines: list[bytes], start: int) -> int:
             decode, has_time = self._decode, self._shape.has_time
@@ -89,7 +90,10 @@ class JsonLines:
                         self._learn(line)
                         return index
                     if at is not None and not moment.fresh <= at < moment.soon:
-                        moves = late if self._mover.is_late(at) else moves
+                        if at < moment.fresh:
+                            moves = late
+                        else:
+                            mover.arrive(at)
                 values[cell] += 1.0
                 for move in moves:
                     move(source, at)

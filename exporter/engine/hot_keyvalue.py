@@ -100,7 +100,10 @@ class KeyValueLines:
                     except (KeyError, ValueError):
                         at = self._time(minute, second, zone)
                     if at is not None and not moment.fresh <= at < moment.soon:
-                        moves = late if mover.is_late(at) else moves
+                        if at < moment.fresh:
+                            moves = late
+                        else:
+                            mover.arrive(at)
                 values[cell] += 1.0
                 for move in moves:
                     move(raws, at)

@@ -15,7 +15,7 @@ from exporter.windows import Drains
 
 LATE_SECONDS = 300.0  # a record older than this sets no gauge
 _KNOWN = 4096
-LATE = FAMILIES["sidewatch_late_records_total"]
+_LATE = Effect("count", FAMILIES["sidewatch_late_records_total"], ())
 
 
 @dataclass(slots=True)
@@ -107,10 +107,19 @@ class Mover:
 
     def is_late(self, at: float | None) -> bool:
         """Whether a record is too old to set a gauge; in a replay it may move the present."""
-        late = at is not None and self.moment.of(at) < self.moment.fresh
-        if self.moment.replaying and not late:
+        if at is not None:
+            self.arrive(at)
+        return at is not None and at < self.moment.fresh
+
+    def arrive(self, at: float) -> None:
+        """Be at a record's time, where that moves the present."""
+        self.moment.of(at)
+        if self.moment.replaying and at >= self.moment.fresh:
             self.registry.windows.turn(self.moment.now, self.registry.values)
-        return late
+
+    def late(self) -> None:
+        """Count a record that is too old to set a gauge."""
+        self.registry.values[self.index(_LATE, (self.service,))] += 1.0
 
     def _observe(self, update: Update, at: float | None) -> None:
         bounds = update.effect.family.buckets
@@ -125,7 +134,7 @@ class Mover:
 
     def _set(self, update: Update, at: float | None) -> None:
         if self.is_late(at):
-            self.registry.inc(LATE, (self.service,), self.moment.now)
+            self.late()
             return
         cell = self.cell(update.effect, update.labels)
         aggregate = update.effect.setting.aggregate if update.effect.setting else "last"
