@@ -29,7 +29,7 @@ GOLDEN = Path(__file__).parent / "golden"
 PROFILES = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 GENERIC = ("keyvalue", "json")
 LINES = 4_000  # of each profile, and five times that of each generic format
-LONG = 100_000
+LONG = 150_000
 
 OWN = {
     family.name: family
@@ -217,3 +217,18 @@ def test_hostile_lines_of_a_format_move_what_the_exact_reading_says(name: str, s
 @pytest.mark.parametrize("name", [*PROFILES, *GENERIC])
 def test_a_million_hostile_lines_move_what_the_exact_reading_says(name: str, seed: int) -> None:
     _check(name, LONG // 20, seed)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_replay_is_at_each_record_within_a_second(name: str) -> None:
+    logs = sorted((GOLDEN / name).glob("*.log"))
+    lines = [line for log in logs for line in log.read_bytes().splitlines()]
+    fast = Counted(_plan(name), NOW, replaying=True)
+    fast.feed(_chunks(b"".join(line + b"\n" for line in lines * 5), Random(name)))
+    exact = Oracle(_plan(name), NOW, replaying=True)
+    exact.read(lines * 5)
+    found, expected = fast.numbers(), exact.numbers()
+    stamps = [key for key in expected if key[0].endswith("_timestamp_seconds")]
+    for key in stamps:
+        assert found.pop(key) == pytest.approx(expected.pop(key), abs=1.0)
+    assert not differences(found, expected)
