@@ -20,7 +20,6 @@ from exporter.config.profiles import (
     Profiles,
     built_in,
     plan,
-    read_text,
 )
 from exporter.config.settings import (
     ADDRESS_WORDS,
@@ -30,6 +29,7 @@ from exporter.config.settings import (
     builder,
     listen_address,
 )
+from exporter.config.texts import read_text
 from exporter.errors import Complaint, ConfigError
 from exporter.model import Family
 from exporter.sources.stdin import Stdin

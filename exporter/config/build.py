@@ -290,7 +290,8 @@ _hints: Callable[[Any], dict[str, Any]] = cache(partial(get_type_hints, include_
 
 
 def _fields(cls: Any) -> tuple[Field[Any], ...]:
-    return fields(cls)
+    """The fields that are keys; those of the metadata `inner` are set by our own code alone."""
+    return tuple(one for one in fields(cls) if not one.metadata.get("inner"))
 
 
 def _key(one: Field[Any]) -> str:

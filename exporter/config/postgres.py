@@ -9,6 +9,7 @@ from pathlib import Path
 
 from exporter.config.build import Builder, Raw, entries, instead
 from exporter.config.nodes import At, Entries, Refused, compose
+from exporter.config.queues import FOLDER, queue_queries
 from exporter.model import Family
 from exporter.sources.postgres import Postgres, Query
 
@@ -46,16 +47,17 @@ def postgres(part: Raw | None, families: Mapping[str, Family], base: Path) -> Po
     known = health()
     _check_subjects(settings, known, mapping, part.at)
     asked = [one for one in known if settings.subjects.get(one.subject, True)]
+    queues = queue_queries(settings, part.node, part.at, base)
     return replace(
         settings,
         password_file=settings.password_file and base / settings.password_file,
         passfile=settings.passfile and base / settings.passfile,
-        queries=(*asked, *settings.queries),
+        queries=(*asked, *queues, *settings.queries),
     )
 
 
 def _check_subjects(settings: Postgres, known: tuple[Query, ...], mapping: Entries, at: At) -> None:
-    subjects = {one.subject for one in known}
+    subjects = {FOLDER, *(one.subject for one in known)}
     for name in settings.subjects.keys() - subjects:
         text = f"there is no subject {name}{instead(name, subjects)}"
         at.child("subjects").say(mapping.line_of("subjects"), text)

@@ -14,12 +14,12 @@ from exporter.config.grammar import Words, declared, limits, rules
 from exporter.config.nodes import At, Node, Pair, Refused, Scalar, compose, quote
 from exporter.config.postgres import postgres
 from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profile
+from exporter.config.texts import read_text
 from exporter.engine.rules import LogRules
 from exporter.model import JOB_BUCKETS, Duration, Family
 from exporter.sources.postgres import Postgres
 from exporter.vocabulary import FAMILIES
 
-LONGEST_FILE = 1 << 20
 METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_LABELS = frozenset({"app", "instance", "job", "le", "quantile"})
 RESERVED_PREFIXES = ("watched_", "sidewatch_")
@@ -154,22 +154,6 @@ def _read_profile(builder: Builder, path: Path, node: Node, at: At) -> Profile:
         raise at.refuse(node.line, f"the profile {path} {error}") from None
     inside = At(str(path), "", at.complaints, at.notes)
     return builder.build(Profile, compose(text, inside), inside)
-
-
-def read_text(path: Path) -> str:
-    """A file of YAML as text. Raises ValueError: what is the matter, as the rest of a sentence."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(LONGEST_FILE + 1)
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}") from None
-    if len(data) > LONGEST_FILE:
-        raise ValueError("is longer than 1 MiB")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"is not UTF-8 (line {line})") from None
 
 
 # -- merging ------------------------------------------------------------------------------------

@@ -34,8 +34,8 @@ QUEUES = (
     _gauge(
         "watched_queue_oldest_age_seconds",
         ("queue", "clock"),
-        "How long the oldest job has been due, enqueued or claimed, and how long ago any job of the"
-        " queue made progress (was claimed or ended); 0 where there is none.",
+        "How long the oldest job has been due, enqueued or claimed; 0 where there is none. The"
+        " clock progress tells how long ago any job was claimed or ended, 3600 at the most.",
     ),
     _gauge(
         "watched_queue_recent_jobs",
@@ -63,6 +63,11 @@ QUEUES = (
         "watched_workers",
         ("queue_library", "state"),
         "Workers by their heartbeat rows: live, stale (gone without a farewell).",
+    ),
+    _gauge(
+        "watched_schedule_last_fired_timestamp_seconds",
+        ("schedule",),
+        "When the schedule last enqueued a job.",
     ),
 )
 

@@ -1,7 +1,18 @@
 """A database asked: one connection, one query at a time, each read-only and within its budget."""
 
-from exporter.sources.postgres.query import Needs, Query, Versions
+from exporter.sources.postgres.query import Needs, Part, Query, Versions
+from exporter.sources.postgres.queue_sql import queries as library_queries
+from exporter.sources.postgres.queues import Library
 from exporter.sources.postgres.settings import Postgres
 from exporter.sources.postgres.source import Database
 
-__all__ = ["Database", "Needs", "Postgres", "Query", "Versions"]
+__all__ = [
+    "Database",
+    "Library",
+    "Needs",
+    "Part",
+    "Postgres",
+    "Query",
+    "Versions",
+    "library_queries",
+]

@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from exporter.clock import Clock
 from exporter.errors import SourceError
 from exporter.model import Board
-from exporter.sources.postgres.budget import OPENS_AFTER, Backoff, Pace
+from exporter.sources.postgres.budget import OPENS_AFTER, Backoff
 from exporter.sources.postgres.introspect import Findings, Obstacle, introspect
-from exporter.sources.postgres.query import Point, Query, RowsError
+from exporter.sources.postgres.known import Known
+from exporter.sources.postgres.lanes import Key, Lane, Telling, new_lane
+from exporter.sources.postgres.query import Point, RowsError
 from exporter.sources.postgres.session import QueryError, Session, read_password
 from exporter.sources.postgres.settings import Postgres
 from exporter.sources.worker import Worker
@@ -28,26 +31,7 @@ LOCKED = "55P03"  # the query is sound, and its silence is told by its age
 CANCELED = "57014"
 SCHEMA_CLASS = "42"  # the tables are not as they were found, or may not be read any more
 
-# A metric and its labels, as a set can hold them.
-Key = tuple[str, tuple[tuple[str, str], ...]]
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Lane:
-    """One query: when it runs, what it shows, and why it does not run.
-
-    `obstacle` is what the introspection found, `trouble` what opened the circuit, and `told` the
-    reason that is shown.
-    """
-
-    query: Query
-    pace: Pace
-    shown: set[Key] = field(default_factory=set)
-    obstacle: Obstacle | None = None
-    trouble: Obstacle | None = None
-    told: str | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +45,8 @@ class Collector:
     _worker: Worker = field(init=False, repr=False)
     _session: Session = field(init=False)
     _lanes: list[Lane] = field(init=False)
+    _telling: Telling = field(init=False)
+    _known: defaultdict[str, Known] = field(default_factory=lambda: defaultdict(Known))
     _backoff: Backoff = field(default_factory=Backoff)
     _connect_at: float = -math.inf
     _introspect_at: float = -math.inf
@@ -70,10 +56,8 @@ class Collector:
     def __post_init__(self) -> None:
         self._worker = Worker(self.settings.name)
         self._session = Session(self.settings, self._secret)
-        self._lanes = [self._lane(query) for query in self.settings.queries]
-
-    def _lane(self, query: Query) -> Lane:
-        return Lane(query, Pace(query.interval or self.settings.interval))
+        self._lanes = [new_lane(query, self.settings.interval) for query in self.settings.queries]
+        self._telling = Telling(self.board, self.clock)
 
     async def _secret(self) -> str | None:
         return await self._worker.do(lambda: read_password(self.settings))
@@ -85,7 +69,8 @@ class Collector:
         self._tell_limits()
         self._tell_up(up=False)
         for lane in self._lanes:
-            self._tell_clock(lane)
+            if lane.here:
+                self._telling.clock_of(lane)
         try:
             while True:
                 try:
@@ -169,16 +154,24 @@ class Collector:
             findings = await introspect(self._session, queries, limit)
         except QueryError as error:
             self._introspect_at = self.now() + self.settings.interval
-            self._count_failure("introspection", error.state)
+            self._telling.failure("introspection", error.state)
             log.warning("%s: introspection failed: %s", self.settings.name, error)
             return
         self._answered()
         self._introspect_at = self.now() + INTROSPECT_SECONDS
         for lane in self._lanes:
-            self._judge(lane, findings)
+            if findings.has(lane.query):
+                self._judge(lane, findings)
+            elif lane.here:
+                self._leave(lane)
 
     def _judge(self, lane: Lane, findings: Findings) -> None:
+        """Let it run, or say what is in its way."""
         before, lane.obstacle = lane.obstacle, findings.obstacle(lane.query)
+        if not lane.here:
+            lane.here = True
+            lane.pace.resume(self.now())
+            self._telling.clock_of(lane)
         if lane.obstacle is None:
             if before is not None:
                 lane.pace.resume(self.now())
@@ -188,7 +181,15 @@ class Collector:
                 level = logging.DEBUG if lane.obstacle.reason == "version" else logging.WARNING
                 log.log(level, "%s: query %s: %s", self.settings.name, lane.query.name, text)
             lane.pace.due = math.inf
-        self._tell_disabled(lane)
+        self._telling.disabled(lane)
+
+    def _leave(self, lane: Lane) -> None:
+        """What it asked about is not in this database, or not any more."""
+        lane.here, lane.obstacle, lane.trouble = False, None, None
+        lane.pace.due = math.inf
+        self._show(lane, set())
+        self._telling.disabled(lane)
+        self._telling.gone(lane)
 
     async def _ping(self) -> None:
         """See whether it still answers, where nothing else was to be asked."""
@@ -211,8 +212,7 @@ class Collector:
         began = self.now()
         timeout = lane.query.timeout or self.settings.statement_timeout
         try:
-            rows = await self._session.ask(lane.query.wrapped(), timeout=timeout)
-            points = list(lane.query.points(rows))
+            points = await self._answer(lane, timeout)
         except QueryError as error:
             self._failed(lane, error.state, str(error))
         except RowsError as error:
@@ -223,42 +223,63 @@ class Collector:
         else:
             self._succeeded(lane, points, self.now() - began)
 
+    async def _answer(
+        self,
+        lane: Lane,
+        timeout: float,  # noqa: ASYNC109 - the server's time-out
+    ) -> list[Point]:
+        """What the query says, with the zeros of all that is known."""
+        query, fill = lane.query, lane.query.fill
+        if lane.counter is not None and fill is not None:
+            names = self._known[fill.group].names()
+            points = await lane.counter.ask(self._session, names, timeout)
+        else:
+            points = list(query.points(await self._session.ask(query.wrapped(), timeout=timeout)))
+        if fill is not None:
+            points = list(self._known[fill.group].told(fill, points, self.now()))
+        return points
+
     def _succeeded(self, lane: Lane, points: list[Point], took: float) -> None:
         lane.pace.succeeded(self.now(), took)
         lane.trouble = None
         self._answered()
-        shown = {self._write(point) for point in points}
+        self._show(lane, {self._write(point) for point in points})
+        self._telling.disabled(lane)
+        self._telling.took(lane, took)
+        self._telling.clock_of(lane)
+
+    def _show(self, lane: Lane, shown: set[Key]) -> None:
+        """Drop what the query showed and says no more."""
         for metric, labels in lane.shown - shown:
             self.board.drop(metric, dict(labels))
         lane.shown = shown
-        self._tell_disabled(lane)
-        self.board.put("sidewatch_query_duration_seconds", {"query": lane.query.name}, took)
-        self._tell_clock(lane)
 
     def _write(self, point: Point) -> Key:
         labels = {**point.labels, "database": self.settings.database}
         if point.metric.endswith("_total"):
             self.board.count(point.metric, labels, point.value, point.epoch)
         else:
-            self.board.put(point.metric, labels, point.value)
-        return point.metric, tuple(labels.items())
+            value = self.clock.now() - point.value if point.age else point.value
+            self.board.put(point.metric, labels, value)
+        return point.metric, tuple(sorted(labels.items()))
 
     def _expire(self) -> None:
         """Drop what could not be refreshed: three intervals old is unknown."""
         now = self.now()
         for lane in self._lanes:
             if lane.shown and now >= lane.pace.fresh_until:
-                for metric, labels in lane.shown:
-                    self.board.drop(metric, dict(labels))
-                lane.shown = set()
+                self._show(lane, set())
 
     def _failed(self, lane: Lane, state: str, text: str) -> None:
         """Count the failure; where the tables are not as they were, look at them again."""
         now, name = self.now(), lane.query.name
+        self._telling.failure(name, state)
+        if lane.counter is not None and lane.counter.yields(state):
+            lane.pace.due = now  # in a cheaper form, but after all others
+            return
         lane.pace.failed(now)
         if state == "lost" and not lane.pace.open:
             lane.pace.due = now  # once is the server's doing: again, but after all others
-        self._count_failure(name, state)
         if state.startswith(SCHEMA_CLASS):
             self._introspect_at = min(self._introspect_at, now)
         if lane.pace.open:
@@ -266,30 +287,4 @@ class Collector:
             log.log(level, "%s: query %s rests: %s", self.settings.name, name, text)
             if state != LOCKED:
                 lane.trouble = Obstacle("slow" if state == CANCELED else "broken", text)
-        self._tell_disabled(lane)
-
-    # -- what is told of the queries themselves -----------------------------------------------
-
-    def _count_failure(self, name: str, state: str) -> None:
-        """Count by the class of the SQLSTATE, the two characters that stand first."""
-        labels = {"query": name, "reason": state[:2] if len(state) == 5 else state}
-        self.board.add("sidewatch_query_failures_total", labels)
-
-    def _tell_clock(self, lane: Lane) -> None:
-        """Show when the query was last answered, or now for one to be asked from now on."""
-        labels = {"query": lane.query.name}
-        now = self.clock.now()
-        self.board.put("sidewatch_query_last_success_timestamp_seconds", labels, now)
-        self.board.put("sidewatch_query_interval_seconds", labels, lane.pace.rest)
-
-    def _tell_disabled(self, lane: Lane) -> None:
-        cause = lane.obstacle or lane.trouble
-        reason = cause.reason if cause is not None else None
-        if reason == lane.told:
-            return
-        metric, name = "sidewatch_query_disabled", lane.query.name
-        if lane.told is not None:
-            self.board.drop(metric, {"query": name, "reason": lane.told})
-        if reason is not None:
-            self.board.put(metric, {"query": name, "reason": reason}, 1.0)
-        lane.told = reason
+        self._telling.disabled(lane)

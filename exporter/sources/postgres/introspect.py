@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from exporter.sources.postgres.query import Query
+from exporter.sources.postgres.query import Part, Query
 from exporter.sources.postgres.session import Session
 
 # The first of the path's schemas that has the table is meant where no schema is named. Only the
@@ -55,9 +55,39 @@ class Findings:
     role: str
     tables: Mapping[str, Mapping[str, bool]]
     roles: Mapping[str, bool]
+    generations: Mapping[str, int] = field(default_factory=dict)
+
+    def has(self, query: Query) -> bool:
+        """Whether what the query asks about is here; what was asked for is missed where not."""
+        part = query.part
+        if part is None:
+            return True
+        return part.order == self.generations.get(part.group, 0 if part.asked else None)
+
+    def fits(self, part: Part) -> bool:
+        """Whether the tables are those of this generation."""
+        return not any(self._lack(*each) for each in part.signs.items()) and not any(
+            self._shows(*each) for each in part.lacks.items()
+        )
+
+    def _lack(self, table: str, columns: Iterable[str]) -> str | None:
+        """What is not there of a table, as a sentence."""
+        known = self.tables.get(table)
+        if known is None:
+            return f"there is no table {table}"
+        missing = [name for name in columns if name not in known]
+        return f"{table} has no column {', '.join(missing)}" if missing else None
+
+    def _shows(self, table: str, columns: tuple[str, ...]) -> bool:
+        known = self.tables.get(table)
+        return known is not None and (not columns or any(name in known for name in columns))
 
     def obstacle(self, query: Query) -> Obstacle | None:
         """What keeps this query from running, the first thing there is."""
+        if query.part is not None and query.part.group not in self.generations:
+            lacking = (self._lack(*each) for each in query.part.signs.items())
+            what = next(filter(None, lacking), "its tables are of a form that is not known")
+            return Obstacle("missing", f"no {query.part.group} is here: {what}")
         since, until = query.versions.since, query.versions.until
         if not since <= self.version <= until:
             return Obstacle("version", f"is not for PostgreSQL {self.version}")
@@ -71,12 +101,9 @@ class Findings:
         return None
 
     def _table(self, table: str, columns: Iterable[str]) -> Obstacle | None:
-        known = self.tables.get(table)
-        if known is None:
-            return Obstacle("missing", f"there is no table {table}")
-        missing = [name for name in columns if name not in known]
-        if missing:
-            return Obstacle("missing", f"{table} has no column {', '.join(missing)}")
+        if lack := self._lack(table, columns):
+            return Obstacle("missing", lack)
+        known = self.tables[table]
         hidden = [name for name in columns if not known[name]]
         if hidden:
             grant = f"GRANT SELECT ({', '.join(hidden)}) ON {table} TO {self._who}"
@@ -93,17 +120,33 @@ class Findings:
 async def introspect(session: Session, queries: Iterable[Query], limit: float) -> Findings:
     """Look at the catalogs. Raises QueryError or SourceError."""
     asked = list(queries)
-    tables = sorted({table for query in asked for table in query.needs.tables})
+    parts = list(
+        {(query.part.group, query.part.order): query.part for query in asked if query.part}.values()
+    )
+    tables = sorted(
+        {table for query in asked for table in query.needs.tables}
+        | {table for part in parts for table in (*part.signs, *part.lacks)}
+    )
     roles = sorted({role for query in asked for role in query.needs.roles})
     ((version, role),) = await session.ask(SERVER, timeout=limit)
     columns = await session.ask(COLUMNS, tables, timeout=limit) if tables else ()
     member = await session.ask(ROLES, roles, timeout=limit) if roles else ()
-    return Findings(
+    found = Findings(
         int(version) // 10_000,
         role,
         _by_table(columns),
         {name: bool(value) for name, value in member},
     )
+    return replace(found, generations=_generations(found, parts))
+
+
+def _generations(found: Findings, parts: Iterable[Part]) -> dict[str, int]:
+    """Of what may be here in several forms, the first form that fits."""
+    generations: dict[str, int] = {}
+    for part in sorted(parts, key=lambda part: part.order):
+        if part.group not in generations and found.fits(part):
+            generations[part.group] = part.order
+    return generations
 
 
 def _by_table(rows: Iterable[Any]) -> dict[str, dict[str, bool]]:

@@ -13,6 +13,7 @@ from exporter.model import Duration
 
 MAX_ROWS = 500
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+INNER = {"inner": True}  # no key of a configuration: the queries that we make have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,73 +37,131 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A query that belongs to something which a database may have, in one of its generations.
+
+    Of the queries of one `group` those of the lowest `order` run whose `signs` are all there and
+    of whose `lacks` nothing is: tables with columns, or without any for the table itself. The
+    others stay silent; but where none fits and the group was `asked` for, its first generation
+    says what is missing. `title` is what people call the generation.
+    """
+
+    group: str
+    order: int
+    signs: Mapping[str, tuple[str, ...]]
+    lacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    asked: bool = False
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Values of label sets that the rows left out: these, for each known value of the label `per`.
+
+    Queries of one `group` know the same values. `values` has metric, other labels and value.
+    """
+
+    group: str
+    per: str
+    values: tuple[tuple[str, Mapping[str, str], float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How to count where counting exactly costs too much; the query itself is the exact form.
+
+    `capped` takes the known queues as its parameter and gives queue, state, jobs, and whether there
+    are more. `estimated` has by state a query over the rows of the queue QUEUE, to be explained.
+    """
+
+    capped: str
+    estimated: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One question. `metrics` names the column of each metric's value, `labels` those of labels.
 
     A counter's column is the server's own running total; `epoch` is a column that changes when that
-    total starts anew. `interval` and `timeout` are the source's where they are not given.
+    total starts anew. The columns of `ages` are seconds that have passed; they are shown as the
+    time that was then by our own clock. `interval` and `timeout` are the source's where they are
+    not given, and it rests for `spacing` of the source's intervals.
     """
 
     name: str
     sql: str
-    metrics: Mapping[str, str]
+    metrics: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    ages: Mapping[str, str] = field(default_factory=dict)
     subject: str = "custom"
     epoch: str | None = None
     interval: Duration | None = None
     timeout: Duration | None = None
     versions: Versions = Versions()
     needs: Needs = Needs()
+    spacing: int = field(default=1, metadata=INNER)
+    most: int = field(default=MAX_ROWS, metadata=INNER)
+    part: Part | None = field(default=None, metadata=INNER)
+    fill: Fill | None = field(default=None, metadata=INNER)
+    counting: Counting | None = field(default=None, metadata=INNER)
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise ValueError("a query's name has small letters, digits and '_', a letter first")
-        if not self.metrics:
+        if not self.metrics and not self.ages:
             raise ValueError("gives no metric a value; write metrics: {metric: column}")
         if self.interval is not None and self.interval < 1:
             raise ValueError("a query rests for 1s at the least")
         if self.timeout is not None and not 0 < self.timeout <= 60:
             raise ValueError("a query's timeout is above 0 and not above 60s")
 
+    def values(self) -> tuple[tuple[str, str], ...]:
+        """The metrics with their columns, ages last."""
+        return (*self.metrics.items(), *self.ages.items())
+
     def columns(self) -> tuple[str, ...]:
         """The columns that are read, in the order in which `points` expects them."""
         epoch = () if self.epoch is None else (self.epoch,)
-        return (*self.metrics.values(), *self.labels, *epoch)
+        return (*(column for _, column in self.values()), *self.labels, *epoch)
 
     def wrapped(self) -> str:
         """The SQL as it is sent: only the named columns, as types that every driver knows.
 
         A driver looks up types unknown to it with queries, and settings, of its own.
         """
-        values = [f"(q.{_quoted(name)})::float8" for name in self.metrics.values()]
+        values = [f"(q.{_quoted(name)})::float8" for _, name in self.values()]
         texts = [f"(q.{_quoted(name)})::text" for name in self.columns()[len(values) :]]
         inner = self.sql.strip().rstrip(";")
-        return f"SELECT {', '.join([*values, *texts])} FROM (\n{inner}\n) AS q LIMIT {MAX_ROWS + 1}"  # noqa: S608 - the operator's own SQL, sent in a read-only transaction
+        return (
+            f"SELECT {', '.join([*values, *texts])} FROM (\n{inner}\n) AS q LIMIT {self.most + 1}"  # noqa: S608 - the operator's own SQL, sent in a read-only transaction
+        )
 
     def points(self, rows: Sequence[Sequence[Any]]) -> Iterator[Point]:
         """What the rows say; a NULL says nothing. Raises RowsError."""
-        if len(rows) > MAX_ROWS:
-            raise RowsError(f"more than {MAX_ROWS} rows; group them, or give a LIMIT")
-        size = len(self.metrics)
+        if len(rows) > self.most:
+            raise RowsError(f"more than {self.most} rows; group them, or give a LIMIT")
+        metrics = [metric for metric, _ in self.values()]
+        size, aged = len(metrics), len(self.metrics)
         if len({tuple(row[size : size + len(self.labels)]) for row in rows}) < len(rows):
             raise RowsError("two rows have the same labels; group them by all of the labels")
         for row in rows:
             texts = ["" if text is None else str(text) for text in row[size:]]
             labels = dict(zip(self.labels, texts, strict=False))
             epoch = "" if self.epoch is None else texts[-1]
-            for metric, value in zip(self.metrics, row, strict=False):
+            for i, (metric, value) in enumerate(zip(metrics, row, strict=False)):
                 if value is not None and not math.isnan(value):
-                    yield Point(metric, labels, float(value), epoch)
+                    yield Point(metric, labels, float(value), epoch, age=i >= aged)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value that a query gave a metric."""
+    """One value that a query gave a metric; an `age` in seconds is not shown as such."""
 
     metric: str
     labels: Mapping[str, str]
     value: float
-    epoch: str
+    epoch: str = ""
+    age: bool = False
 
 
 class RowsError(SidewatchError):

@@ -34,6 +34,19 @@ PARAMETERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What an installation says of a queue library: `pg-boss: {names: {schema: jobs}}`.
+
+    Where a library is named here, it is missed where its tables are not. `file` describes a
+    library that is not among those that are known.
+    """
+
+    use: bool = True
+    file: Path | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Postgres:
     """One database: `postgres: {url: "postgresql://watcher@db/shop"}`.
 
@@ -52,6 +65,7 @@ class Postgres:
     pool_limit: int | None = None
     size_limit: Size | None = None
     subjects: Mapping[str, bool] = field(default_factory=dict)
+    queues: Mapping[str, Use] = field(default_factory=dict)
     queries: tuple[Query, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,0 +1,133 @@
+"""Counting that adapts: exactly while that is cheap, then up to a cap, then as the planner guesses.
+
+A form that takes too long gives way to the next cheaper one, and is tried again later: more seldom
+each time that it fails.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from exporter.sources.postgres.query import Counting, Point, Query, RowsError
+from exporter.sources.postgres.session import QueryError, Session
+
+JOBS = "watched_queue_jobs"
+CAPPED = "watched_queue_count_capped"
+ESTIMATED = "watched_queue_count_estimated"
+EXACT_ROWS = 10_000  # as many live jobs are counted one by one
+CANCELED = "57014"
+RETRY_RUNS = 20  # answers of a cheaper form after which the dearer one is tried again
+LONGEST_RETRY = 320
+MAX_GUESSES = 200  # queues times states that the planner is asked for in one go
+
+Form = Literal["exact", "capped", "estimated"]
+CHEAPER: dict[Form, Form] = {"exact": "capped", "capped": "estimated"}
+DEARER: dict[Form, Form] = {"capped": "exact", "estimated": "capped"}
+
+
+@dataclass(slots=True)
+class Counter:
+    """In which form one query counts now. `patience` is how many answers it stays cheaper."""
+
+    query: Query
+    counting: Counting
+    form: Form = "exact"
+    answers: int = 0
+    patience: int = field(default_factory=lambda: RETRY_RUNS)
+    trying: Form | None = None
+
+    async def ask(
+        self,
+        session: Session,
+        known: Sequence[str],
+        timeout: float,  # noqa: ASYNC109 - the server's time-out
+    ) -> list[Point]:
+        """The jobs by queue and state. Raises QueryError, RowsError or SourceError."""
+        form = self.trying = self._due()
+        if form == "exact":
+            points = list(
+                self.query.points(await session.ask(self.query.wrapped(), timeout=timeout))
+            )
+            self._counted(form, cheap=sum(point.value for point in points) <= EXACT_ROWS)
+        elif form == "capped":
+            rows = await session.ask(self.counting.capped, list(known), timeout=timeout)
+            points = list(_capped(rows))
+            self._counted(form, cheap=True)
+        else:
+            points = await self._guess(session, known, timeout)
+            self._counted(form, cheap=True)
+        return points
+
+    def yields(self, state: str) -> bool:
+        """After a failure: whether there is a cheaper form to try at once."""
+        form = self.trying or self.form
+        if state != CANCELED or form not in CHEAPER:
+            return False
+        if form != self.form:  # the dearer one is still too dear
+            self.patience = min(2 * self.patience, LONGEST_RETRY)
+            self.answers = 0
+        else:
+            self._become(CHEAPER[form])
+        return True
+
+    def _due(self) -> Form:
+        """The form for this time: now and then the dearer one."""
+        if self.form in DEARER and self.answers >= self.patience:
+            return DEARER[self.form]
+        return self.form
+
+    def _counted(self, form: Form, *, cheap: bool) -> None:
+        """It was answered; where `cheap`, in a form that may be kept."""
+        if cheap and form != self.form:
+            self._become(form)
+            self.patience = RETRY_RUNS
+        elif not cheap:
+            self._become(CHEAPER[form])
+        else:
+            self.answers += 1
+
+    def _become(self, form: Form) -> None:
+        self.form, self.answers = form, 0
+
+    async def _guess(
+        self,
+        session: Session,
+        known: Sequence[str],
+        timeout: float,  # noqa: ASYNC109 - the server's time-out
+    ) -> list[Point]:
+        if not known:
+            raise QueryError(CANCELED, "too many rows to count, and no queue is known yet")
+        points = []
+        pairs = [(queue, state) for queue in known for state in self.counting.estimated]
+        for queue, state in pairs[:MAX_GUESSES]:
+            sql = self.counting.estimated[state].replace("QUEUE", _literal(queue))
+            rows = await session.ask(f"EXPLAIN (FORMAT JSON) {sql}", timeout=timeout)
+            points.append(Point(JOBS, {"queue": queue, "state": state}, _planned(rows)))
+        asked = dict.fromkeys(point.labels["queue"] for point in points)
+        return [*points, *(Point(ESTIMATED, {"queue": queue}, 1.0) for queue in asked)]
+
+
+def _capped(rows: Sequence[Sequence[Any]]) -> Iterator[Point]:
+    beyond: dict[str, float] = {}
+    for queue, state, jobs, more in rows:
+        yield Point(JOBS, {"queue": queue, "state": state}, jobs)
+        beyond[queue] = max(beyond.get(queue, 0.0), more)
+    for queue, more in beyond.items():
+        yield Point(CAPPED, {"queue": queue}, more)
+
+
+def _planned(rows: Sequence[Sequence[Any]]) -> float:
+    """The rows that the planner expects. Raises RowsError."""
+    try:
+        return float(json.loads(rows[0][0])[0]["Plan"]["Plan Rows"])
+    except (ValueError, LookupError, TypeError):
+        raise RowsError("EXPLAIN answered in a form of its own") from None
+
+
+def _literal(text: str) -> str:
+    """A string for SQL, whatever is in it and whatever standard_conforming_strings says."""
+    quoted = text.replace("'", "''").replace("\\", "\\\\")
+    return f"E'{quoted}'"

@@ -1,0 +1,315 @@
+"""A queue library made into queries.
+
+The library's fragments are small because everything else is the same for all of them: which states,
+clocks and windows there are, that zeros are told, and how to count where there is much of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.sources.postgres.query import Counting, Fill, Needs, Part, Query
+from exporter.sources.postgres.queues import (
+    Columns,
+    Ended,
+    Generation,
+    Jobs,
+    Library,
+    Schedules,
+    Stamp,
+    Workers,
+)
+
+WINDOWS = {"15m": "15 minutes", "1h": "1 hour"}
+LONGEST_WINDOW = 3600.0
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+CAP = 10_000  # jobs of one queue in one state that are counted one by one
+SEARCHED = 1_000  # rows looked through for queues that are not known yet
+MAX_ROWS = 5_000
+SELDOM = 4  # intervals between questions that no alert waits for
+
+
+def queries(library: Library, names: Mapping[str, str], *, asked: bool) -> Iterator[Query]:
+    """Every query of every generation; `names` are those that this installation has changed.
+
+    `asked` says that the configuration names the library, so that it is missed where it is not.
+    """
+    words = {**library.names, **names}
+    for order, each in enumerate(library.generations):
+        signs, lacks = _named(each.signs, words), _named(each.lacks, words)
+        part = Part(library.library, order, signs, lacks, asked, each.generation)
+        yield from _Compiler(library, each, part, words).queries()
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    """Makes the queries of one generation of a library."""
+
+    library: Library
+    generation: Generation
+    part: Part
+    words: Mapping[str, str]
+
+    def queries(self) -> Iterator[Query]:
+        jobs, generation = self.generation.jobs, self.generation
+        yield self._count(jobs)
+        if clocks := self._clocks("due", "claimed"):
+            yield clocks
+        if clocks := self._clocks("enqueued"):
+            yield clocks
+        if jobs.stuck:
+            yield self._stuck(jobs)
+        if generation.ended is not None:
+            yield self._ended(generation.ended)
+        if generation.workers is not None:
+            yield self._workers(generation.workers)
+        for name, stamp in generation.heartbeats.items():
+            yield self._heartbeat(name, stamp)
+        if generation.schedules is not None:
+            yield self._schedules(generation.schedules)
+
+    # -- jobs that have not ended -------------------------------------------------------------
+
+    def _count(self, jobs: Jobs) -> Query:
+        known = ""
+        if jobs.queues is not None:
+            first = next(iter(jobs.states))
+            known = f"UNION ALL SELECT k.name::text, '{first}', 0 FROM ({jobs.queues}) AS k (name)"
+        sql = f"""
+            SELECT queue, state, sum(jobs) AS jobs FROM (
+              SELECT queue, state, count(*) AS jobs FROM (
+                SELECT ({jobs.queue})::text AS queue, {_case(jobs.states)} AS state
+                FROM {jobs.from_} WHERE {jobs.where}
+              ) AS job WHERE state IS NOT NULL GROUP BY 1, 2 {known}
+            ) AS each GROUP BY 1, 2"""
+        zeros = [("watched_queue_jobs", {"state": state}, 0.0) for state in jobs.states]
+        flags: list[tuple[str, dict[str, str], float]] = [
+            (f"watched_queue_count_{how}", {}, 0.0) for how in ("capped", "estimated")
+        ]
+        return self._query(
+            "jobs",
+            sql,
+            jobs.needs,
+            metrics={"watched_queue_jobs": "jobs"},
+            labels=("queue", "state"),
+            fill=self._fill([*zeros, *flags]),
+            counting=Counting(self._sql(self._capped(jobs)), self._estimated(jobs)),
+        )
+
+    def _capped(self, jobs: Jobs) -> str:
+        """Count each queue and state apart, by an index where there is one, up to the cap."""
+        known = f"UNION SELECT k.name::text FROM ({jobs.queues}) AS k (name)" if jobs.queues else ""
+        counts = " UNION ALL ".join(
+            f"SELECT '{state}' AS state, (SELECT count(*) FROM (SELECT 1 FROM {jobs.from_}"
+            f" WHERE ({jobs.queue}) = names.queue AND ({test}) LIMIT {CAP + 1}) AS few) AS found"
+            for state, test in jobs.states.items()
+        )
+        return f"""
+            WITH names AS (
+              SELECT unnest($1::text[]) AS queue
+              UNION SELECT queue FROM (
+                SELECT ({jobs.queue})::text AS queue FROM {jobs.from_}
+                WHERE {jobs.where} LIMIT {SEARCHED}
+              ) AS searched {known}
+            )
+            SELECT names.queue::text, counted.state::text, least(found, {CAP})::float8,
+                   (found > {CAP})::int::float8
+            FROM names CROSS JOIN LATERAL ({counts}) AS counted
+            WHERE names.queue IS NOT NULL LIMIT {MAX_ROWS + 1}"""
+
+    def _estimated(self, jobs: Jobs) -> Mapping[str, str]:
+        return {
+            state: self._sql(
+                f"SELECT 1 FROM {jobs.from_} WHERE ({jobs.queue}) = QUEUE AND ({test})"
+            )
+            for state, test in jobs.states.items()
+        }
+
+    def _clocks(self, *names: str) -> Query | None:
+        jobs = self.generation.jobs
+        clocks = {name: jobs.clocks[name] for name in names if name in jobs.clocks}
+        if not clocks:
+            return None
+        sql = " UNION ALL ".join(
+            f"SELECT ({jobs.queue})::text AS queue, '{name}' AS clock,"
+            f" greatest(0, extract(epoch FROM now() - min({clock.since}))) AS age"
+            f" FROM {jobs.from_} WHERE {clock.where} GROUP BY 1"
+            for name, clock in clocks.items()
+        )
+        metric = "watched_queue_oldest_age_seconds"
+        return self._query(
+            names[0],
+            sql,
+            jobs.needs,
+            metrics={metric: "age"},
+            labels=("queue", "clock"),
+            fill=self._fill([(metric, {"clock": name}, 0.0) for name in clocks]),
+            spacing=SELDOM if names == ("enqueued",) else 1,
+        )
+
+    def _stuck(self, jobs: Jobs) -> Query:
+        anyhow = " OR ".join(f"({test})" for test in jobs.stuck.values())
+        sql = f"""
+            SELECT ({jobs.queue})::text AS queue, {_case(jobs.stuck)} AS reason, count(*) AS jobs
+            FROM {jobs.from_} WHERE {anyhow} GROUP BY 1, 2"""
+        metric = "watched_queue_stuck_jobs"
+        return self._query(
+            "stuck",
+            sql,
+            jobs.needs,
+            metrics={metric: "jobs"},
+            labels=("queue", "reason"),
+            fill=self._fill([(metric, {"reason": reason}, 0.0) for reason in jobs.stuck]),
+        )
+
+    # -- jobs that have ended -----------------------------------------------------------------
+
+    def _ended(self, ended: Ended) -> Query:
+        """Jobs by outcome and window, and beside them the last sign that anything is done."""
+        jobs, needs = self.generation.jobs, dict(ended.needs)
+        moves = "SELECT queue, at FROM ended WHERE outcome IS NOT NULL"
+        if claimed := jobs.clocks.get("claimed"):
+            needs = _joined(needs, jobs.needs)
+            moves += (
+                f" UNION ALL SELECT ({jobs.queue})::text, {claimed.since}"
+                f" FROM {jobs.from_} WHERE {claimed.where}"
+            )
+        windows = ", ".join(f"('{name}', interval '{text}')" for name, text in WINDOWS.items())
+        sql = f"""
+            WITH ended AS (
+              SELECT ({ended.queue})::text AS queue, {_case(ended.outcomes)} AS outcome,
+                     {ended.at} AS at
+              FROM {ended.from_}
+              WHERE {ended.at} > now() - interval '1 hour' AND ({ended.where})
+            )
+            SELECT queue, outcome, w.name AS "window", NULL AS clock, count(*) AS jobs,
+                   NULL::float8 AS age
+            FROM ended JOIN (VALUES {windows}) AS w (name, length) ON at > now() - w.length
+            WHERE outcome IS NOT NULL GROUP BY 1, 2, 3
+            UNION ALL
+            SELECT queue, NULL, NULL, 'progress', NULL,
+                   least({LONGEST_WINDOW}, greatest(0, extract(epoch FROM now() - max(at))))
+            FROM ({moves}) AS moves GROUP BY 1"""
+        recent, oldest = "watched_queue_recent_jobs", "watched_queue_oldest_age_seconds"
+        zeros = [
+            (recent, {"outcome": outcome, "window": window}, 0.0)
+            for outcome in ended.outcomes
+            for window in WINDOWS
+        ]
+        return self._query(
+            "ended",
+            sql,
+            needs,
+            metrics={recent: "jobs", oldest: "age"},
+            labels=("queue", "outcome", "window", "clock"),
+            fill=self._fill([*zeros, (oldest, {"clock": "progress"}, LONGEST_WINDOW)]),
+            spacing=SELDOM,
+        )
+
+    # -- those who work on them ---------------------------------------------------------------
+
+    def _workers(self, workers: Workers) -> Query:
+        counts = " UNION ALL ".join(
+            f"SELECT '{state}' AS state, (SELECT count(*) FROM {workers.from_} WHERE {test}) AS n"
+            for state, test in workers.states.items()
+        )
+        return self._query(
+            "workers",
+            f"SELECT '{self.library.library}' AS queue_library, state, n FROM ({counts}) AS each",
+            workers.needs,
+            metrics={"watched_workers": "n"},
+            labels=("queue_library", "state"),
+        )
+
+    def _heartbeat(self, name: str, stamp: Stamp) -> Query:
+        sql = f"""
+            SELECT '{name}' AS heartbeat, extract(epoch FROM now() - s.at) AS age,
+                   {stamp.interval} AS every
+            FROM ({stamp.at}) AS s (at) WHERE s.at IS NOT NULL"""
+        return self._query(
+            name,
+            sql,
+            stamp.needs,
+            metrics={"watched_heartbeat_interval_seconds": "every"},
+            labels=("heartbeat",),
+            ages={"watched_heartbeat_timestamp_seconds": "age"},
+        )
+
+    def _schedules(self, schedules: Schedules) -> Query:
+        sql = f"""
+            SELECT s.schedule::text AS schedule, extract(epoch FROM now() - max(s.at)) AS age
+            FROM ({schedules.sql}) AS s WHERE s.at IS NOT NULL GROUP BY 1 ORDER BY 2 LIMIT 100"""
+        return self._query(
+            "schedules",
+            sql,
+            schedules.needs,
+            labels=("schedule",),
+            ages={"watched_schedule_last_fired_timestamp_seconds": "age"},
+            spacing=SELDOM,
+        )
+
+    # -- what all have in common --------------------------------------------------------------
+
+    def _query(
+        self,
+        name: str,
+        sql: str,
+        needs: Columns,
+        *,
+        labels: tuple[str, ...],
+        metrics: Mapping[str, str] | None = None,
+        ages: Mapping[str, str] | None = None,
+        fill: Fill | None = None,
+        spacing: int = 1,
+        counting: Counting | None = None,
+    ) -> Query:
+        return Query(
+            f"{self.library.key}_{name}",
+            self._sql(sql),
+            metrics or {},
+            labels,
+            ages or {},
+            subject="queues",
+            needs=Needs(_named(needs, self.words)),
+            spacing=spacing,
+            most=MAX_ROWS,
+            part=self.part,
+            fill=fill,
+            counting=counting,
+        )
+
+    def _fill(self, values: list[tuple[str, dict[str, str], float]]) -> Fill:
+        return Fill(self.library.library, "queue", tuple(values))
+
+    def _sql(self, text: str) -> str:
+        """The text with this installation's names in it, as identifiers."""
+
+        def quoted(found: re.Match[str]) -> str:
+            name = self.words.get(found[1])
+            return found[0] if name is None else '"' + name.replace('"', '""') + '"'
+
+        return PLACEHOLDER.sub(quoted, text)
+
+
+def _case(tests: Mapping[str, str]) -> str:
+    """The name of the first test that holds, or NULL."""
+    branches = " ".join(f"WHEN {test} THEN '{name}'" for name, test in tests.items())
+    return f"CASE {branches} END"
+
+
+def _named(columns: Columns, words: Mapping[str, str]) -> Columns:
+    """Tables by the names that they have in this installation."""
+    return {
+        PLACEHOLDER.sub(lambda found: words.get(found[1], found[0]), table): names
+        for table, names in columns.items()
+    }
+
+
+def _joined(one: Columns, other: Columns) -> dict[str, tuple[str, ...]]:
+    """What both need together."""
+    return {
+        table: tuple(dict.fromkeys((*one.get(table, ()), *other.get(table, ()))))
+        for table in (*one, *other)
+    }

@@ -1,0 +1,133 @@
+"""A queue library as data: how it is recognised, and what its tables mean in fragments of SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exporter.model import Duration
+from exporter.sources.postgres.query import NAME
+
+STATES = ("ready", "scheduled", "overdue", "running", "retrying", "blocked", "failed", "dead")
+CLOCKS = ("due", "enqueued", "claimed")
+REASONS = ("expired", "heartbeat", "timeout", "lease")
+OUTCOMES = ("completed", "failed", "lost", "exhausted", "cancelled")
+WORKERS = ("live", "stale")
+
+# Columns by table, as the database knows them: `schema.table` or `table`.
+Columns = Mapping[str, tuple[str, ...]]
+
+
+def _check(what: str, given: Mapping[str, object], known: tuple[str, ...]) -> None:
+    for name in given.keys() - set(known):
+        raise ValueError(f"{what}: there is no {name}; there are {', '.join(known)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Clocked:
+    """The jobs that `where` picks out grow old from the timestamptz `since`."""
+
+    where: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """The jobs that have not ended, a row each: `from`, the queue's name, and what tells states.
+
+    `where` may narrow the rows for an index; `queues` names those that may have no job. The
+    conditions of `states` exclude each other, and so do those of `stuck`.
+    """
+
+    from_: str
+    queue: str
+    states: Mapping[str, str]
+    needs: Columns
+    clocks: Mapping[str, Clocked] = field(default_factory=dict)
+    stuck: Mapping[str, str] = field(default_factory=dict)
+    where: str = "true"
+    queues: str | None = None
+
+    def __post_init__(self) -> None:
+        _check("states", self.states, STATES)
+        _check("clocks", self.clocks, CLOCKS)
+        _check("stuck", self.stuck, REASONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The jobs that have ended, a row each, at the timestamptz `at`, each with one outcome."""
+
+    from_: str
+    queue: str
+    at: str
+    outcomes: Mapping[str, str]
+    needs: Columns
+    where: str = "true"
+
+    def __post_init__(self) -> None:
+        _check("outcomes", self.outcomes, OUTCOMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The workers that left a row, live or stale by their heartbeat."""
+
+    from_: str
+    states: Mapping[str, str]
+    needs: Columns
+
+    def __post_init__(self) -> None:
+        _check("states", self.states, WORKERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A sign of life: a query of one timestamptz, and how often it is renewed at the least."""
+
+    at: str
+    interval: Duration
+    needs: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Schedules:
+    """A query with the columns schedule and at: what is enqueued by the clock, and when it was."""
+
+    sql: str
+    needs: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One form that the library's tables have had, known by `signs` (and by what it `lacks`)."""
+
+    generation: str
+    signs: Columns
+    jobs: Jobs
+    lacks: Columns = field(default_factory=dict)
+    ended: Ended | None = None
+    workers: Workers | None = None
+    heartbeats: Mapping[str, Stamp] = field(default_factory=dict)
+    schedules: Schedules | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A queue library, its newest generation first; an installation may change its `names`."""
+
+    library: str
+    about: str
+    generations: tuple[Generation, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.key):
+            raise ValueError("library: small letters, digits and '-', a letter first")
+        if not self.generations:
+            raise ValueError("generations: describe one at the least")
+
+    @property
+    def key(self) -> str:
+        """The library's name as the beginning of its queries' names."""
+        return self.library.replace("-", "_")
