@@ -49,12 +49,11 @@ def queue_queries(settings: Postgres, node: Node, at: At, base: Path) -> Iterato
         elif name not in known:
             here.say(lines[name], f"there is no queue library {name}{instead(name, known)}")
     for name, library in known.items():
-        use = settings.queues.get(name)
-        if use is None:
+        if name not in settings.queues:
             yield from library_queries(library, {}, asked=False)
-        elif use.use:
-            _check_names(library, use.names, here, lines[name])
-            yield from library_queries(library, use.names, asked=True)
+        elif (chosen := settings.queues[name]).use:
+            _check_names(library, chosen.names, here, lines[name])
+            yield from library_queries(library, chosen.names, asked=True)
 
 
 def _lines(node: Node, at: At) -> dict[str, int]:
