@@ -33,10 +33,10 @@ class Pace:
     def __post_init__(self) -> None:
         self.rest = self.interval
 
-    def succeeded(self, now: float, took: float) -> None:
-        """It ran, and took so long."""
+    def succeeded(self, now: float, took: float, slack: int = 1) -> None:
+        """It ran, and took so long; it may rest for `slack` intervals."""
         self.failures = 0
-        self.rest = max(self.interval, took / SHARE)
+        self.rest = max(slack * self.interval, took / SHARE)
         self.due = now + self.rest * self.jitter()
         self.fresh_until = now + KEPT_INTERVALS * self.rest
 

@@ -26,6 +26,7 @@ from exporter.sources.postgres.settings import Postgres
 from exporter.sources.worker import Worker
 
 INTROSPECT_SECONDS = 180.0
+MANY_SLACK = 4
 STEP_SECONDS = 1.0  # the loop wakes this often, to drop what has become old
 LOCKED = "55P03"  # the query is sound, and its silence is told by its age
 CANCELED = "57014"
@@ -231,8 +232,9 @@ class Collector:
         """What the query says, with the zeros of all that is known."""
         query, fill = lane.query, lane.query.fill
         if lane.counter is not None and fill is not None:
-            names = self._known[fill.group].names()
-            points = await lane.counter.ask(self._session, names, timeout)
+            known = self._known[fill.group]
+            points = await lane.counter.ask(self._session, known.names(), timeout)
+            known.many = lane.counter.form != "exact"
         else:
             points = list(query.points(await self._session.ask(query.wrapped(), timeout=timeout)))
         if fill is not None:
@@ -240,13 +242,20 @@ class Collector:
         return points
 
     def _succeeded(self, lane: Lane, points: list[Point], took: float) -> None:
-        lane.pace.succeeded(self.now(), took)
+        lane.pace.succeeded(self.now(), took, self._slack(lane))
         lane.trouble = None
         self._answered()
         self._show(lane, {self._write(point) for point in points})
         self._telling.disabled(lane)
         self._telling.took(lane, took)
         self._telling.clock_of(lane)
+
+    def _slack(self, lane: Lane) -> int:
+        """Where jobs are many, all but their number is asked more seldom: it changes slowly."""
+        fill = lane.query.fill
+        if fill is None or lane.counter is not None or not self._known[fill.group].many:
+            return 1
+        return MANY_SLACK
 
     def _show(self, lane: Lane, shown: set[Key]) -> None:
         """Drop what the query showed and says no more."""

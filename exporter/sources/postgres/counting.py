@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from exporter.sources.postgres.query import Counting, Point, Query, RowsError
-from exporter.sources.postgres.session import QueryError, Session
+from exporter.sources.postgres.session import Session
 
 JOBS = "watched_queue_jobs"
 CAPPED = "watched_queue_count_capped"
 ESTIMATED = "watched_queue_count_estimated"
-EXACT_ROWS = 10_000  # as many live jobs are counted one by one
+EXACT_ROWS = 10_000  # as many live jobs are counted one by one; capped, the queues share them
+LEAST_CAP = 1_000
 CANCELED = "57014"
 RETRY_RUNS = 20  # answers of a cheaper form after which the dearer one is tried again
 LONGEST_RETRY = 320
@@ -53,8 +54,9 @@ class Counter:
             )
             self._counted(form, cheap=sum(point.value for point in points) <= EXACT_ROWS)
         elif form == "capped":
-            rows = await session.ask(self.counting.capped, list(known), timeout=timeout)
-            points = list(_capped(rows))
+            cap = max(LEAST_CAP, EXACT_ROWS // max(1, len(known)))
+            rows = await session.ask(self.counting.capped, list(known), cap, timeout=timeout)
+            points = list(_capped(rows, cap))
             self._counted(form, cheap=True)
         else:
             points = await self._guess(session, known, timeout)
@@ -98,10 +100,10 @@ class Counter:
         known: Sequence[str],
         timeout: float,  # noqa: ASYNC109 - the server's time-out
     ) -> list[Point]:
-        if not known:
-            raise QueryError(CANCELED, "too many rows to count, and no queue is known yet")
+        rows = await session.ask(self.counting.names, timeout=timeout)
+        names = dict.fromkeys([*known, *(name for (name,) in rows)])
         points = []
-        pairs = [(queue, state) for queue in known for state in self.counting.estimated]
+        pairs = [(queue, state) for queue in names for state in self.counting.estimated]
         for queue, state in pairs[:MAX_GUESSES]:
             sql = self.counting.estimated[state].replace("QUEUE", _literal(queue))
             rows = await session.ask(f"EXPLAIN (FORMAT JSON) {sql}", timeout=timeout)
@@ -110,13 +112,13 @@ class Counter:
         return [*points, *(Point(ESTIMATED, {"queue": queue}, 1.0) for queue in asked)]
 
 
-def _capped(rows: Sequence[Sequence[Any]]) -> Iterator[Point]:
-    beyond: dict[str, float] = {}
-    for queue, state, jobs, more in rows:
-        yield Point(JOBS, {"queue": queue, "state": state}, jobs)
-        beyond[queue] = max(beyond.get(queue, 0.0), more)
+def _capped(rows: Sequence[Sequence[Any]], cap: int) -> Iterator[Point]:
+    beyond: dict[str, bool] = {}
+    for queue, state, jobs in rows:
+        yield Point(JOBS, {"queue": queue, "state": state}, min(jobs, float(cap)))
+        beyond[queue] = beyond.get(queue, False) or jobs > cap
     for queue, more in beyond.items():
-        yield Point(CAPPED, {"queue": queue}, more)
+        yield Point(CAPPED, {"queue": queue}, float(more))
 
 
 def _planned(rows: Sequence[Sequence[Any]]) -> float:

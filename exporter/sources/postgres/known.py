@@ -14,8 +14,12 @@ FORGET_SECONDS = 86_400.0
 
 @dataclass(slots=True)
 class Known:
-    """Names by the time at which a row last had them; those not met for a day are forgotten."""
+    """Names by the time at which a row last had them; those not met for a day are forgotten.
 
+    `many` says that there are too many jobs to count them exactly.
+    """
+
+    many: bool = False
     _met: dict[str, float] = field(default_factory=dict)
 
     def names(self) -> tuple[str, ...]:

@@ -70,10 +70,12 @@ class Fill:
 class Counting:
     """How to count where counting exactly costs too much; the query itself is the exact form.
 
-    `capped` takes the known queues as its parameter and gives queue, state, jobs, and whether there
-    are more. `estimated` has by state a query over the rows of the queue QUEUE, to be explained.
+    `names` finds some queues at little cost. `capped` takes the known queues and the cap as its
+    parameters and gives queue, state and jobs, at most one more than the cap. `estimated` has by
+    state a query over the rows of the queue QUEUE, to be explained.
     """
 
+    names: str
     capped: str
     estimated: Mapping[str, str]
 

@@ -22,11 +22,11 @@ from exporter.sources.postgres.queues import (
     Workers,
 )
 
-WINDOWS = {"15m": "15 minutes", "1h": "1 hour"}
-LONGEST_WINDOW = 3600.0
+# Windows by the value of their label: a column of ours, and their length.
+WINDOWS = {"15m": ("quarter", "15 minutes"), "1h": ("hour", "1 hour")}
+LONGEST_WINDOW = 3600
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-CAP = 10_000  # jobs of one queue in one state that are counted one by one
-SEARCHED = 1_000  # rows looked through for queues that are not known yet
+SEARCHED = 1_000  # rows looked through for queues that are not known
 MAX_ROWS = 5_000
 SELDOM = 4  # intervals between questions that no alert waits for
 
@@ -73,17 +73,21 @@ class _Compiler:
     # -- jobs that have not ended -------------------------------------------------------------
 
     def _count(self, jobs: Jobs) -> Query:
+        """Count all states in one pass; a state that no row is in is told by the fill."""
         known = ""
         if jobs.queues is not None:
-            first = next(iter(jobs.states))
-            known = f"UNION ALL SELECT k.name::text, '{first}', 0 FROM ({jobs.queues}) AS k (name)"
+            nothing = ", ".join("0" for _ in jobs.states)
+            known = f"UNION ALL SELECT k.name::text, {nothing} FROM ({jobs.queues}) AS k (name)"
+        counts = ", ".join(
+            f"count(*) FILTER (WHERE {test}) AS {state}" for state, test in jobs.states.items()
+        )
+        each = ", ".join(f"('{state}', counted.{state})" for state in jobs.states)
         sql = f"""
-            SELECT queue, state, sum(jobs) AS jobs FROM (
-              SELECT queue, state, count(*) AS jobs FROM (
-                SELECT ({jobs.queue})::text AS queue, {_case(jobs.states)} AS state
-                FROM {jobs.from_} WHERE {jobs.where}
-              ) AS job WHERE state IS NOT NULL GROUP BY 1, 2 {known}
-            ) AS each GROUP BY 1, 2"""
+            SELECT counted.queue, each.state, sum(each.jobs) AS jobs FROM (
+              SELECT ({jobs.queue})::text AS queue, {counts}
+              FROM {jobs.from_} WHERE {jobs.where} GROUP BY 1 {known}
+            ) AS counted CROSS JOIN LATERAL (VALUES {each}) AS each (state, jobs)
+            WHERE counted.queue IS NOT NULL GROUP BY 1, 2"""
         zeros = [("watched_queue_jobs", {"state": state}, 0.0) for state in jobs.states]
         flags: list[tuple[str, dict[str, str], float]] = [
             (f"watched_queue_count_{how}", {}, 0.0) for how in ("capped", "estimated")
@@ -95,29 +99,34 @@ class _Compiler:
             metrics={"watched_queue_jobs": "jobs"},
             labels=("queue", "state"),
             fill=self._fill([*zeros, *flags]),
-            counting=Counting(self._sql(self._capped(jobs)), self._estimated(jobs)),
+            counting=Counting(
+                self._sql(f"SELECT queue FROM ({self._names(jobs)}) AS names"),
+                self._sql(self._capped(jobs)),
+                self._estimated(jobs),
+            ),
         )
+
+    def _names(self, jobs: Jobs) -> str:
+        """Queues of the rows that lie first, whatever their state: no condition, so no search."""
+        listed = (
+            f"UNION SELECT k.name::text FROM ({jobs.queues}) AS k (name)" if jobs.queues else ""
+        )
+        return f"""
+            SELECT queue FROM (
+              SELECT ({jobs.queue})::text AS queue FROM {jobs.from_} LIMIT {SEARCHED}
+            ) AS searched WHERE queue IS NOT NULL {listed}"""
 
     def _capped(self, jobs: Jobs) -> str:
         """Count each queue and state apart, by an index where there is one, up to the cap."""
-        known = f"UNION SELECT k.name::text FROM ({jobs.queues}) AS k (name)" if jobs.queues else ""
         counts = " UNION ALL ".join(
             f"SELECT '{state}' AS state, (SELECT count(*) FROM (SELECT 1 FROM {jobs.from_}"
-            f" WHERE ({jobs.queue}) = names.queue AND ({test}) LIMIT {CAP + 1}) AS few) AS found"
+            f" WHERE ({jobs.queue}) = names.queue AND ({test}) LIMIT $2::int + 1) AS few) AS jobs"
             for state, test in jobs.states.items()
         )
         return f"""
-            WITH names AS (
-              SELECT unnest($1::text[]) AS queue
-              UNION SELECT queue FROM (
-                SELECT ({jobs.queue})::text AS queue FROM {jobs.from_}
-                WHERE {jobs.where} LIMIT {SEARCHED}
-              ) AS searched {known}
-            )
-            SELECT names.queue::text, counted.state::text, least(found, {CAP})::float8,
-                   (found > {CAP})::int::float8
-            FROM names CROSS JOIN LATERAL ({counts}) AS counted
-            WHERE names.queue IS NOT NULL LIMIT {MAX_ROWS + 1}"""
+            WITH names AS (SELECT unnest($1::text[]) AS queue UNION {self._names(jobs)})
+            SELECT names.queue::text, counted.state::text, counted.jobs::float8
+            FROM names CROSS JOIN LATERAL ({counts}) AS counted LIMIT {MAX_ROWS}"""
 
     def _estimated(self, jobs: Jobs) -> Mapping[str, str]:
         return {
@@ -169,25 +178,29 @@ class _Compiler:
     def _ended(self, ended: Ended) -> Query:
         """Jobs by outcome and window, and beside them the last sign that anything is done."""
         jobs, needs = self.generation.jobs, dict(ended.needs)
-        moves = "SELECT queue, at FROM ended WHERE outcome IS NOT NULL"
+        moves = "SELECT queue, at FROM ended"
         if claimed := jobs.clocks.get("claimed"):
             needs = _joined(needs, jobs.needs)
             moves += (
                 f" UNION ALL SELECT ({jobs.queue})::text, {claimed.since}"
                 f" FROM {jobs.from_} WHERE {claimed.where}"
             )
-        windows = ", ".join(f"('{name}', interval '{text}')" for name, text in WINDOWS.items())
+        windows = ", ".join(f"('{name}', ended.{column})" for name, (column, _) in WINDOWS.items())
+        counts = ", ".join(
+            f"count(*) FILTER (WHERE at > now() - interval '{length}') AS {column}"
+            for column, length in WINDOWS.values()
+        )
         sql = f"""
             WITH ended AS (
-              SELECT ({ended.queue})::text AS queue, {_case(ended.outcomes)} AS outcome,
-                     {ended.at} AS at
-              FROM {ended.from_}
-              WHERE {ended.at} > now() - interval '1 hour' AND ({ended.where})
+              SELECT queue, outcome, {counts}, max(at) AS at FROM (
+                SELECT ({ended.queue})::text AS queue, {_case(ended.outcomes)} AS outcome,
+                       {ended.at} AS at
+                FROM {ended.from_}
+                WHERE {ended.at} > now() - interval '{LONGEST_WINDOW} s' AND ({ended.where})
+              ) AS one WHERE outcome IS NOT NULL GROUP BY 1, 2
             )
-            SELECT queue, outcome, w.name AS "window", NULL AS clock, count(*) AS jobs,
-                   NULL::float8 AS age
-            FROM ended JOIN (VALUES {windows}) AS w (name, length) ON at > now() - w.length
-            WHERE outcome IS NOT NULL GROUP BY 1, 2, 3
+            SELECT queue, outcome, w.name AS "window", NULL AS clock, w.jobs, NULL::float8 AS age
+            FROM ended CROSS JOIN LATERAL (VALUES {windows}) AS w (name, jobs)
             UNION ALL
             SELECT queue, NULL, NULL, 'progress', NULL,
                    least({LONGEST_WINDOW}, greatest(0, extract(epoch FROM now() - max(at))))
@@ -204,7 +217,7 @@ class _Compiler:
             needs,
             metrics={recent: "jobs", oldest: "age"},
             labels=("queue", "outcome", "window", "clock"),
-            fill=self._fill([*zeros, (oldest, {"clock": "progress"}, LONGEST_WINDOW)]),
+            fill=self._fill([*zeros, (oldest, {"clock": "progress"}, float(LONGEST_WINDOW))]),
             spacing=SELDOM,
         )
 

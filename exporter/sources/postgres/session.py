@@ -132,7 +132,9 @@ class Session:
             "BEGIN READ ONLY; "
             f"SET LOCAL statement_timeout = {statement}; "
             f"SET LOCAL lock_timeout = {lock}; "
-            f"SET LOCAL idle_in_transaction_session_timeout = {idle}"
+            f"SET LOCAL idle_in_transaction_session_timeout = {idle}; "
+            # One core of the server is enough for us, and a short query pays no compiler.
+            "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off"
         )
 
     async def _recover(self, connection: Connection[Any]) -> None:
