@@ -29,8 +29,12 @@ def libraries() -> dict[str, Library]:
 
 
 def read(text: str, at: At) -> Library:
-    """A library from YAML. Raises Refused."""
-    return Builder().build(Library, compose(text, at), at)
+    """A library from YAML. Raises Refused, also where only a part of it is wrong."""
+    before = len(at.complaints)
+    library = Builder().build(Library, compose(text, at), at)
+    if len(at.complaints) > before:
+        raise Refused
+    return library
 
 
 def queue_queries(settings: Postgres, node: Node, at: At, base: Path) -> Iterator[Query]:
