@@ -163,6 +163,23 @@ async def test_the_first_generation_that_fits_is_asked(postgres: Server) -> None
         assert ("errands_workers",) not in app.series("sidewatch_query_interval_seconds")
 
 
+async def test_a_migration_leads_to_the_next_generation(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.sources.postgres.collect.INTROSPECT_SECONDS", 1.0)
+    database = errands(postgres, add("mail", "taken", "5"))
+    postgres.psql("ALTER TABLE errand RENAME claimed_at TO taken_at", database)
+    async with asked(settings(postgres, database)) as app:
+        await told(app, "jobs")
+        assert app.value(JOBS, "mail", "running") is None
+        postgres.psql("ALTER TABLE errand RENAME taken_at TO claimed_at", database)
+        await until(lambda: app.value(JOBS, "mail", "running") == 1, "the newer generation")
+        assert ("errands_jobs",) in app.series("sidewatch_query_interval_seconds")
+        assert own(app.disabled()) == {}
+        postgres.psql("ALTER TABLE errand RENAME TO message", database)
+        await until(lambda: own(app.disabled()).get("errands_jobs") == "missing", "a reason")
+
+
 async def test_what_is_missing_is_told_where_it_was_asked_for(postgres: Server) -> None:
     database = postgres.database()
     async with asked(settings(postgres, database)) as app:

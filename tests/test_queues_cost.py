@@ -88,8 +88,7 @@ def test_all_questions_together_cost_no_more_than_one_count_of_the_live_rows(
         "SELECT queue, state, count(*) FROM errand WHERE state IN ('open', 'taken') GROUP BY 1, 2"
     )
     once = cost(postgres, database, plain)
-    print(f"{spent:.1f} ms of {once:.1f} ms")
-    assert spent <= once
+    assert spent <= once, f"{spent:.1f} ms, where one count takes {once:.1f} ms"
 
 
 async def test_without_an_index_the_planner_is_asked_and_the_budget_kept(postgres: Server) -> None:

@@ -94,7 +94,7 @@ class Server:
 
 
 def counter() -> Counter:
-    counting = Counting("NAMES", "CAPPED", {"ready": "SELECT 1 WHERE QUEUE"})
+    counting = Counting("NAMES", "CAPPED", {"ready": "SELECT 1 WHERE {QUEUE}"})
     labels = ("queue", "state")
     return Counter(Query("jobs", "EXACT", {JOBS: "jobs"}, labels, counting=counting), counting)
 

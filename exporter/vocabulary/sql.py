@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from exporter.model import Family, Kind
 
+LIMIT = 2000  # two libraries with a hundred queues each, ten outcomes and windows to a queue
+
 
 def _shared(name: str, kind: Kind, labels: tuple[str, ...], text: str) -> Family:
-    return Family(name, kind, text, labels, "shared")
+    return Family(name, kind, text, labels, "shared", limit=LIMIT)
 
 
 def _gauge(name: str, labels: tuple[str, ...], text: str) -> Family:

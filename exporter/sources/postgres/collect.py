@@ -160,11 +160,13 @@ class Collector:
             return
         self._answered()
         self._introspect_at = self.now() + INTROSPECT_SECONDS
+        # The queries of two generations have one name: first those go that are not here any more.
+        for lane in self._lanes:
+            if lane.here and not findings.has(lane.query):
+                self._leave(lane)
         for lane in self._lanes:
             if findings.has(lane.query):
                 self._judge(lane, findings)
-            elif lane.here:
-                self._leave(lane)
 
     def _judge(self, lane: Lane, findings: Findings) -> None:
         """Let it run, or say what is in its way."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from exporter.sources.postgres.query import Counting, Point, Query, RowsError
+from exporter.sources.postgres.query import QUEUE, Counting, Point, Query, RowsError
 from exporter.sources.postgres.session import Session
 
 JOBS = "watched_queue_jobs"
@@ -105,7 +105,7 @@ class Counter:
         points = []
         pairs = [(queue, state) for queue in names for state in self.counting.estimated]
         for queue, state in pairs[:MAX_GUESSES]:
-            sql = self.counting.estimated[state].replace("QUEUE", _literal(queue))
+            sql = self.counting.estimated[state].replace(QUEUE, _literal(queue))
             rows = await session.ask(f"EXPLAIN (FORMAT JSON) {sql}", timeout=timeout)
             points.append(Point(JOBS, {"queue": queue, "state": state}, _planned(rows)))
         asked = dict.fromkeys(point.labels["queue"] for point in points)

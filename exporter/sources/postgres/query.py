@@ -13,6 +13,7 @@ from exporter.model import Duration
 
 MAX_ROWS = 500
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+QUEUE = "{QUEUE}"  # where the name of a queue is to stand
 INNER = {"inner": True}  # no key of a configuration: the queries that we make have it
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from exporter.sources.postgres.query import Counting, Fill, Needs, Part, Query
+from exporter.sources.postgres.query import QUEUE, Counting, Fill, Needs, Part, Query
 from exporter.sources.postgres.queues import (
     Columns,
     Ended,
@@ -131,7 +131,7 @@ class _Compiler:
     def _estimated(self, jobs: Jobs) -> Mapping[str, str]:
         return {
             state: self._sql(
-                f"SELECT 1 FROM {jobs.from_} WHERE ({jobs.queue}) = QUEUE AND ({test})"
+                f"SELECT 1 FROM {jobs.from_} WHERE ({jobs.queue}) = {QUEUE} AND ({test})"
             )
             for state, test in jobs.states.items()
         }
