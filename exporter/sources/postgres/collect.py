@@ -11,7 +11,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter.clock import Clock
 from exporter.errors import SourceError
@@ -21,7 +21,7 @@ from exporter.sources.postgres.introspect import Findings, Obstacle, introspect
 from exporter.sources.postgres.known import Known
 from exporter.sources.postgres.lanes import Key, Lane, Telling, new_lane
 from exporter.sources.postgres.query import Point, RowsError
-from exporter.sources.postgres.session import QueryError, Session, read_password
+from exporter.sources.postgres.session import QueryError, Session
 from exporter.sources.postgres.settings import Postgres
 from exporter.sources.worker import Worker
 
@@ -56,12 +56,9 @@ class Collector:
 
     def __post_init__(self) -> None:
         self._worker = Worker(self.settings.name)
-        self._session = Session(self.settings, self._secret)
+        self._session = Session(self.settings, self._worker)
         self._lanes = [new_lane(query, self.settings.interval) for query in self.settings.queries]
         self._telling = Telling(self.board, self.clock)
-
-    async def _secret(self) -> str | None:
-        return await self._worker.do(lambda: read_password(self.settings))
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -241,6 +238,9 @@ class Collector:
             points = list(query.points(await self._session.ask(query.wrapped(), timeout=timeout)))
         if fill is not None:
             points = list(self._known[fill.group].told(fill, points, self.now()))
+        if query.skew:
+            ran_at = self.clock.now() - (self.now() - self._session.ran_at)
+            points = [replace(point, value=point.value - ran_at) for point in points]
         return points
 
     def _succeeded(self, lane: Lane, points: list[Point], took: float) -> None:

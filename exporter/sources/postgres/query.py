@@ -88,7 +88,8 @@ class Query:
     A counter's column is the server's own running total; `epoch` is a column that changes when that
     total starts anew. The columns of `ages` are seconds that have passed; they are shown as the
     time that was then by our own clock. `interval` and `timeout` are the source's where they are
-    not given, and it rests for `spacing` of the source's intervals.
+    not given, and it rests for `spacing` of the source's intervals. `skew` says that the value is
+    the server's time, of which ours at that moment is taken away.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Query:
     timeout: Duration | None = None
     versions: Versions = Versions()
     needs: Needs = Needs()
+    skew: bool = False
     spacing: int = field(default=1, metadata=INNER)
     most: int = field(default=MAX_ROWS, metadata=INNER)
     part: Part | None = field(default=None, metadata=INNER)

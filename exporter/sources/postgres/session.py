@@ -8,36 +8,27 @@ connection is given up only where the server does not even answer the cancel.
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Awaitable, Callable, Sequence
+import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from socket import gaierror
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import SidewatchError, SourceError
+from exporter.sources.postgres.reach import connect
 from exporter.sources.postgres.settings import Postgres
+from exporter.sources.worker import Worker
 
 if TYPE_CHECKING:
     from asyncpg import Connection
 
-CONNECT_SECONDS = 5.0
 SLACK_SECONDS = 1.0  # how much longer than the server we wait: the way there and back
 RECOVER_SECONDS = 1.0  # how long the server has to answer a cancel
-APPLICATION = "sidewatch"
-MAX_PASSWORD = 4096
 
 Rows = Sequence[Sequence[Any]]
 
 # SQLSTATEs after which the connection is no more.
 ENDED = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
-REFUSALS = {
-    "28": "password",
-    "3D": "no_database",
-    "53300": "too_many_connections",
-    "57": "starting",
-    "42": "permission",
-}
 
 
 class QueryError(SidewatchError):
@@ -50,10 +41,14 @@ class QueryError(SidewatchError):
 
 @dataclass(slots=True)
 class Session:
-    """At most one connection, opened by the first question. `secret` gives the password."""
+    """At most one connection. `worker` reads the files that the settings name.
+
+    `ran_at` is when the server ran the last question, by the loop's clock.
+    """
 
     settings: Postgres
-    secret: Callable[[], Awaitable[str | None]]
+    worker: Worker
+    ran_at: float = field(default=-math.inf, init=False)
     _connection: Connection[Any] | None = field(default=None, init=False)
 
     @property
@@ -63,32 +58,8 @@ class Session:
 
     async def connect(self) -> None:
         """Open the connection. Raises SourceError."""
-        import asyncpg
-
         await self.close()
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                password = await self.secret()
-                self._connection = await asyncpg.connect(
-                    self.settings.url,
-                    password=password,
-                    passfile=self.settings.passfile,
-                    statement_cache_size=0,
-                    server_settings={"application_name": APPLICATION},
-                )
-        except asyncpg.PostgresError as error:
-            state = error.sqlstate or ""
-            reason = REFUSALS.get(state) or REFUSALS.get(state[:2], "refused")
-            raise SourceError(reason, str(error)) from None
-        except TimeoutError:
-            text = f"no answer within {CONNECT_SECONDS:g} s"
-            raise SourceError("timeout", text) from None
-        except gaierror as error:
-            raise SourceError("dns", str(error)) from None
-        except ssl.SSLError as error:
-            raise SourceError("tls", str(error)) from None
-        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            raise SourceError(_reason(error), str(error) or repr(error)) from None
+        self._connection = await connect(self.settings, self.worker)
 
     async def ask(self, sql: str, *arguments: object, timeout: float) -> Rows:  # noqa: ASYNC109 - the server's time-out
         """The rows of a query. Raises QueryError, or SourceError where the connection is lost."""
@@ -97,10 +68,15 @@ class Session:
         connection = self._connection
         if connection is None:
             raise SourceError("closed", "there is no connection")
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout + SLACK_SECONDS):
                 await connection.execute(self._begin(timeout))
+                sent = loop.time()
                 rows: Rows = await connection.fetch(sql, *arguments)
+                # It goes there and back twice, to prepare and to run: it ran halfway through the
+                # second.
+                self.ran_at = sent + 0.75 * (loop.time() - sent)
                 await connection.execute("COMMIT")
                 return rows
         except TimeoutError:
@@ -150,26 +126,3 @@ class Session:
         connection.terminate()
         self._connection = None
         return SourceError("lost", f"the connection was lost: {why}")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError | FileNotFoundError):
-        return "refused"
-    return "unreachable" if isinstance(error, OSError) else "client"
-
-
-def read_password(settings: Postgres) -> str | None:
-    """The password that the settings name, read anew so that a rotated one is found.
-
-    Raises SourceError.
-    """
-    if settings.password_file is None:
-        return settings.password
-    try:
-        with settings.password_file.open("rb") as file:
-            text = file.read(MAX_PASSWORD).decode().strip("\r\n")
-    except OSError as error:
-        raise SourceError("password", f"password_file cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SourceError("password", "password_file is not UTF-8") from None
-    return text
