@@ -100,8 +100,31 @@ def postgres(parts: Parts) -> Iterator[pg.Server]:
             pytrace=False,
         )
     with pg.server() as server:
-        parts.note("postgres", server.psql("SHOW server_version").partition(" ")[0])
+        parts.note("postgres", server.version())
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres16(parts: Parts) -> Iterator[pg.Server]:
+    """The same of version 16."""
+    with pg.carried("16") as binaries, pg.server(binaries) as server:
+        parts.note("postgres 16", server.version())
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres18(parts: Parts) -> Iterator[pg.Server]:
+    """The same of version 18."""
+    with pg.carried("18") as binaries, pg.server(binaries) as server:
+        parts.note("postgres 18", server.version())
+        yield server
+
+
+@pytest.fixture(params=["postgres", "postgres16", "postgres18"])
+def each_postgres(request: pytest.FixtureRequest) -> pg.Server:
+    """The test runs on each version that there is."""
+    server: pg.Server = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture(scope="session")

@@ -3,81 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.support.asking import Asked, asked, until
+from tests.support.asking import asked, until
 from tests.support.parts import Parts
 from tests.support.pg import MAX_CONNECTIONS, Server, pooler
-
-SETTINGS = """\
-url: "{url}"
-password: first
-interval: 1s
-queries:
-  - name: orders
-    sql: SELECT state, count(*) AS n FROM orders GROUP BY state
-    labels: [state]
-    metrics: {{shop_orders: n}}
-    needs: {{tables: {{orders: [state]}}}}
-  - name: carts
-    sql: SELECT count(*) AS n FROM carts
-    metrics: {{shop_carts: n}}
-"""
-TABLES = """
-CREATE TABLE orders (id int, state text);
-INSERT INTO orders VALUES (1, 'paid'), (2, 'paid'), (3, 'sent');
-CREATE TABLE carts (id int);
-GRANT SELECT ON orders, carts TO watcher;
-"""
+from tests.support.shop import down, freshness, healthy, locked, opened, progress, settings, up
 
 
 @pytest.fixture
 def shop(postgres: Server) -> str:
     """A database with the tables of a shop."""
-    name = postgres.database()
-    postgres.psql(TABLES, name)
-    return name
-
-
-def settings(postgres: Server, shop: str, user: str = "watcher", port: int | None = None) -> str:
-    return SETTINGS.format(url=postgres.url(user, shop, port))
-
-
-@contextmanager
-def locked(postgres: Server, shop: str, table: str) -> Iterator[None]:
-    """Nobody else may even read the table until the block is left."""
-    owner = postgres.session(shop, "BEGIN", f"LOCK {table} IN ACCESS EXCLUSIVE MODE")
-    try:
-        yield
-    finally:
-        owner.kill()
-        owner.communicate()
-
-
-async def healthy(app: Asked, shop: str) -> None:
-    await until(lambda: app.value("watched_postgres_up", shop) == 1, "the database to answer")
-    await until(lambda: app.value("shop_carts") == 0, "the carts, of which there are none")
-    await until(lambda: app.value("shop_orders", "paid") == 2, "the orders")
-
-
-def freshness(app: Asked, query: str) -> float:
-    return app.value("sidewatch_query_last_success_timestamp_seconds", query) or 0.0
-
-
-async def progress(app: Asked, query: str, times: int = 2) -> None:
-    """Wait until this query has been answered again."""
-    for _ in range(times):
-        seen = freshness(app, query)
-        await until(partial(_newer, app, query, seen), f"{query} again", 5)
-
-
-def _newer(app: Asked, query: str, seen: float) -> bool:
-    return freshness(app, query) > seen
+    return opened(postgres)
 
 
 async def test_a_locked_table_hides_only_what_is_in_it(postgres: Server, shop: str) -> None:
@@ -120,7 +60,7 @@ async def test_a_server_that_stops_is_down_and_comes_back(postgres: Server, shop
         await healthy(app, shop)
         postgres.stop()
         try:
-            await until(lambda: app.value("watched_postgres_up", shop) == 0, "down", 5)
+            await down(app, shop, 5)
             assert app.value("sidewatch_source_up", f"postgres:{shop}") == 0
             await until(lambda: app.value("shop_carts") is None, "the old values to go", 8)
             assert app.series("watched_postgres_connections") == {}
@@ -129,7 +69,7 @@ async def test_a_server_that_stops_is_down_and_comes_back(postgres: Server, shop
             await until(lambda: app.failures().get("refused", 0) >= 2, "attempts")
         finally:
             postgres.start()
-        await until(lambda: app.value("watched_postgres_up", shop) == 1, "up again", 10)
+        await up(app, shop)
         await until(lambda: app.value("shop_orders", "paid") == 2, "the orders", 3)
         assert app.value("watched_postgres_blocks_hit_total", shop) is not None
         assert postgres.backends(shop) == 1
@@ -139,7 +79,7 @@ async def test_it_starts_while_the_database_is_down(postgres: Server, shop: str)
     postgres.stop()
     try:
         async with asked(settings(postgres, shop)) as app:
-            await until(lambda: app.value("watched_postgres_up", shop) == 0, "down", 5)
+            await down(app, shop, 5)
             postgres.start()
             await healthy(app, shop)
     finally:
@@ -154,11 +94,11 @@ async def test_a_paused_server_is_down_and_leaves_nothing_behind(
         await healthy(app, shop)
         postgres.pause()
         try:
-            await until(lambda: app.value("watched_postgres_up", shop) == 0, "down", 8)
+            await down(app, shop, 8)
             await until(lambda: app.value("shop_carts") is None, "the old values to go", 8)
         finally:
             postgres.resume()
-        await until(lambda: app.value("watched_postgres_up", shop) == 1, "up again", 15)
+        await up(app, shop, 15)
         await until(lambda: postgres.backends(shop) == 1, "one backend and no more", 5)
         await until(lambda: app.value("shop_orders", "paid") == 2, "the orders", 5)
 
@@ -239,7 +179,7 @@ async def test_a_rotated_password_is_read_from_its_file(
         await until(lambda: app.failures().get("password", 0) >= 1, "a refused password")
         assert app.value("watched_postgres_up", shop) == 0
         secret.write_text("new\n")
-        await until(lambda: app.value("watched_postgres_up", shop) == 1, "up again")
+        await up(app, shop)
         assert postgres.backends(shop) == 1
 
 
@@ -319,9 +259,9 @@ async def test_a_pooler_that_is_restarted(parts: Parts, postgres: Server, shop: 
         async with asked(settings(postgres, shop, port=port)) as app:
             await healthy(app, shop)
             child.stop()
-            await until(lambda: app.value("watched_postgres_up", shop) == 0, "down", 5)
+            await down(app, shop, 5)
             stack.enter_context(pooler(postgres, {}, port))
-            await until(lambda: app.value("watched_postgres_up", shop) == 1, "up again", 10)
+            await up(app, shop)
 
 
 async def test_a_pool_that_is_taken_is_waited_for_within_bounds(
@@ -331,7 +271,7 @@ async def test_a_pool_that_is_taken_is_waited_for_within_bounds(
         async with asked(settings(postgres, shop, port=port)) as app:
             await healthy(app, shop)
             with postgres.through(port, "watcher", shop, "BEGIN", "SELECT 1"):
-                await until(lambda: app.value("watched_postgres_up", shop) == 0, "down", 8)
+                await down(app, shop, 8)
                 await until(lambda: app.value("shop_carts") is None, "the old values to go", 8)
-            await until(lambda: app.value("watched_postgres_up", shop) == 1, "up again", 10)
+            await up(app, shop)
             await until(lambda: app.value("shop_carts") == 0, "the carts", 5)

@@ -22,6 +22,7 @@ apps:
     metrics:
       shop_orders: {{type: gauge, help: Orders., labels: [state]}}
       shop_carts: {{type: gauge, help: Carts.}}
+      shop_stock: {{type: gauge, help: Things in stock.}}
       shop_sales_total: {{type: counter, help: Sales.}}
     postgres:
 {postgres}

