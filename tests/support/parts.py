@@ -20,6 +20,8 @@ TOOLS: dict[str, tuple[str, str]] = {
     "jq": ("jq", "--version"),
     "mtail": ("mtail", "--version"),
     "pgbouncer": ("pgbouncer", "--version"),
+    "openssl": ("openssl", "version"),
+    "faketime": ("faketime", "--version"),
     "journalctl": ("systemd", "--version"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,13 +12,14 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Proxy:
-    """Carries bytes between its own port and another.
+    """Carries bytes between its own port and another, each `delay` seconds late.
 
     While it swallows, what either side sends is lost and nobody is told, as behind a firewall that
     drops; a connection that has lost something never carries again.
     """
 
     target: int
+    delay: float = 0.0
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     _carries: threading.Event = field(default_factory=threading.Event)
     _open: set[socket.socket] = field(default_factory=set)
@@ -70,6 +72,7 @@ class Proxy:
             while data := source.recv(65536):
                 lost = lost or not self._carries.is_set()
                 if not lost:
+                    time.sleep(self.delay)
                     sink.sendall(data)
         self._carries.wait()  # that a side has left is not heard through a hole either
         _shut(source)
@@ -87,9 +90,9 @@ def _shut(one: socket.socket) -> None:
 
 
 @contextmanager
-def proxy(target: int) -> Iterator[Proxy]:
+def proxy(target: int, delay: float = 0.0) -> Iterator[Proxy]:
     """A proxy before a port of this machine, until the block is left."""
-    one = Proxy(target)
+    one = Proxy(target, delay)
     try:
         yield one
     finally:

@@ -32,8 +32,10 @@ MAX_PASSWORD = 4096
 # The parameters of a URL that name files.
 FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 CHECKED_MODES = ("require", "verify-ca", "verify-full")  # the others do without these files
+ABOUT_TLS = ("SSL upgrade", "certificate")
 # What a server says when it does not take us: by SQLSTATE, else by its class.
 REFUSALS = {
+    "08003": "lost",
     "28P01": "password",
     "28": "permission",
     "3D": "no_database",
@@ -123,6 +125,8 @@ async def _open(settings: Postgres, worker: Worker, host: Host, attribute: str) 
             target_session_attrs=attribute,
         )
     except asyncpg.PostgresError as error:
+        if isinstance(error.__cause__, ssl.SSLError):  # it did not like our certificate
+            raise SourceError("tls", str(error.__cause__)) from None
         state = error.sqlstate or ""
         reason = REFUSALS.get(state) or REFUSALS.get(state[:2], "refused")
         raise SourceError(reason, str(error)) from None
@@ -140,8 +144,8 @@ def _reason(error: Exception) -> str:
     """A word for what kept us from the server before it said anything."""
     if isinstance(error, socket.gaierror):
         return "dns"
-    # asyncpg's own word for a server that does not do TLS is a plain ConnectionError.
-    if isinstance(error, ssl.SSLError) or "SSL upgrade" in str(error):
+    # The driver tells only by its words that a server does no TLS, or a file is not there.
+    if isinstance(error, ssl.SSLError) or any(word in str(error) for word in ABOUT_TLS):
         return "tls"
     if isinstance(error, ConnectionRefusedError | FileNotFoundError):
         return "refused"
