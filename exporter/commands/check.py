@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from exporter.clock import WallClock
 from exporter.commands.types import Subparsers
 from exporter.config import AppPlan, Plan, load
 from exporter.errors import Complaint, ConfigError
 from exporter.sources.files import Files
 from exporter.sources.files.discover import Finder, Found
+from exporter.sources.postgres import Postgres, Report, examine
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -19,7 +22,8 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "check",
         help="say all that is wrong with a configuration",
-        description="Reads the configuration and its profiles, and says all that is wrong at once.",
+        description="Reads the configuration and its profiles, and says all that is wrong at once."
+        " With --connect it also looks at each database that is named.",
     )
     parser.add_argument(
         "--config",
@@ -28,11 +32,16 @@ def add_parser(commands: Subparsers) -> None:
         metavar="FILE",
         help="the configuration (default: %(default)s)",
     )
+    parser.add_argument(
+        "--connect",
+        action="store_true",
+        help="connect to each database once, and say what would not work and what would help",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print complaints and exit 1, or a summary and exit 0."""
+    """Print complaints and exit 1, or a summary and exit 0; 1 where a database has a fault."""
     try:
         plan = load(arguments.config)
     except ConfigError as error:
@@ -46,7 +55,24 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  {_summary(app)}")
     for note in (*plan.notes, *notes):
         print(f"note: {note}")
-    return 0
+    return _connect(plan) if arguments.connect else 0
+
+
+def _connect(plan: Plan) -> int:
+    """Say how each database fares; 1 where something cannot work that was asked for."""
+    asked = [(app.name, app.postgres) for app in plan.apps if app.postgres is not None]
+    reports = asyncio.run(_examine([settings for _, settings in asked]))
+    for (app, settings), report in zip(asked, reports, strict=True):
+        print(f"{app}: database {settings.database}: {report.summary}")
+        for remark in report.remarks:
+            print(f"  {'fault: ' if remark.fault else ''}{remark.text}")
+    return 0 if all(report.works for report in reports) else 1
+
+
+async def _examine(databases: Sequence[Postgres]) -> list[Report]:
+    """All at once, so that one that does not answer delays no other."""
+    clock = WallClock()
+    return await asyncio.gather(*(examine(each, clock) for each in databases))
 
 
 def _refuse(complaints: list[Complaint]) -> int:

@@ -1,5 +1,6 @@
 """A database asked: one connection, one query at a time, each read-only and within its budget."""
 
+from exporter.sources.postgres.doctor import Report, examine
 from exporter.sources.postgres.query import Needs, Part, Query, Versions
 from exporter.sources.postgres.queue_sql import queries as library_queries
 from exporter.sources.postgres.queues import Library
@@ -13,6 +14,8 @@ __all__ = [
     "Part",
     "Postgres",
     "Query",
+    "Report",
     "Versions",
+    "examine",
     "library_queries",
 ]

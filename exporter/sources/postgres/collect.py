@@ -21,15 +21,13 @@ from exporter.sources.postgres.introspect import Findings, Obstacle, introspect
 from exporter.sources.postgres.known import Known
 from exporter.sources.postgres.lanes import Key, Lane, Telling, new_lane
 from exporter.sources.postgres.query import Point, RowsError
-from exporter.sources.postgres.session import QueryError, Session
+from exporter.sources.postgres.session import CANCELED, LOCKED, QueryError, Session
 from exporter.sources.postgres.settings import Postgres
 from exporter.sources.worker import Worker
 
 INTROSPECT_SECONDS = 180.0
 MANY_SLACK = 4
 STEP_SECONDS = 1.0  # the loop wakes this often, to drop what has become old
-LOCKED = "55P03"  # the query is sound, and its silence is told by its age
-CANCELED = "57014"
 SCHEMA_CLASS = "42"  # the tables are not as they were found, or may not be read any more
 
 log = logging.getLogger(__name__)
@@ -296,6 +294,6 @@ class Collector:
         if lane.pace.open:
             level = logging.WARNING if lane.pace.failures == OPENS_AFTER else logging.DEBUG
             log.log(level, "%s: query %s rests: %s", self.settings.name, name, text)
-            if state != LOCKED:
+            if state != LOCKED:  # that query is sound, and its silence is told by its age
                 lane.trouble = Obstacle("slow" if state == CANCELED else "broken", text)
         self._telling.disabled(lane)

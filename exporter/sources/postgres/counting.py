@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from exporter.sources.postgres.query import QUEUE, Counting, Point, Query, RowsError
-from exporter.sources.postgres.session import Session
+from exporter.sources.postgres.session import CANCELED, Session
 
 JOBS = "watched_queue_jobs"
 CAPPED = "watched_queue_count_capped"
 ESTIMATED = "watched_queue_count_estimated"
 EXACT_ROWS = 10_000  # as many live jobs are counted one by one; capped, the queues share them
 LEAST_CAP = 1_000
-CANCELED = "57014"
 RETRY_RUNS = 20  # answers of a cheaper form after which the dearer one is tried again
 LONGEST_RETRY = 320
 MAX_GUESSES = 200  # queues times states that the planner is asked for in one go

@@ -96,7 +96,7 @@ class Findings:
                 return found
         for role in query.needs.roles:
             if not self.roles.get(role, False):
-                text = f"needs what members of {role} may see: GRANT {role} TO {self._who}"
+                text = f"needs what members of {role} may see: GRANT {role} TO {self.who}"
                 return Obstacle("privilege", text)
         return None
 
@@ -106,14 +106,15 @@ class Findings:
         known = self.tables[table]
         hidden = [name for name in columns if not known[name]]
         if hidden:
-            grant = f"GRANT SELECT ({', '.join(hidden)}) ON {table} TO {self._who}"
+            grant = f"GRANT SELECT ({', '.join(hidden)}) ON {table} TO {self.who}"
             schema = table.rpartition(".")[0]
-            usage = f", and GRANT USAGE ON SCHEMA {schema} TO {self._who}" if schema else ""
+            usage = f", and GRANT USAGE ON SCHEMA {schema} TO {self.who}" if schema else ""
             return Obstacle("privilege", f"may not be read: {grant}{usage}")
         return None
 
     @property
-    def _who(self) -> str:
+    def who(self) -> str:
+        """The role as SQL names it."""
         return '"' + self.role.replace('"', '""') + '"'
 
 

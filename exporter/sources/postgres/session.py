@@ -27,6 +27,8 @@ RECOVER_SECONDS = 1.0  # how long the server has to answer a cancel
 
 Rows = Sequence[Sequence[Any]]
 
+LOCKED = "55P03"  # the SQLSTATE of one who waited for a lock in vain
+CANCELED = "57014"
 # SQLSTATEs after which the connection is no more.
 ENDED = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
 
@@ -56,6 +58,11 @@ class Session:
         """Whether there is a connection that nothing is known against."""
         return self._connection is not None and not self._connection.is_closed()
 
+    @property
+    def backend(self) -> int:
+        """The process that serves us, as it was told when we connected; a pooler makes it up."""
+        return 0 if self._connection is None else int(self._connection.get_server_pid())
+
     async def connect(self) -> None:
         """Open the connection. Raises SourceError."""
         await self.close()
@@ -81,7 +88,7 @@ class Session:
                 return rows
         except TimeoutError:
             await self._recover(connection)
-            raise QueryError("57014", "canceled: the server answered too late") from None
+            raise QueryError(CANCELED, "canceled: the server answered too late") from None
         except asyncpg.PostgresError as error:
             state = error.sqlstate or ""
             if state in ENDED or state.startswith("08"):
