@@ -147,6 +147,10 @@ FAULTS: Mapping[str, Callable[[Place], AbstractContextManager[None]]] = {
     "password rotated": rotated,
 }
 
+HIDES_ORDERS = {"table locked ACCESS EXCLUSIVE", "SELECT revoked", "column renamed"}
+HIDES_ALL = {"server stopped", "server paused (SIGSTOP)", "network swallows", "password rotated"}
+LATE = 4  # pulses, of which there are two a second
+
 # -- measuring -----------------------------------------------------------------------------------
 
 
@@ -212,7 +216,10 @@ def _rows(name: str, at: Place, watchers: list[Watcher], pulse: Pulse) -> Iterat
     def look(one: Watcher) -> None:
         scrape_for(SECONDS)(one)
         times = list(one.times)
-        shown[one.kind.name] = (_said(one.paid(), 2, 0), _said(one.pulse(), pulse.n, 4))
+        shown[one.kind.name] = (
+            _said(one.paid(), 2, readable=name not in HIDES_ORDERS | HIDES_ALL),
+            _said(one.pulse(), pulse.n - LATE, readable=name not in HIDES_ALL),
+        )
         one.times[:] = times
 
     with FAULTS[name](at):
@@ -235,10 +242,13 @@ def _rows(name: str, at: Place, watchers: list[Watcher], pulse: Pulse) -> Iterat
         yield f"| {' | '.join(cells)} |"
 
 
-def _said(value: float | None, truth: float, late: float) -> str:
+def _said(value: float | None, least: float, *, readable: bool) -> str:
+    """What a value on a page is worth, `readable` being whether anybody can read the true one."""
     if value is None:
         return "not shown"
-    return "shown" if value >= truth - late else "frozen"
+    if not readable:
+        return "old, as if new"
+    return "right" if value >= least else "frozen"
 
 
 def _recovery(watchers: list[Watcher], pulse: Pulse) -> dict[str, str]:

@@ -28,7 +28,6 @@ async def test_the_core_faults(
     await faults.test_a_right_that_is_missing_is_named_and_found_when_granted(
         server, opened(server), caplog, monkeypatch
     )
-    await faults.test_a_server_that_stops_is_down_and_comes_back(server, opened(server))
 
 
 async def test_through_a_pooler(postgres18: Server, parts: Parts) -> None:

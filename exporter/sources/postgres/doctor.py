@@ -164,10 +164,10 @@ class _Visit:
         else:
             self.took[query.name] = loop.time() - began
             if form != "exact":
-                self.say(f"query {query.name}: counting exactly takes too long; {FORMS[form]}")
+                self.say(f"query {query.name}: counting each job costs too much; {FORMS[form]}")
 
     async def _answer(self, query: Query, limit: float) -> Form:
-        """Ask it, in the cheapest form that it takes. Raises QueryError, RowsError, SourceError."""
+        """Ask it; the form in which it will go on. Raises QueryError, RowsError, SourceError."""
         if query.counting is None:
             list(query.points(await self.session.ask(query.wrapped(), timeout=limit)))
             return "exact"
@@ -179,7 +179,7 @@ class _Visit:
                 if not counter.yields(error.state):
                     raise
             else:
-                return counter.trying or counter.form
+                return counter.form
 
     def _costs(self) -> None:
         """Say how many queries were answered, and which will run more seldom for what they cost."""
