@@ -93,6 +93,12 @@ async def test_hosts_that_all_fail_are_told_one_by_one(
     assert last in caplog.text
 
 
+@pytest.mark.parametrize("host", ["db.invalid", "db..invalid", "x" * 64])
+async def test_a_name_that_is_none_is_no_accident(host: str) -> None:
+    async with asked(of_url(f"postgresql://watcher@{host}/shop")) as app:
+        await until(lambda: app.failures().get("dns", 0) >= 2, "the reason, and another attempt")
+
+
 async def test_a_name_server_that_is_silent_is_a_timeout_and_takes_no_thread_from_others(
     postgres: Server, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

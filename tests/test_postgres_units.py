@@ -237,6 +237,8 @@ def test_no_secret_is_shown() -> None:
         ("postgresql://db/a/b", "names no database"),
         ("postgresql://u:s3c/ret@db/shop", "%XX"),
         ("postgresql://db:port/shop", "a port is a number"),
+        ("postgresql://db:99999/shop", "a port is a number"),
+        ("postgresql:///shop?host=db&port=54x32", "a port is a number"),
         ("postgresql://[::1/shop", "is no URL"),
         ("postgresql://db/shop?sslmode=maybe", "sslmode is one of"),
         ("postgresql://db/shop?statement_timeout=5", "statement_timeout is not taken"),

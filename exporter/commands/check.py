@@ -61,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _connect(plan: Plan) -> int:
     """Say how each database fares; 1 where something cannot work that was asked for."""
     asked = [(app.name, app.postgres) for app in plan.apps if app.postgres is not None]
+    if not asked:
+        print("note: no application names a database to connect to")
     reports = asyncio.run(_examine([settings for _, settings in asked]))
     for (app, settings), report in zip(asked, reports, strict=True):
         print(f"{app}: database {settings.database}: {report.summary}")

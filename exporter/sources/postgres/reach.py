@@ -136,13 +136,15 @@ async def _open(settings: Postgres, worker: Worker, host: Host, attribute: str) 
         ) from None
     except TimeoutError:
         raise
-    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except (OSError, UnicodeError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise SourceError(_reason(error), str(error) or repr(error)) from None
+    except ValueError:  # its text may hold a part of the URL, which may hold a password
+        raise SourceError("client", "the driver cannot read the URL") from None
 
 
 def _reason(error: Exception) -> str:
     """A word for what kept us from the server before it said anything."""
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):  # no name, or one that can be none
         return "dns"
     # The driver tells only by its words that a server does no TLS, or a file is not there.
     if isinstance(error, ssl.SSLError) or any(word in str(error) for word in ABOUT_TLS):

@@ -105,11 +105,12 @@ def _check_url(url: str) -> None:
         raise ValueError("url: is no URL; write special characters in it as %XX") from None
     if parts.scheme not in SCHEMES or not url.startswith(f"{parts.scheme}://"):
         raise ValueError("url: begins with postgresql://, like postgresql://watcher@db/shop")
-    if any(port and not port.isdigit() for port in map(_port, hosts)):
+    query = parse_qs(parts.query, keep_blank_values=True)
+    ports = [*map(_port, hosts), *",".join(query.get("port", ())).split(",")]
+    if not all(map(_is_port, filter(None, ports))):
         raise ValueError("url: a port is a number; write special characters of a password as %XX")
     if "/" in parts.path.strip("/") or not _database(url):
         raise ValueError("url: names no database; write it behind the host: postgresql://db/shop")
-    query = parse_qs(parts.query, keep_blank_values=True)
     for name in query.keys() - PARAMETERS:
         raise ValueError(f"url: the parameter {name} is not taken; a session's settings stay alone")
     for mode in query.get("sslmode", ()):
@@ -120,3 +121,7 @@ def _check_url(url: str) -> None:
 def _port(host: str) -> str:
     """What stands behind the colon of `host:port` or `[address]:port`."""
     return host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else ""
+
+
+def _is_port(text: str) -> bool:
+    return text.isdecimal() and 0 < int(text) < 1 << 16
