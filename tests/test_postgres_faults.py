@@ -252,6 +252,18 @@ async def test_through_a_pooler_in_transaction_mode(
             assert app.value("watched_postgres_up", shop) == 1
 
 
+async def test_a_pooler_that_is_full_says_so_as_a_server_does(
+    parts: Parts, postgres: Server, shop: str
+) -> None:
+    parts.need("pgbouncer")
+    with (
+        pooler(postgres, {"max_client_conn": "1"}) as (port, _),
+        postgres.through(port, "watcher", shop, "SELECT 1"),
+    ):
+        async with asked(settings(postgres, shop, port=port)) as app:
+            await until(lambda: app.failures().get("too_many_connections", 0) >= 1, "a refusal")
+
+
 async def test_a_pooler_that_is_restarted(parts: Parts, postgres: Server, shop: str) -> None:
     parts.need("pgbouncer")
     with ExitStack() as stack:

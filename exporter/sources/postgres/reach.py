@@ -127,9 +127,7 @@ async def _open(settings: Postgres, worker: Worker, host: Host, attribute: str) 
     except asyncpg.PostgresError as error:
         if isinstance(error.__cause__, ssl.SSLError):  # it did not like our certificate
             raise SourceError("tls", str(error.__cause__)) from None
-        state = error.sqlstate or ""
-        reason = REFUSALS.get(state) or REFUSALS.get(state[:2], "refused")
-        raise SourceError(reason, str(error)) from None
+        raise SourceError(_refusal(error.sqlstate or "", str(error)), str(error)) from None
     except asyncpg.TargetServerAttributeNotMatched:
         raise SourceError(
             "role", f"is not what target_session_attrs={attribute} asks for"
@@ -140,6 +138,13 @@ async def _open(settings: Postgres, worker: Worker, host: Host, attribute: str) 
         raise SourceError(_reason(error), str(error) or repr(error)) from None
     except ValueError:  # its text may hold a part of the URL, which may hold a password
         raise SourceError("client", "the driver cannot read the URL") from None
+
+
+def _refusal(state: str, text: str) -> str:
+    """A word for why the server, or a pooler before it, does not take us."""
+    if "no more connections allowed" in text:  # PgBouncer has one SQLSTATE for all that it says
+        return "too_many_connections"
+    return REFUSALS.get(state) or REFUSALS.get(state[:2], "refused")
 
 
 def _reason(error: Exception) -> str:
