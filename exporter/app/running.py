@@ -190,6 +190,7 @@ class Running:
         del self._watched[old.plan.name]
         if plan is not None:
             self._start(plan, old.shard.dump())
+            await self.saver.save()  # before that, what was declared anew is not shown
 
     def _start(self, plan: AppPlan, state: dict[str, object] | None = None) -> None:
         """Bring an application to work, from its shard before, its saved state, or nothing."""

@@ -6,6 +6,7 @@ find: each function has the condition of the rule that it names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -50,9 +51,9 @@ def _heartbeats(memory: Memory) -> Iterator[Alarm]:
     intervals = page.sums("watched_heartbeat_interval_seconds", by)
     for key, at in page.sums("watched_heartbeat_timestamp_seconds", by).items():
         app, heartbeat = key
-        age = memory.now - at
-        if heartbeat != "webhooks" and age > 2 * intervals[key] and not _quiet(memory, app):
-            why = f"{age:.0f} s ago, and it comes every {intervals[key]:g} s"
+        age, interval = memory.now - at, intervals.get(key, math.inf)
+        if heartbeat != "webhooks" and age > 2 * interval and not _quiet(memory, app):
+            why = f"{age:.0f} s ago, and it comes every {interval:g} s"
             yield Alarm("WatchedHeartbeatMissing", f"{app} {heartbeat}", why)
 
 
