@@ -190,7 +190,6 @@ class Running:
         del self._watched[old.plan.name]
         if plan is not None:
             self._start(plan, old.shard.dump())
-            await self.saver.save()  # before that, what was declared anew is not shown
 
     def _start(self, plan: AppPlan, state: dict[str, object] | None = None) -> None:
         """Bring an application to work, from its shard before, its saved state, or nothing."""
@@ -198,8 +197,8 @@ class Running:
         shard, complaints = take_up(lambda: assemble(plan, self.clock), file, state)
         for complaint in complaints:
             log.warning("%s", complaint)
+        declare(shard, plan)  # first: the next scrape may show what the saver is handed here
         self.saver.add(shard, file)
-        declare(shard, plan)
         tasks = [
             asyncio.create_task(keep(source, shard, self.clock), name=f"{plan.name}/{source.name}")
             for source in sources(plan)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
@@ -111,9 +112,14 @@ class Queue:
         if not self._agenda:
             self._plan(at + self.dice.expovariate(JOBS_A_MINUTE / 60.0), self._asked)
             self._plan(at + PRUNE_SECONDS, self._prune)
-        alive = any(one.alive for one in self.workers)
-        if scene.workers != alive:
-            self._plan(at, self._start if scene.workers else self._die)
+        alive = [one for one in self.workers if one.alive]
+        if scene.workers and not alive:
+            self._plan(at, self._start)
+        if alive and not scene.workers:
+            for one in alive:
+                one.alive = False
+            if not self.claimed:
+                self._plan(at, partial(self._claimed_last, alive[0]))
 
     def until(self, end: float) -> Iterator[Happening]:
         """All that happens before `end`, in order."""
@@ -178,13 +184,10 @@ class Queue:
                 looks = self._looks(worker, 30 + number)
                 self._plan_of(worker, at + self.dice.uniform(0.1, POLL_SECONDS), looks)
 
-    def _die(self, at: float) -> Iterator[Happening]:
-        """Both are killed, one of them at work."""
-        if not self.claimed:
-            yield self._ask(at, INSIGHTS)
-            yield from self._looks(next(one for one in self.workers if one.alive), 30)(at)
-        for worker in self.workers:
-            worker.alive = False
+    def _claimed_last(self, worker: Worker, at: float) -> Iterator[Happening]:
+        """A worker is killed just as it has claimed a job, so that there is one to be rescued."""
+        yield self._ask(at, INSIGHTS)
+        yield from self._looks(worker, 30)(at)
 
     def _ticks(self, worker: Worker) -> Act:
         def tick(at: float) -> Iterator[Happening]:
