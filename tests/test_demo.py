@@ -8,11 +8,10 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,71 +24,10 @@ from exporter.demo.folder import private_folder, sweep
 from exporter.demo.logs import KEPT, LARGEST, Logs
 from exporter.demo.scenes import SCRIPT, spans
 from exporter.demo.setup import usual_address, write_config, write_prometheus
+from tests.support.demo import ROOT, demo
 from tests.support.parts import Parts
-from tests.support.waiting import free_port, wait_for
-from tests.support.web import get
-
-ROOT = Path(__file__).parents[1]
-
 
 # -- the command ----------------------------------------------------------------------------------
-
-
-class Demo:
-    """The command in a session of its own, with `folder` for temporary files."""
-
-    def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
-        self.folder = folder
-        self.address = f"127.0.0.1:{free_port()}"
-        self.url = f"http://{self.address}"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "exporter", "demo", "--fast", "--seed", "1", *options],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "TMPDIR": str(folder),
-                "SIDEWATCH_LISTEN": self.address,
-                **(env or {}),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def serves(self) -> str:
-        """The page, as soon as it has both applications."""
-        return wait_for(self._page, "both applications", within=10)
-
-    def _page(self) -> str | None:
-        page = get(f"{self.url}/metrics").decode()
-        apps = set(re.findall(r'^watched_\w+{app="(\w+)"', page, re.MULTILINE))
-        return page if apps == {"pullapprove", "kodiai"} else None
-
-    def end(self) -> tuple[int, str]:
-        """Its exit code and all that it said, when it has ended by itself."""
-        said, _ = self.process.communicate(timeout=30)
-        return self.process.returncode, said
-
-    def left(self) -> bool:
-        """Whether a process of its session still lives."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, 0)
-            return True
-        return False
-
-
-@contextmanager
-def demo(folder: Path, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Demo]:
-    one = Demo(folder, *options, env=env)
-    try:
-        yield one
-    finally:
-        one.process.kill()
-        one.process.wait()
-        if one.process.stdout is not None:
-            one.process.stdout.close()
 
 
 def test_it_shows_both_applications_tells_of_them_and_leaves_nothing(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def _starts(at: float, bot: Bot, *, crash: bool = False) -> Iterator[Happening]:
         found = {"count": len(bot.orphaned), "ids": [str(row) for row in bot.orphaned]}
         text = "Recovered webhook_queue rows stuck in 'processing' from a prior crash"
         yield say(at, level="WARNING", message=text, fields=found)
-        yield webhooks.recover(at, list(bot.orphaned))
+        yield webhooks.recover(at, bot.orphaned)
     rows = [*bot.orphaned, *bot.pending]
     bot.orphaned, bot.pending = [], []
     if not rows:

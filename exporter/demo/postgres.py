@@ -85,8 +85,11 @@ class Installed:
         return [*self.guard, str(self.binaries / program), *arguments]
 
 
-def installed() -> Installed:
-    """Find what is needed, without importing the wheel. Raises NoPostgresError."""
+def installed(folder: Path) -> Installed:
+    """Find what is needed for a server in `folder`, without importing the wheel.
+
+    Raises NoPostgresError.
+    """
     if not sys.platform.startswith("linux"):
         raise NoPostgresError("The demo's database runs on Linux only.")
     spec = find_spec(WHEEL)
@@ -95,6 +98,8 @@ def installed() -> Installed:
     binaries = Path(spec.origin or "").parent / BINARIES
     if not (binaries / "postgres").exists():
         raise NoPostgresError(f"The package {WHEEL} has no {BINARIES}: install its release 0.6.")
+    if len(os.fsencode(folder / SOCKET)) > LONGEST_SOCKET:
+        raise NoPostgresError(f"{folder} is too long for a database's socket: set TMPDIR.")
     return Installed(binaries, (*_namespace(), *_ending_with_us()))
 
 
@@ -141,8 +146,6 @@ async def postgres(what: Installed, folder: Path) -> AsyncIterator[None]:
 
     To be entered in the main thread. Raises NoPostgresError.
     """
-    if len(os.fsencode(folder / SOCKET)) > LONGEST_SOCKET:
-        raise NoPostgresError(f"{folder} is too long a path for a socket: set TMPDIR to another.")
     data = folder / "postgres"
     async with _running(what, folder, "initdb", ["-D", str(data), *INITDB]) as initdb:
         async with _in_time(folder):
@@ -187,11 +190,11 @@ def _environment() -> Mapping[str, str]:
 
 
 async def _end(process: Process) -> None:
-    """End it: with a fast shutdown, or with what cannot be refused."""
+    """End it and what it started: with a fast shutdown, or with what cannot be refused."""
     for number in (signal.SIGINT, signal.SIGKILL):
         if process.returncode is None:
             with suppress(ProcessLookupError):
-                process.send_signal(number)
+                os.killpg(process.pid, number)
             with suppress(TimeoutError):
                 async with asyncio.timeout(END_SECONDS):
                     await process.wait()

@@ -149,7 +149,7 @@ class Show:
         self._postgres: Installed | None = None
         self._without = ""  # why there is none
         try:
-            self._postgres = installed()
+            self._postgres = installed(folder)
         except NoPostgresError as error:
             self._without = str(error)
 

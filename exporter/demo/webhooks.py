@@ -27,12 +27,12 @@ def enqueue(at: float, row: int, delivery: str, event: str) -> Deed:
 
 def recover(at: float, rows: Sequence[int]) -> Deed:
     """What a start before claimed and left waits again."""
-    return Deed(at, APP, RECOVER, (rows,))
+    return Deed(at, APP, RECOVER, (list(rows),))
 
 
 def claim(at: float, rows: Sequence[int]) -> Deed:
     """All that waits is taken by this start."""
-    return Deed(at, APP, CLAIM, (rows, When(at)))
+    return Deed(at, APP, CLAIM, (list(rows), When(at)))
 
 
 def complete(at: float, row: int) -> Deed:
