@@ -14,18 +14,24 @@ from typing import Any
 
 import pytest
 
-from exporter.demo.databases import APPS, Book, prepare
+from exporter.demo.databases import APPS, Book, prepare, url
 from exporter.demo.entries import Deed, Entry, Happening
 from exporter.demo.plainjobs import KEPT_SECONDS
 from exporter.demo.postgres import connect, installed, postgres
 from exporter.demo.scenes import SCRIPT, spans
 from exporter.demo.show import play
 from exporter.demo.timeline import Timeline
+from tests.support.asking import asked, until
 from tests.support.demo import short_folder
 
+ASKED = """\
+url: "{url}"
+interval: 1s
+"""
 CYCLE = sum(scene.minutes for scene in SCRIPT) * 60.0
 BEGINS = {span.scene.title: span.begin for span, _ in zip(spans(), SCRIPT, strict=False)}
 KILLED = BEGINS["Both workers of pullapprove are killed"]
+SHUTDOWN = next(begin for title, begin in BEGINS.items() if "does not end" in title)
 BACK = BEGINS["The workers are back"]
 STUCK = BEGINS["A webhook of kodiai is stuck"]
 
@@ -115,7 +121,7 @@ async def test_each_job_is_in_the_tables_as_its_lines_say(stage: Stage) -> None:
 
 
 async def test_the_workers_count_what_is_in_the_tables(stage: Stage) -> None:
-    for minute in (1, 5, 26, 28, 40):  # dead from 9 to 26; at 27 they rescue, after that line
+    for minute in (1, 5, 29, 31, 40):  # dead from 9 to 29; at 30 they rescue, after that line
         await stage.until(minute * 60 + 0.001)
         said = stage.lines("Job worker stats")[-1]
         assert said.at == minute * 60
@@ -179,13 +185,12 @@ async def test_webhooks_wait_for_a_start_and_one_is_stuck_until_the_next(stage: 
     async def states() -> Counter[str]:
         return Counter(await stage.ask("kodiai", "SELECT status FROM webhook_queue"))
 
-    deploy = BEGINS["A deploy of kodiai, while those workers stay dead"]
-    await stage.until(deploy + 140.0)
+    await stage.until(SHUTDOWN + 540.0)
     waiting = await states()
     queued = len(stage.lines("Webhook queued to PostgreSQL for drain-time replay"))
     assert waiting == {"pending": queued}
     assert queued > 1
-    await stage.until(STUCK + 240.0)
+    await stage.until(STUCK + 7 * 60.0)
     assert await states() == {"processing": 1, "completed": queued - 1}
     assert not stage.lines("Startup webhook queue replay complete")
     age = (
@@ -207,6 +212,52 @@ async def test_webhooks_wait_for_a_start_and_one_is_stuck_until_the_next(stage: 
     claimed = await stage.ask("kodiai", rows)
     assert replayed.fields["queuedWebhooksProcessed"] == len(claimed)
     assert set(map(int, recovered.fields["ids"])) <= set(claimed)
+
+
+async def test_sidewatch_tells_what_is_in_the_tables(stage: Stage) -> None:
+    await stage.until(SHUTDOWN - 1.0)  # the workers have been dead for nine minutes
+    async with asked(ASKED.format(url=url(stage.folder, "pullapprove"))) as shop:
+        await until(lambda: shop.value("watched_workers", "plain.jobs", "stale") == 2, "workers")
+        await until(lambda: bool(shop.series("watched_queue_recent_jobs")), "what has ended")
+        await until(lambda: bool(shop.series("watched_queue_stuck_jobs")), "what is stuck")
+        jobs = shop.series("watched_queue_jobs")
+        ages = shop.series("watched_queue_oldest_age_seconds")
+        recent = shop.series("watched_queue_recent_jobs")
+        stuck = shop.series("watched_queue_stuck_jobs")
+        assert shop.value("watched_workers", "plain.jobs", "live") == 0
+        assert not [name for name in shop.disabled() if name.startswith("plain")]
+    waiting = await stage.one("pullapprove", "SELECT count(*) FROM plainjobs_jobrequest")
+    assert jobs["default", "ready"] == waiting > 60
+    taken = await stage.one("pullapprove", "SELECT count(*) FROM plainjobs_jobprocess")
+    assert jobs["default", "running"] + jobs["default", "blocked"] == taken > 0
+    assert stuck["default", "heartbeat"] == taken
+    assert 420 < ages["default", "due"] < 660
+    for status, outcomes in {
+        "SUCCESSFUL": ("completed",),
+        "ERRORED": ("failed", "exhausted"),
+        "LOST": ("lost",),
+    }.items():
+        count = f"SELECT count(*) FROM plainjobs_jobresult WHERE status = '{status}'"
+        told = sum(recent["default", outcome, "1h"] for outcome in outcomes)
+        assert told == await stage.one("pullapprove", count), status
+
+
+async def test_sidewatch_tells_which_webhooks_wait_and_which_is_stuck(stage: Stage) -> None:
+    async with asked(ASKED.format(url=url(stage.folder, "kodiai"))) as shop:
+
+        def told(metric: str, *labels: str) -> float | None:
+            return shop.value(metric, "webhook_queue", *labels)
+
+        await until(lambda: told("watched_queue_jobs", "ready") == 0, "an explicit zero")
+        await stage.until(SHUTDOWN + 540.0)
+        waiting = await stage.one("kodiai", "SELECT count(*) FROM webhook_queue")
+        await until(lambda: told("watched_queue_jobs", "ready") == waiting > 20, "what waits")
+        assert told("watched_queue_stuck_jobs", "lease") == 0
+        await stage.until(STUCK + 7 * 60.0)
+        await until(lambda: told("watched_queue_stuck_jobs", "lease") == 1, "the stuck one")
+        await until(lambda: told("watched_queue_jobs", "running") == 1, "its state")
+        await stage.until(CYCLE - 1.0)
+        await until(lambda: told("watched_queue_stuck_jobs", "lease") == 0, "its rescue")
 
 
 async def test_old_results_are_deleted(stage: Stage) -> None:

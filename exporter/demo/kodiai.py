@@ -141,9 +141,7 @@ def _drains(span: Span, dice: Random, bot: Bot) -> Iterator[Happening]:
     yield from _end_all(bot.running, span.begin, done, dice)
     yield from _queues(span.begin, done, dice, bot)
     yield say(done, level="INFO", message="Graceful drain completed successfully")
-    yield from _starts(done + STARTING, bot, crash=span.scene.crash)
-    up = done + STARTING + (REBOOT if span.scene.crash else 0.0) + 1.0
-    yield from _serves(Span(up, span.end, span.scene), dice, bot)
+    yield from _starts(done + STARTING, span, dice, bot)
 
 
 def _end_all(running: list[Job], begin: float, end: float, dice: Random) -> Iterator[Entry]:
@@ -183,8 +181,7 @@ def _gives_up(span: Span, dice: Random, bot: Bot) -> Iterator[Happening]:
     notice = {"count": 1, "maxNotices": 20, "jobIds": [lost.about["jobId"]]}
     text = "Notifying PRs of review jobs abandoned by shutdown force-exit"
     yield say(gone, level="WARNING", message=text, fields=notice)
-    yield from _starts(gone + STARTING, bot)
-    yield from _serves(Span(gone + STARTING + 1.0, span.end, span.scene), dice, bot)
+    yield from _starts(gone + STARTING, span, dice, bot)
 
 
 # -- starts ---------------------------------------------------------------------------------------
@@ -201,14 +198,22 @@ def _boots(at: float) -> Iterator[Entry]:
         yield say(at, level="INFO", message=message, fields=about)
 
 
-def _starts(at: float, bot: Bot, *, crash: bool = False) -> Iterator[Happening]:
-    """A start, and the replay of what waits.
+def _starts(at: float, span: Span, dice: Random, bot: Bot) -> Iterator[Happening]:
+    """A start, the replay of what waits, and what comes after it.
 
     Where it crashes before the last webhook is replayed, it starts again at once: too soon to take
     that row back, for it leaves what was claimed within a minute to another instance. So the row
     stays claimed until a later start, and no line tells of it.
     """
     yield from _boots(at)
+    yield from _replays(at, bot, crash=span.scene.crash)
+    if span.scene.crash:
+        at += REBOOT
+        yield from _boots(at)
+    yield from _serves(Span(at + 1.0, span.end, span.scene), dice, bot)
+
+
+def _replays(at: float, bot: Bot, *, crash: bool) -> Iterator[Happening]:
     if bot.orphaned:
         found = {"count": len(bot.orphaned), "ids": [str(row) for row in bot.orphaned]}
         text = "Recovered webhook_queue rows stuck in 'processing' from a prior crash"
@@ -216,8 +221,6 @@ def _starts(at: float, bot: Bot, *, crash: bool = False) -> Iterator[Happening]:
         yield webhooks.recover(at, bot.orphaned)
     rows = [*bot.orphaned, *bot.pending]
     bot.orphaned, bot.pending = [], []
-    if not rows:
-        return
     yield webhooks.claim(at, rows)
     text = "Dequeued pending webhooks for replay"
     yield say(at, level="INFO", message=text, fields={"count": len(rows)})
@@ -227,9 +230,7 @@ def _starts(at: float, bot: Bot, *, crash: bool = False) -> Iterator[Happening]:
     for row in rows:
         done += REPLAY
         yield webhooks.complete(done, row)
-    if crash:
-        yield from _boots(at + REBOOT)
-    else:
+    if not crash:
         text = "Startup webhook queue replay complete"
         yield say(done, level="INFO", message=text, fields=_replay(len(rows), done - at))
 

@@ -29,7 +29,7 @@ class Scene:
     crash: bool = False
 
 
-# The workers are dead for 17 minutes, 85 s of ours: a heartbeat is missed after 10 s, and its rule
+# The workers are dead for 20 minutes, 100 s of ours: a heartbeat is missed after 10 s, and its rule
 # waits a minute more, so that a Prometheus beside the demo fires it.
 SCRIPT = (
     Scene(
@@ -64,23 +64,16 @@ SCRIPT = (
         workers=False,
     ),
     Scene(
-        "A deploy of kodiai, while those workers stay dead",
-        5,
-        "It drains, ends in time and starts again. A quiet window covers it (two an hour at most) "
-        "so nobody is called for it; what pullapprove lacks is still told. Webhooks wait in the "
-        "database meanwhile; kodiai is killed as it replays the last one, and starts once more.",
-        "watched_draining, watched_drain_deadline_timestamp_seconds, watched_quiet_window",
+        "A shutdown of kodiai that does not end, while those workers stay dead",
+        11,
+        "One review hangs: the grace of 3 minutes is extended once, to 6 more, then kodiai gives "
+        "it up. Work is lost, so this pages, quiet window or not. Webhooks wait in the database "
+        "for the next start, which is killed as it replays the last of them, and made once more.",
+        'watched_event_read_timestamp_seconds{event="force_exit",impact="page"}, '
+        'watched_queue_jobs{app="kodiai",state="ready"}',
         workers=False,
-        shutdown="drained",
+        shutdown="abandoned",
         crash=True,
-    ),
-    Scene(
-        "The model that kodiai asks answers with errors",
-        3,
-        "A third of the reviews fail. The workers of pullapprove are still dead.",
-        'watched_jobs_finished_total{outcome="failed"}',
-        failing=0.35,
-        workers=False,
     ),
     Scene(
         "The workers are back",
@@ -97,19 +90,26 @@ SCRIPT = (
         quota=(12, 180),
     ),
     Scene(
+        "The model that kodiai asks answers with errors",
+        3,
+        "A third of the reviews fail.",
+        'watched_jobs_finished_total{outcome="failed"}',
+        failing=0.35,
+    ),
+    Scene(
         "A webhook of kodiai is stuck",
-        6,
+        8,
         "The last one of that replay is still marked as being processed, by a kodiai that is dead. "
-        "No line tells it, only the database, and only the next start takes it back.",
+        "After a quarter of an hour that is no hope any more; no line tells it, only the database.",
         'watched_queue_stuck_jobs{app="kodiai"}',
     ),
     Scene(
-        "A shutdown of kodiai that does not end",
-        11,
-        "One review hangs: the grace of 3 minutes is extended once, to 6 more, then kodiai gives "
-        "it up. Work is lost, so this pages, quiet window or not.",
-        'watched_event_read_timestamp_seconds{event="force_exit",impact="page"}',
-        shutdown="abandoned",
+        "A deploy of kodiai",
+        5,
+        "It drains, ends in time and starts again. A quiet window covers it (two an hour at most) "
+        "so nobody is called for it. Its start takes the stuck webhook back.",
+        "watched_draining, watched_drain_deadline_timestamp_seconds, watched_quiet_window",
+        shutdown="drained",
     ),
 )
 
