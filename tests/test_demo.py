@@ -22,20 +22,28 @@ from exporter.demo import setup
 from exporter.demo.entries import Entry
 from exporter.demo.folder import private_folder, sweep
 from exporter.demo.logs import KEPT, LARGEST, Logs
+from exporter.demo.page import parse
+from exporter.demo.postgres import installed
 from exporter.demo.scenes import SCRIPT, spans
 from exporter.demo.setup import usual_address, write_config, write_prometheus
-from tests.support.demo import ROOT, demo
+from tests.support.demo import ROOT, Demo, demo, short_folder
 from tests.support.parts import Parts
+from tests.support.waiting import wait_for
+from tests.support.web import get
 
 # -- the command ----------------------------------------------------------------------------------
 
 
-def test_it_shows_both_applications_tells_of_them_and_leaves_nothing(tmp_path: Path) -> None:
-    with demo(tmp_path, "--seconds", "12") as show:
+def test_it_shows_both_applications_tells_of_them_and_leaves_nothing() -> None:
+    with short_folder() as temporary, demo(temporary) as show:
         show.serves()
-        (folder,) = tmp_path.iterdir()
+        (folder,) = temporary.iterdir()
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        least, told, most = due_jobs(show, folder)
+        assert 15 < least <= told <= most
+        show.process.send_signal(signal.SIGTERM)
         code, said = show.end()
+        assert not list(temporary.iterdir())
     assert code == 0, said
     assert f"{show.url}/metrics" in said
     for scene in SCRIPT[:4]:  # 3 + 4 + 2 s, then the workers die
@@ -46,8 +54,31 @@ def test_it_shows_both_applications_tells_of_them_and_leaves_nothing(tmp_path: P
     written, rotations, counted = map(int, found.groups())
     assert written == counted > 500
     assert rotations > 0
-    assert not list(tmp_path.iterdir())
     assert not show.left()
+
+
+def due_jobs(show: Demo, folder: Path) -> tuple[int, float, int]:
+    """As pullapprove's jobs pile up: how many are due, then what /metrics says, then once more."""
+    psql = installed(folder).binaries / "psql"
+    sql = "SELECT count(*) FROM plainjobs_jobrequest WHERE start_at IS NULL OR start_at <= now()"
+    command = [str(psql), "-h", str(folder), "-U", "watcher", "-At", "-c", sql, "pullapprove"]
+
+    def count() -> int:
+        return int(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    show.asks()
+    wait_for(lambda: count() > 15, "jobs that nobody takes")
+    least, then = count(), time.time()
+
+    def told() -> float | None:
+        """What was asked for since then: the answer came half a second later, or more."""
+        page = parse(get(f"{show.url}/metrics").decode())
+        answered = "sidewatch_query_last_success_timestamp_seconds"
+        if page.total(answered, app="pullapprove", query="plain_jobs_jobs") < then + 0.5:
+            return None
+        return page.total("watched_queue_jobs", app="pullapprove", state="ready")
+
+    return least, wait_for(told, "a newer answer"), count()
 
 
 def test_it_answers_within_three_seconds(tmp_path: Path) -> None:

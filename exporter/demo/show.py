@@ -293,7 +293,9 @@ class Show:
         if self._postgres is None:
             return self._without
         psql = self._postgres.binaries / "psql"
-        return f"Their databases: {psql} -h {self.folder} -U {WATCHER} {' or '.join(APPS)}"
+        first, *others = APPS
+        look = f"{psql} -h {self.folder} -U {WATCHER} {first}"
+        return f"A look into their databases: {look} (or {', '.join(others)})"
 
     async def _close(self, url: str) -> None:
         """Say how many lines were written and counted; the last ones may need a moment."""
