@@ -94,14 +94,13 @@ def test_a_killed_demo_takes_its_server_with_it(folder: Path, user: str | None) 
     assert not shared_memory_of(set(servers))
 
 
-def test_killed_while_its_server_starts_it_takes_that_along_too() -> None:
-    for pause in (0.1, 0.2, 0.3):
-        with short_folder() as folder, demo(folder) as show:
-            wait_for(lambda: any(folder.glob("*/postgres")), "its data", every=0.01)
-            time.sleep(pause)  # somewhere between initdb's first file and the first answer
-            show.process.kill()
-            show.process.wait()
-            wait_for(lambda: not processes_in(folder), "the end of all", within=5)
+@pytest.mark.parametrize("sign", ["postgres", f"{postgres.SOCKET}.lock"])
+def test_killed_while_its_server_is_made_or_starts_it_takes_that_along(sign: str) -> None:
+    with short_folder() as folder, demo(folder) as show:
+        wait_for(lambda: any(folder.glob(f"*/{sign}")), sign, every=0.005)
+        show.process.kill()
+        show.process.wait()
+        wait_for(lambda: not processes_in(folder), "the end of all", within=5)
 
 
 def test_nothing_starts_for_a_demo_that_is_dead_already() -> None:
