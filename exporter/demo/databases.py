@@ -1,8 +1,8 @@
 """The applications' databases: made, and written into by each over a connection of its own.
 
-Their clocks are the server's, ours; their time is the applications' own, which passes faster. So
-whatever stands in a table as a time is moved back at every write, and its age by the server's clock
-is always its age in the applications' time.
+The server's clock is the machine's, but the applications' time passes faster. So at every write,
+whatever stands in a table as a time is moved back: its age by the server's clock is always its age
+in the applications' time, and whoever asks the tables need not know of it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -26,7 +26,7 @@ from exporter.demo.timeline import Timeline
 
 APPS = ("pullapprove", "kodiai")
 WATCHER = "watcher"  # as docs/postgres.md recommends: a role of its own, which may read
-WRITES_EVERY = 0.25  # seconds
+WRITES_EVERY, CLOSE_SECONDS = 0.25, 1.0
 LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 TIMES = """
@@ -77,7 +77,8 @@ async def _connected(folder: Path, user: str, database: str) -> AsyncIterator[as
     try:
         yield connection
     finally:
-        await connection.close()
+        with suppress(*LOST):  # of which a time-out is one
+            await connection.close(timeout=CLOSE_SECONDS)
 
 
 @dataclass(slots=True)
