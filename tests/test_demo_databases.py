@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from exporter.demo.databases import APPS, Book, prepare, url
 from exporter.demo.entries import Deed, Entry, Happening
@@ -22,18 +23,22 @@ from exporter.demo.scenes import SCRIPT, spans
 from exporter.demo.show import play
 from exporter.demo.timeline import Timeline
 from tests.support.asking import asked, until
-from tests.support.demo import short_folder
+from tests.support.demo import note, short_folder
+from tests.support.parts import Parts
 
 ASKED = """\
 url: "{url}"
 interval: 1s
 """
+TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
 CYCLE = sum(scene.minutes for scene in SCRIPT) * 60.0
 BEGINS = {span.scene.title: span.begin for span, _ in zip(spans(), SCRIPT, strict=False)}
 KILLED = BEGINS["Both workers of pullapprove are killed"]
 SHUTDOWN = next(begin for title, begin in BEGINS.items() if "does not end" in title)
 BACK = BEGINS["The workers are back"]
 STUCK = BEGINS["A webhook of kodiai is stuck"]
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # for the server is started in that loop
 
 
 class Stage:
@@ -75,18 +80,28 @@ class Stage:
         return [one for one in self.said if one.message == message]
 
 
-@pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(parts: Parts) -> AsyncIterator[Path]:
+    """The folder of a server with both databases."""
+    note(parts)
+    with short_folder() as folder:
+        async with postgres(installed(folder), folder):
+            await prepare(folder)
+            yield folder
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(server: Path) -> AsyncIterator[Stage]:
+    """Both applications at their beginning, with nothing in their tables."""
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(short_folder())
-        await stack.enter_async_context(postgres(installed(folder), folder))
-        await prepare(folder)
         books = {}
         for app in APPS:
-            connection = await connect(folder, app, app)
+            connection = await connect(server, app, app)
             stack.push_async_callback(connection.close)
+            tables = await connection.fetch(TABLES)
+            await connection.execute(f"TRUNCATE {', '.join(row[0] for row in tables)}")
             books[app] = await Book.open(connection, app)
-        yield Stage(folder, books)
+        yield Stage(server, books)
 
 
 async def test_each_job_is_in_the_tables_as_its_lines_say(stage: Stage) -> None:
@@ -270,12 +285,7 @@ async def test_the_watcher_may_read_all_and_write_nothing(stage: Stage) -> None:
     for app in APPS:
         connection = await connect(stage.folder, "watcher", app)
         try:
-            tables = [
-                row[0]
-                for row in await connection.fetch(
-                    "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-                )
-            ]
+            tables = [row[0] for row in await connection.fetch(TABLES)]
             assert len(tables) >= 5
             rights = "SELECT has_table_privilege($1, 'SELECT'), has_table_privilege($1, 'INSERT')"
             for table in tables:

@@ -15,7 +15,7 @@ import pytest
 
 from exporter.demo import postgres
 from exporter.demo.postgres import NoPostgresError, installed
-from tests.support.demo import Demo, demo, processes_in, shared_memory_of, short_folder
+from tests.support.demo import Demo, demo, note, processes_in, shared_memory_of, short_folder
 from tests.support.parts import Parts
 from tests.support.waiting import wait_for
 
@@ -34,17 +34,6 @@ def user(request: pytest.FixtureRequest) -> str | None:
 def folder(user: str | None) -> Iterator[Path]:
     with short_folder(user) as made:
         yield made
-
-
-def note(parts: Parts) -> None:
-    """Name the real server."""
-    told = subprocess.run(
-        [installed(Path()).binaries / "postgres", "--version"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    parts.note("postgres of the demo's wheel", told.stdout.split()[-1])
 
 
 def world(folder: Path) -> dict[str, object]:

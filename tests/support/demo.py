@@ -13,11 +13,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from exporter.demo.postgres import installed
+from tests.support.parts import Parts
 from tests.support.waiting import free_port, wait_for
 from tests.support.web import get
 
 ROOT = Path(__file__).parents[2]
 APPS = {"pullapprove", "kodiai"}
+
+
+def note(parts: Parts) -> None:
+    """Name the real server that comes in the wheel."""
+    program = installed(Path()).binaries / "postgres"
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    parts.note("postgres of the demo's wheel", told.stdout.split()[-1])
 
 
 class Demo:
