@@ -8,11 +8,10 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,81 +22,28 @@ from exporter.demo import setup
 from exporter.demo.entries import Entry
 from exporter.demo.folder import private_folder, sweep
 from exporter.demo.logs import KEPT, LARGEST, Logs
+from exporter.demo.page import parse
+from exporter.demo.postgres import installed
 from exporter.demo.scenes import SCRIPT, spans
 from exporter.demo.setup import usual_address, write_config, write_prometheus
+from tests.support.demo import ROOT, Demo, demo, short_folder
 from tests.support.parts import Parts
-from tests.support.waiting import free_port, wait_for
+from tests.support.waiting import wait_for
 from tests.support.web import get
-
-ROOT = Path(__file__).parents[1]
-
 
 # -- the command ----------------------------------------------------------------------------------
 
 
-class Demo:
-    """The command in a session of its own, with `folder` for temporary files."""
-
-    def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
-        self.folder = folder
-        self.address = f"127.0.0.1:{free_port()}"
-        self.url = f"http://{self.address}"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "exporter", "demo", "--fast", "--seed", "1", *options],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "TMPDIR": str(folder),
-                "SIDEWATCH_LISTEN": self.address,
-                **(env or {}),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def serves(self) -> str:
-        """The page, as soon as it has both applications."""
-        return wait_for(self._page, "both applications", within=10)
-
-    def _page(self) -> str | None:
-        page = get(f"{self.url}/metrics").decode()
-        apps = set(re.findall(r'^watched_\w+{app="(\w+)"', page, re.MULTILINE))
-        return page if apps == {"pullapprove", "kodiai"} else None
-
-    def end(self) -> tuple[int, str]:
-        """Its exit code and all that it said, when it has ended by itself."""
-        said, _ = self.process.communicate(timeout=30)
-        return self.process.returncode, said
-
-    def left(self) -> bool:
-        """Whether a process of its session still lives."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, 0)
-            return True
-        return False
-
-
-@contextmanager
-def demo(folder: Path, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Demo]:
-    one = Demo(folder, *options, env=env)
-    try:
-        yield one
-    finally:
-        one.process.kill()
-        one.process.wait()
-        if one.process.stdout is not None:
-            one.process.stdout.close()
-
-
-def test_it_shows_both_applications_tells_of_them_and_leaves_nothing(tmp_path: Path) -> None:
-    with demo(tmp_path, "--seconds", "12") as show:
+def test_it_shows_both_applications_tells_of_them_and_leaves_nothing() -> None:
+    with short_folder() as temporary, demo(temporary) as show:
         show.serves()
-        (folder,) = tmp_path.iterdir()
+        (folder,) = temporary.iterdir()
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        least, told, most = due_jobs(show, folder)
+        assert 15 < least <= told <= most
+        show.process.send_signal(signal.SIGTERM)
         code, said = show.end()
+        assert not list(temporary.iterdir())
     assert code == 0, said
     assert f"{show.url}/metrics" in said
     for scene in SCRIPT[:4]:  # 3 + 4 + 2 s, then the workers die
@@ -108,8 +54,31 @@ def test_it_shows_both_applications_tells_of_them_and_leaves_nothing(tmp_path: P
     written, rotations, counted = map(int, found.groups())
     assert written == counted > 500
     assert rotations > 0
-    assert not list(tmp_path.iterdir())
     assert not show.left()
+
+
+def due_jobs(show: Demo, folder: Path) -> tuple[int, float, int]:
+    """As pullapprove's jobs pile up: how many are due, then what /metrics says, then once more."""
+    psql = installed(folder).binaries / "psql"
+    sql = "SELECT count(*) FROM plainjobs_jobrequest WHERE start_at IS NULL OR start_at <= now()"
+    command = [str(psql), "-h", str(folder), "-U", "watcher", "-At", "-c", sql, "pullapprove"]
+
+    def count() -> int:
+        return int(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    show.asks()
+    wait_for(lambda: count() > 15, "jobs that nobody takes")
+    least, then = count(), time.time()
+
+    def told() -> float | None:
+        """What was asked for since then: the answer came half a second later, or more."""
+        page = parse(get(f"{show.url}/metrics").decode())
+        answered = "sidewatch_query_last_success_timestamp_seconds"
+        if page.total(answered, app="pullapprove", query="plain_jobs_jobs") < then + 0.5:
+            return None
+        return page.total("watched_queue_jobs", app="pullapprove", state="ready")
+
+    return least, wait_for(told, "a newer answer"), count()
 
 
 def test_it_answers_within_three_seconds(tmp_path: Path) -> None:

@@ -43,6 +43,20 @@ watched_drain_deadline_timestamp_seconds{{app="ko",service="server"}} {NOW}
 watched_event_read_timestamp_seconds{{app="ko",service="s",event="lost",impact="page"}} {NOW - 600}
 watched_event_read_timestamp_seconds{{app="ko",service="s",event="slow",impact="ticket"}} 0
 watched_event_read_timestamp_seconds{{app="ko",service="s",event="seen",impact="info"}} {NOW}
+watched_queue_jobs{{app="pa",queue="q",state="ready"}} 9
+watched_queue_jobs{{app="pa",queue="q",state="overdue"}} 0
+watched_queue_oldest_age_seconds{{app="pa",queue="q",clock="due"}} 300
+watched_queue_oldest_age_seconds{{app="ko",queue="k",clock="due"}} 300
+watched_queue_oldest_age_objective_seconds{{app="ko",queue="k"}} 600
+watched_queue_stuck_jobs{{app="pa",queue="q",reason="lease"}} 0
+watched_queue_recent_jobs{{app="pa",queue="q",outcome="completed",window="1h"}} 57
+watched_queue_recent_jobs{{app="pa",queue="q",outcome="failed",window="15m"}} 9
+watched_queue_recent_jobs{{app="pa",queue="q",outcome="failed",window="1h"}} 1
+watched_queue_recent_jobs{{app="pa",queue="q",outcome="lost",window="1h"}} 2
+watched_queue_recent_jobs{{app="pa",queue="q",outcome="exhausted",window="1h"}} 0
+watched_queue_recent_jobs{{app="pa",queue="q",outcome="cancelled",window="1h"}} 9
+watched_workers{{app="pa",queue_library="l",state="live"}} 1
+watched_workers{{app="pa",queue_library="l",state="stale"}} 2
 """
 
 
@@ -68,9 +82,9 @@ HOLDS = [
     ({'status="200"': 84, 'status="500"': 5}, "WatchedHttpErrors"),
     ({'status="200"': 95, 'status="500"': 5}, None),  # 5 %, and more than that is too much
     ({'status="200"': 10, 'status="500"': 4}, None),  # fewer than five
-    ({'outcome="completed"': 47, 'outcome="failed"': 3}, "WatchedJobFailures"),
-    ({'outcome="completed"': 57, 'outcome="failed"': 3}, None),
-    ({'outcome="completed"': 1, 'outcome="failed"': 2}, None),
+    ({'review",outcome="completed"': 47, 'review",outcome="failed"': 3}, "WatchedJobFailures"),
+    ({'review",outcome="completed"': 57, 'review",outcome="failed"': 3}, None),
+    ({'review",outcome="completed"': 1, 'review",outcome="failed"': 2}, None),
     ({"KeyError": 5, 'level="error"': 4, 'level="critical"': 1}, "WatchedExceptionsRepeated"),
     ({"KeyError": 4, 'level="error"': 9}, None),
     ({"KeyError": 9, 'level="warning"': 9, 'level="error"': 4}, None),  # it got over some of them
@@ -80,6 +94,19 @@ HOLDS = [
     ({"watched_drain_deadline": NOW - 1, "watched_draining": 0}, None),
     ({'event="lost"': NOW - 599}, "WatchedEventCritical"),
     ({'event="slow"': NOW - 3599}, "WatchedEventTicket"),
+    ({'seconds{app="pa",queue="q",clock="due"': 301}, "WatchedQueueOld"),
+    ({'seconds{app="pa",queue="q",clock="due"': 301, "watched_quiet_window": 1}, None),
+    ({'seconds{app="ko",queue="k",clock="due"': 600}, None),
+    ({'seconds{app="ko",queue="k",clock="due"': 601, "watched_draining": 0}, "WatchedQueueOld"),
+    ({'seconds{app="ko",queue="k",clock="due"': 601}, None),  # while it shuts down
+    ({'state="live"': 0}, "WatchedQueueNoWorkers"),
+    ({'state="live"': 0, 'state="ready"': 0}, None),
+    ({'state="live"': 0, 'state="ready"': 0, 'state="overdue"': 1}, "WatchedQueueNoWorkers"),
+    ({'reason="lease"': 1}, "WatchedQueueStuck"),
+    ({'reason="lease"': 1, "watched_quiet_window": 1}, None),
+    ({'outcome="completed",window="1h"': 56}, "WatchedJobFailureRatio"),  # 3 of 59
+    ({'outcome="completed",window="1h"': 0, 'outcome="lost"': 1}, None),  # fewer than three
+    ({'outcome="exhausted"': 1, 'outcome="lost"': 0}, "WatchedJobsExhausted"),
 ]
 
 

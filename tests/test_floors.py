@@ -49,7 +49,7 @@ NARROW: dict[str, list[str]] = {
 DOORS: dict[str, list[str]] = {
     "aiohttp": ["exporter.server", "exporter.sources.probes", "exporter.sources.docker"],
     "asyncinotify": ["exporter.sources.files"],
-    "asyncpg": ["exporter.sources.postgres"],
+    "asyncpg": ["exporter.sources.postgres", "exporter.demo"],
     "msgspec": ["exporter.state", "exporter.engine", "parsers"],
     "prometheus_client": ["exporter.collector", "exporter.demo"],
     "yaml": ["exporter.config"],

@@ -24,6 +24,7 @@ def data_files() -> set[str]:
     """What the wheel must hold beside Python, by the names it has there; asked of the checkout."""
     found = [
         *ROOT.glob("rules/**/*.yaml"),
+        *ROOT.glob("exporter/demo/tables/*.sql"),
         *ROOT.glob("dashboards/*.json"),
         *ROOT.glob("exporter/profiles/**/*.yaml"),
         *ROOT.glob("exporter/queries/*.yaml"),
@@ -88,13 +89,13 @@ def test_the_wheel_holds_our_modules_and_data_and_nothing_else(dist: Path) -> No
     (wheel,) = dist.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     inside = {name for name in names if name.startswith(("exporter/", "parsers/"))}
-    assert {name for name in inside if name.endswith((".yaml", ".json"))} == data_files()
+    assert {name for name in inside if name.endswith((".yaml", ".json", ".sql"))} == data_files()
     assert {name for name in inside if name.endswith(".py")} == {
         path.relative_to(ROOT).as_posix()
         for package in ("exporter", "parsers")
         for path in (ROOT / package).rglob("*.py")
     }
-    others = {Path(name).suffix for name in inside} - {".py", ".yaml", ".json", ".typed"}
+    others = {Path(name).suffix for name in inside} - {".py", ".yaml", ".json", ".sql", ".typed"}
     assert not others
     assert not [name for name in names if "/build/" in name]
     assert [name for name in names if name.endswith("licenses/LICENSE")]

@@ -199,6 +199,19 @@ async def test_a_reload_keeps_what_was_counted(box: Box) -> None:
         assert await success(made) == 1
 
 
+async def test_no_scrape_lacks_what_a_reload_declares_anew(box: Box) -> None:
+    interval = one("watched_heartbeat_interval_seconds", app="shop", heartbeat="worker_stats")
+    async with box.runs() as made:
+        seen = [shown(await made.expose()).get(interval)]
+        box.configure(CONFIG + "    heartbeats: {{worker_stats: 30s}}\n")
+        made.reload()
+        async with asyncio.timeout(10):
+            while seen[-1] != 30:
+                seen.append(shown(await made.expose()).get(interval))
+                await asyncio.sleep(0)
+        assert set(seen) == {60, 30}
+
+
 async def test_an_application_that_did_not_change_is_left_alone(box: Box) -> None:
     async with box.runs() as made:
         shard = made._watched["shop"].shard

@@ -197,8 +197,8 @@ class Running:
         shard, complaints = take_up(lambda: assemble(plan, self.clock), file, state)
         for complaint in complaints:
             log.warning("%s", complaint)
+        declare(shard, plan)  # first: the next scrape may show what the saver is handed here
         self.saver.add(shard, file)
-        declare(shard, plan)
         tasks = [
             asyncio.create_task(keep(source, shard, self.clock), name=f"{plan.name}/{source.name}")
             for source in sources(plan)

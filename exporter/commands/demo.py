@@ -14,8 +14,9 @@ def add_parser(commands: Subparsers) -> None:
         "demo",
         help="watch simulated applications whose faults come and go",
         description="Starts simulated applications that write real-format logs into a private "
-        "folder, watches them, and tells what happens. Needs no configuration and no root, "
-        "and removes what it wrote.",
+        "folder, watches them, and tells what happens. Installed as sidewatch[demo], it has a "
+        "PostgreSQL in that folder, into which they write what they log. Needs no configuration "
+        "and no root, and removes what it wrote.",
     )
     parser.add_argument("--seconds", type=_seconds, help="end by itself after so many")
     parser.add_argument("--seed", type=int, help="of the dice, for the same course again")

@@ -6,6 +6,7 @@ find: each function has the condition of the rule that it names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -50,9 +51,9 @@ def _heartbeats(memory: Memory) -> Iterator[Alarm]:
     intervals = page.sums("watched_heartbeat_interval_seconds", by)
     for key, at in page.sums("watched_heartbeat_timestamp_seconds", by).items():
         app, heartbeat = key
-        age = memory.now - at
-        if heartbeat != "webhooks" and age > 2 * intervals[key] and not _quiet(memory, app):
-            why = f"{age:.0f} s ago, and it comes every {intervals[key]:g} s"
+        age, interval = memory.now - at, intervals.get(key, math.inf)
+        if heartbeat != "webhooks" and age > 2 * interval and not _quiet(memory, app):
+            why = f"{age:.0f} s ago, and it comes every {interval:g} s"
             yield Alarm("WatchedHeartbeatMissing", f"{app} {heartbeat}", why)
 
 
@@ -112,6 +113,56 @@ def _drains(memory: Memory) -> Iterator[Alarm]:
             yield Alarm("WatchedDrainStuck", " ".join(key), why)
 
 
+# -- what the databases tell ----------------------------------------------------------------------
+
+
+def _queue_old(memory: Memory) -> Iterator[Alarm]:
+    page, by = memory.page, ("app", "queue")
+    wanted = page.sums("watched_queue_oldest_age_objective_seconds", by)
+    for key, age in page.sums("watched_queue_oldest_age_seconds", by, clock="due").items():
+        app, _ = key
+        draining = page.total("watched_draining", app=app) == 1.0
+        if age > wanted.get(key, 300.0) and not draining and not _quiet(memory, app):
+            why = f"the oldest job has been due for {age:.0f} s, {wanted.get(key, 300.0):g} it may"
+            yield Alarm("WatchedQueueOld", " ".join(key), why)
+
+
+def _no_workers(memory: Memory) -> Iterator[Alarm]:
+    page, by = memory.page, ("app", "queue_library")
+    stale = page.sums("watched_workers", by, state="stale")
+    for key, live in page.sums("watched_workers", by, state="live").items():
+        app, _ = key
+        due = [
+            page.total("watched_queue_jobs", app=app, state=state) for state in ("ready", "overdue")
+        ]
+        if live == 0 and any(one > 0 for one in due) and not _quiet(memory, app):
+            why = f"{stale.get(key, 0):.0f} of them died without a farewell"
+            yield Alarm("WatchedQueueNoWorkers", " ".join(key), why)
+
+
+def _stuck(memory: Memory) -> Iterator[Alarm]:
+    by = ("app", "queue", "reason")
+    for key, jobs in memory.page.sums("watched_queue_stuck_jobs", by).items():
+        if jobs > 0 and not _quiet(memory, key[0]):
+            yield Alarm("WatchedQueueStuck", " ".join(key), f"{jobs:.0f} that nobody works at")
+
+
+def _ended_badly(memory: Memory) -> Iterator[Alarm]:
+    by, outcomes = ("app", "queue"), dict[tuple[str, ...], dict[str, float]]()
+    recent = memory.page.sums("watched_queue_recent_jobs", (*by, "outcome"), window="1h")
+    for (app, queue, outcome), jobs in recent.items():
+        outcomes.setdefault((app, queue), {})[outcome] = jobs
+    for key, ended in outcomes.items():
+        bad = sum(ended.get(one, 0.0) for one in ("failed", "lost", "exhausted"))
+        every = sum(ended.values()) - ended.get("cancelled", 0.0)
+        if bad >= 3 and bad / every > 0.05:
+            why = f"{bad:.0f} of {every:.0f} jobs failed in an hour"
+            yield Alarm("WatchedJobFailureRatio", " ".join(key), why)
+        if gone := ended.get("exhausted", 0.0):
+            why = f"{gone:.0f} in an hour will not be tried again"
+            yield Alarm("WatchedJobsExhausted", " ".join(key), why)
+
+
 def _quiet(memory: Memory, app: str, service: str | None = None) -> bool:
     labels = {"app": app} if service is None else {"app": app, "service": service}
     return any(one.value == 1.0 for one in memory.page.find("watched_quiet_window", **labels))
@@ -125,4 +176,8 @@ TELLERS: tuple[Callable[[Memory], Iterator[Alarm]], ...] = (
     _exceptions,
     _quota,
     _drains,
+    _queue_old,
+    _no_workers,
+    _stuck,
+    _ended_badly,
 )

@@ -1,6 +1,6 @@
-"""What an application says, and the forms in which it is written down.
+"""What an application says and writes to its database, and the forms in which a line is written.
 
-An entry knows when it is due, in the application's own time; the time that stands in its line is
+Everything knows when it is due, in the application's own time; the time that stands in a line is
 the machine's, so it is given when the line is written.
 """
 
@@ -37,6 +37,26 @@ class Entry:
     def text(self, now: float) -> str:
         """Its line or lines, written at `now` (seconds since 1970), with the last newline."""
         return f"{self.form(self, now)}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A moment in the application's own time, as a value of a deed."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One statement that an application sends to its database, with its values."""
+
+    at: float
+    app: str
+    sql: str
+    values: tuple[object, ...] = ()
+
+
+Happening = Entry | Deed
 
 
 def bare(entry: Entry, _: float) -> str:
@@ -108,7 +128,7 @@ def uuid(dice: Random) -> str:
     return str(UUID(int=dice.getrandbits(128), version=4))
 
 
-def take_due(waiting: list[Entry], end: float) -> list[Entry]:
+def take_due(waiting: list[Happening], end: float) -> list[Happening]:
     """Take out, in order, what is due before `end`."""
     due = sorted((one for one in waiting if one.at < end), key=lambda one: one.at)
     waiting[:] = [one for one in waiting if one.at >= end]

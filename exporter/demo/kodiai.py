@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from random import Random
 from typing import Any
 
-from exporter.demo.entries import Entry, arrivals, pino, take_due, uuid
+from exporter.demo import webhooks
+from exporter.demo.entries import Entry, Happening, arrivals, pino, take_due, uuid
 from exporter.demo.scenes import Scene, Span, spans
 
 SERVER = "kodiai/server"
 WEBHOOKS_A_MINUTE = 8
 SHARE_OF_JOBS = 0.4
 GRACE, EXTENDED_GRACE = 180.0, 360.0
-STARTING = 20.0
+STARTING, REBOOT = 20.0, 30.0
+REPLAY = 0.4  # of one webhook
 INSTALLATION = 51234567
 
 say = partial(Entry, log=SERVER, form=pino)
@@ -41,17 +44,27 @@ class Job:
         return say(at, level="ERROR", message="Job execution failed", fields=fields)
 
 
-def server(script: Sequence[Scene], dice: Random) -> Iterator[Entry]:
-    """What kodiai says, in order, without end."""
-    running: list[Job] = []
-    yield from _starts(0.0)
+@dataclass(slots=True)
+class Bot:
+    """What it works at, and its rows in webhook_queue: those that wait, and those left claimed."""
+
+    running: list[Job] = field(default_factory=list)
+    pending: list[int] = field(default_factory=list)
+    orphaned: list[int] = field(default_factory=list)
+    rows: Iterator[int] = field(default_factory=partial(count, 118))
+
+
+def server(script: Sequence[Scene], dice: Random) -> Iterator[Happening]:
+    """What kodiai says and writes, in order, without end."""
+    bot = Bot()
+    yield from _boots(0.0)
     for span in spans(script):
         happens = {None: _serves, "drained": _drains, "abandoned": _gives_up}[span.scene.shutdown]
-        waiting = list(happens(span, dice, running))
+        waiting = list(happens(span, dice, bot))
         yield from take_due(waiting, span.end)
 
 
-def _serves(span: Span, dice: Random, running: list[Job]) -> Iterator[Entry]:
+def _serves(span: Span, dice: Random, bot: Bot) -> Iterator[Happening]:
     for at in arrivals(dice, span.begin, span.end - 1.0, WEBHOOKS_A_MINUTE):
         asked = {"deliveryId": uuid(dice), "eventName": "pull_request", "action": "synchronize"}
         mention = dice.random() < 0.3
@@ -59,9 +72,9 @@ def _serves(span: Span, dice: Random, running: list[Job]) -> Iterator[Entry]:
             asked |= {"eventName": "issue_comment", "action": "created"}
         yield _accepted(at, asked, dice)
         if dice.random() < SHARE_OF_JOBS:
-            yield from _begins(at, asked, span.scene, dice, running)
-    for job in [one for one in running if one.ends < span.end]:
-        running.remove(job)
+            yield from _begins(at, asked, span.scene, dice, bot.running)
+    for job in [one for one in bot.running if one.ends < span.end]:
+        bot.running.remove(job)
         yield job.end(job.ends)
 
 
@@ -121,16 +134,14 @@ def _active(jobs: int) -> dict[str, int]:
     return {"activeRequests": 0, "activeJobs": jobs, "activeTotal": jobs}
 
 
-def _drains(span: Span, dice: Random, running: list[Job]) -> Iterator[Entry]:
+def _drains(span: Span, dice: Random, bot: Bot) -> Iterator[Happening]:
     """Each job ends within the grace; webhooks wait in the database for the next start."""
     done = span.begin + GRACE * 0.8
-    yield _signal(span.begin, len(running))
-    yield from _end_all(running, span.begin, done, dice)
-    queued = list(arrivals(dice, span.begin, done, WEBHOOKS_A_MINUTE / 2))
-    yield from (_queued(at, 118 + n, dice) for n, at in enumerate(queued))
+    yield _signal(span.begin, len(bot.running))
+    yield from _end_all(bot.running, span.begin, done, dice)
+    yield from _queues(span.begin, done, dice, bot)
     yield say(done, level="INFO", message="Graceful drain completed successfully")
-    yield from _starts(done + STARTING, len(queued))
-    yield from _serves(Span(done + STARTING + 1.0, span.end, span.scene), dice, running)
+    yield from _starts(done + STARTING, span, dice, bot)
 
 
 def _end_all(running: list[Job], begin: float, end: float, dice: Random) -> Iterator[Entry]:
@@ -139,22 +150,28 @@ def _end_all(running: list[Job], begin: float, end: float, dice: Random) -> Iter
     running.clear()
 
 
-def _queued(at: float, row: int, dice: Random) -> Entry:
-    about = {"id": str(row), "source": "github", "deliveryId": uuid(dice)}
-    text = "Webhook queued to PostgreSQL for drain-time replay"
-    return say(at, level="INFO", message=text, fields={**about, "eventName": "pull_request"})
+def _queues(begin: float, end: float, dice: Random, bot: Bot) -> Iterator[Happening]:
+    """What comes while it shuts down; something always does."""
+    for at in [begin + 2.0, *arrivals(dice, begin + 2.0, end, WEBHOOKS_A_MINUTE / 2)]:
+        row, delivery, event = next(bot.rows), uuid(dice), "pull_request"
+        bot.pending.append(row)
+        yield webhooks.enqueue(at, row, delivery, event)
+        about = {"id": str(row), "source": "github", "deliveryId": delivery, "eventName": event}
+        text = "Webhook queued to PostgreSQL for drain-time replay"
+        yield say(at, level="INFO", message=text, fields=about)
 
 
-def _gives_up(span: Span, dice: Random, running: list[Job]) -> Iterator[Entry]:
+def _gives_up(span: Span, dice: Random, bot: Bot) -> Iterator[Happening]:
     """One job hangs, through the grace and its extension; kodiai ends without it."""
     late = span.begin + 1.0 + GRACE
     gone = late + EXTENDED_GRACE
-    yield _signal(span.begin + 1.0, len(running) + 1)
-    yield from _end_all(running, span.begin + 1.0, late, dice)
+    yield _signal(span.begin + 1.0, len(bot.running) + 1)
+    yield from _end_all(bot.running, span.begin + 1.0, late, dice)
     asked = {"deliveryId": uuid(dice), "eventName": "pull_request", "action": "opened"}
     yield _accepted(span.begin, asked, dice)
-    yield from _begins(span.begin, asked, span.scene, dice, running)
-    lost = running.pop()
+    yield from _begins(span.begin, asked, span.scene, dice, bot.running)
+    lost = bot.running.pop()
+    yield from _queues(span.begin + 1.0, gone, dice, bot)
     extended = {**_active(1), "extendedGraceMs": int(EXTENDED_GRACE * 1000)}
     text = "Drain timeout, extending grace window once"
     yield say(late, level="WARNING", message=text, fields=extended)
@@ -164,30 +181,63 @@ def _gives_up(span: Span, dice: Random, running: list[Job]) -> Iterator[Entry]:
     notice = {"count": 1, "maxNotices": 20, "jobIds": [lost.about["jobId"]]}
     text = "Notifying PRs of review jobs abandoned by shutdown force-exit"
     yield say(gone, level="WARNING", message=text, fields=notice)
-    yield from _starts(gone + STARTING)
-    yield from _serves(Span(gone + STARTING + 1.0, span.end, span.scene), dice, running)
+    yield from _starts(gone + STARTING, span, dice, bot)
 
 
-def _starts(at: float, replayed: int = 0) -> Iterator[Entry]:
-    """A start, and the replay of webhooks that waited."""
+# -- starts ---------------------------------------------------------------------------------------
+
+
+def _boots(at: float) -> Iterator[Entry]:
     steps: list[tuple[str, dict[str, Any]]] = [
         ("Database migrations complete", {"migrationCount": 58}),
         ("PostgreSQL connected and migrations applied", {}),
         ("Shutdown manager registered SIGTERM/SIGINT handlers", {"graceMs": int(GRACE * 1000)}),
         ("Kodiai server started", {"port": 3000, "idleBudgetSeconds": 60}),
     ]
-    if replayed:
-        steps += [
-            ("Dequeued pending webhooks for replay", {"count": replayed}),
-            ("Startup webhook queue replay complete", _replay(replayed)),
-        ]
     for message, about in steps:
         yield say(at, level="INFO", message=message, fields=about)
 
 
-def _replay(replayed: int) -> dict[str, Any]:
+def _starts(at: float, span: Span, dice: Random, bot: Bot) -> Iterator[Happening]:
+    """A start, the replay of what waits, and what comes after it.
+
+    Where it crashes before the last webhook is replayed, it starts again at once: too soon to take
+    that row back, for it leaves what was claimed within a minute to another instance. So the row
+    stays claimed until a later start, and no line tells of it.
+    """
+    yield from _boots(at)
+    yield from _replays(at, bot, crash=span.scene.crash)
+    if span.scene.crash:
+        at += REBOOT
+        yield from _boots(at)
+    yield from _serves(Span(at + 1.0, span.end, span.scene), dice, bot)
+
+
+def _replays(at: float, bot: Bot, *, crash: bool) -> Iterator[Happening]:
+    if bot.orphaned:
+        found = {"count": len(bot.orphaned), "ids": [str(row) for row in bot.orphaned]}
+        text = "Recovered webhook_queue rows stuck in 'processing' from a prior crash"
+        yield say(at, level="WARNING", message=text, fields=found)
+        yield webhooks.recover(at, bot.orphaned)
+    rows = [*bot.orphaned, *bot.pending]
+    bot.orphaned, bot.pending = [], []
+    yield webhooks.claim(at, rows)
+    text = "Dequeued pending webhooks for replay"
+    yield say(at, level="INFO", message=text, fields={"count": len(rows)})
+    if crash:
+        bot.orphaned = [rows.pop()]
+    done = at
+    for row in rows:
+        done += REPLAY
+        yield webhooks.complete(done, row)
+    if not crash:
+        text = "Startup webhook queue replay complete"
+        yield say(done, level="INFO", message=text, fields=_replay(len(rows), done - at))
+
+
+def _replay(replayed: int, seconds: float) -> dict[str, Any]:
     return {
-        "startupDurationMs": 5123,
+        "startupDurationMs": int(seconds * 1000),
         "queuedWebhooksProcessed": replayed,
         "queuedWebhooksFailed": 0,
         "budgetMs": int(GRACE * 1000),

@@ -13,7 +13,8 @@ class Scene:
     """What is the case for some minutes, how it is told, and in which metric it shows.
 
     `broken` is the share of pullapprove's webhooks and jobs that fail, `failing` that of kodiai's
-    jobs. `backlog` is how many jobs wait as it begins. `quota` is the range of what is left.
+    jobs. `quota` is the range of what is left. `crash`: kodiai is killed at its next start, as it
+    replays webhooks.
     """
 
     title: str
@@ -23,25 +24,28 @@ class Scene:
     broken: float = 0.0
     failing: float = 0.0
     workers: bool = True
-    backlog: int = 0
     quota: tuple[int, int] = (3800, 4900)
     shutdown: Literal["drained", "abandoned"] | None = None
+    crash: bool = False
 
 
-# The workers are dead for 17 minutes, 85 s of ours: a heartbeat is missed after 10 s, and its rule
+# The workers are dead for 20 minutes, 100 s of ours: a heartbeat is missed after 10 s, and its rule
 # waits a minute more, so that a Prometheus beside the demo fires it.
 SCRIPT = (
     Scene(
         "All is well",
         3,
         "Webhooks are answered, jobs run, and every worker says once a minute that it lives.",
-        'watched_http_requests_total{route="webhooks"}, watched_job_duration_seconds',
+        'watched_http_requests_total{route="webhooks"}, watched_job_duration_seconds, '
+        "watched_queue_jobs",
     ),
     Scene(
         "A release breaks pullapprove's webhooks",
         4,
-        "Two of three webhooks get a 500, and the jobs of that release fail with a traceback.",
-        'watched_http_requests_total{status="500"}, watched_exceptions_total{type="KeyError"}',
+        "Two of three webhooks get a 500, and the jobs of that release fail with a traceback. "
+        "Their lines do not say how they end; the database does.",
+        'watched_http_requests_total{status="500"}, watched_exceptions_total{type="KeyError"}, '
+        "watched_queue_recent_jobs",
         broken=0.67,
     ),
     Scene(
@@ -53,33 +57,30 @@ SCRIPT = (
     Scene(
         "Both workers of pullapprove are killed",
         9,
-        "No last word, no error: their lines just stop. Webhooks are still answered.",
-        'watched_heartbeat_timestamp_seconds{heartbeat="worker_stats"} stands still',
+        "No last word, no error: their lines just stop. Webhooks are still answered, so jobs pile "
+        "up in the database, and after five minutes the workers count as dead there.",
+        'watched_heartbeat_timestamp_seconds{heartbeat="worker_stats"} stands still, '
+        'watched_workers{state="stale"}, watched_queue_oldest_age_seconds{clock="due"}',
         workers=False,
     ),
     Scene(
-        "A deploy of kodiai, while those workers stay dead",
-        5,
-        "It drains, ends in time and starts again. A quiet window covers it (two an hour at most) "
-        "so nobody is called for it; what pullapprove lacks is still told.",
-        "watched_draining, watched_drain_deadline_timestamp_seconds, watched_quiet_window",
+        "A shutdown of kodiai that does not end, while those workers stay dead",
+        11,
+        "One review hangs: the grace of 3 minutes is extended once, to 6 more, then kodiai gives "
+        "it up. Work is lost, so this pages, quiet window or not. Webhooks wait in the database "
+        "for the next start, which is killed as it replays the last of them, and made once more.",
+        'watched_event_read_timestamp_seconds{event="force_exit",impact="page"}, '
+        'watched_queue_jobs{app="kodiai",state="ready"}',
         workers=False,
-        shutdown="drained",
-    ),
-    Scene(
-        "The model that kodiai asks answers with errors",
-        3,
-        "A third of the reviews fail. The workers of pullapprove are still dead.",
-        'watched_jobs_finished_total{outcome="failed"}',
-        failing=0.35,
-        workers=False,
+        shutdown="abandoned",
+        crash=True,
     ),
     Scene(
         "The workers are back",
         3,
-        "They find what piled up, and work it off.",
+        "They find what piled up, and work it off, the newest first. What the dead ones had begun "
+        "is lost, and asked for again.",
         "watched_jobs_requested falls, watched_jobs_started_total rises",
-        backlog=60,
     ),
     Scene(
         "The quota of the Git provider runs low",
@@ -89,12 +90,26 @@ SCRIPT = (
         quota=(12, 180),
     ),
     Scene(
-        "A shutdown of kodiai that does not end",
-        11,
-        "One review hangs: the grace of 3 minutes is extended once, to 6 more, then kodiai gives "
-        "it up. Work is lost, so this pages, quiet window or not.",
-        'watched_event_read_timestamp_seconds{event="force_exit",impact="page"}',
-        shutdown="abandoned",
+        "The model that kodiai asks answers with errors",
+        3,
+        "A third of the reviews fail.",
+        'watched_jobs_finished_total{outcome="failed"}',
+        failing=0.35,
+    ),
+    Scene(
+        "A webhook of kodiai is stuck",
+        8,
+        "The last one of that replay is still marked as being processed, by a kodiai that is dead. "
+        "After a quarter of an hour that is no hope any more; no line tells it, only the database.",
+        'watched_queue_stuck_jobs{app="kodiai"}',
+    ),
+    Scene(
+        "A deploy of kodiai",
+        5,
+        "It drains, ends in time and starts again. A quiet window covers it (two an hour at most) "
+        "so nobody is called for it. Its start takes the stuck webhook back.",
+        "watched_draining, watched_drain_deadline_timestamp_seconds, watched_quiet_window",
+        shutdown="drained",
     ),
 )
 

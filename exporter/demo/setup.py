@@ -8,6 +8,8 @@ import socket
 from importlib.resources import files
 from pathlib import Path
 
+from exporter.demo.databases import APPS, url
+
 HOST, PORT = "127.0.0.1", 9877
 USUAL = f"{HOST}:{PORT}"
 
@@ -27,7 +29,7 @@ apps:
   - name: pullapprove
     profile: pullapprove
     heartbeats: {{worker_stats: {heartbeat:g}s}}
-    logs:
+{pullapprove}    logs:
       - files: ["logs/pullapprove/server*.log"]
         service: server
         from: beginning
@@ -47,7 +49,7 @@ apps:
         - {{service: worker, type: KeyError}}
   - name: kodiai
     profile: kodiai
-    logs:
+{kodiai}    logs:
       - files: ["logs/kodiai/server*.log"]
         service: server
         from: beginning
@@ -60,11 +62,25 @@ apps:
 """
 
 
-def write_config(folder: Path, listen: str, minute: float) -> Path:
-    """The configuration; `minute` is how many seconds a minute of the applications lasts."""
+POSTGRES = """\
+    postgres:
+      url: {url}
+      interval: 1s
+"""
+
+
+def write_config(folder: Path, listen: str, minute: float, *, databases: bool = False) -> Path:
+    """The configuration; `minute` is how many seconds a minute of the applications lasts.
+
+    It is replaced in one step, because a sidewatch may be about to read it.
+    """
     path = folder / "sidewatch.yaml"
     heartbeat = max(minute, SHORTEST_HEARTBEAT)
-    path.write_text(CONFIG.format(listen=listen, minute=minute, heartbeat=heartbeat))
+    asked = {app: POSTGRES.format(url=json.dumps(url(folder, app))) for app in APPS}
+    parts = asked if databases else dict.fromkeys(APPS, "")
+    new = path.with_suffix(".new")
+    new.write_text(CONFIG.format(listen=listen, minute=minute, heartbeat=heartbeat, **parts))
+    new.replace(path)
     return path
 
 

@@ -10,24 +10,28 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from exporter.app import Running
 from exporter.clock import WallClock
 from exporter.config import LISTEN_VARIABLE, load
-from exporter.demo import kodiai, pullapprove
+from exporter.demo import kodiai, pullapprove, workers
 from exporter.demo.alarms import NAMES, alarms
-from exporter.demo.entries import Entry
+from exporter.demo.databases import APPS, LOST, WATCHER, Writers, keep
+from exporter.demo.entries import Deed, Happening
 from exporter.demo.folder import private_folder, sweep
 from exporter.demo.logs import Logs
 from exporter.demo.page import Memory, Page, fetch
+from exporter.demo.postgres import Installed, NoPostgresError, installed
 from exporter.demo.scenes import SCRIPT, spans
 from exporter.demo.setup import SERVICES, USUAL, usual_address, write_config, write_prometheus
 from exporter.demo.telling import Board, Moment, whole
+from exporter.demo.timeline import Timeline
 from exporter.demo.voices import Listener, voice
 from exporter.errors import SidewatchError
 from exporter.server import Server
@@ -36,7 +40,7 @@ MINUTE, FAST_MINUTE = 5.0, 1.0  # seconds that a minute of the applications last
 MOMENT, FAST_MOMENT = 1.0, 0.4
 LAST_COUNT_SECONDS = 4.0
 PATIENCE = 50  # looks at /metrics
-LOGS = (pullapprove.SERVER, *(log for log, _ in pullapprove.WORKERS), kodiai.SERVER)
+LOGS = (pullapprove.SERVER, *(log for log, _ in workers.WORKERS), kodiai.SERVER)
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -62,13 +66,15 @@ def demo(options: Options) -> None:
 
 def _perform_in(folder: Path, options: Options) -> None:
     listen, minute = usual_address(), FAST_MINUTE if options.fast else MINUTE
-    config = write_config(folder, listen, minute)
+    configure = partial(write_config, folder, listen, minute)
+    config = configure()
     with _log_of_sidewatch(folder) as complaints:
-        show = Show(options, folder, minute, complaints)
+        show = Show(options, folder, minute, complaints, configure)
         if listen != USUAL and not os.environ.get(LISTEN_VARIABLE):
             show.say(f"{USUAL} is taken, so this demo listens at another port.")
         asyncio.run(show.run(config))
     if options.keep:
+        configure()  # of its databases only the files are left
         show.say(f"Kept: {folder}", f"sidewatch run --config {config} goes on from there.")
 
 
@@ -109,37 +115,54 @@ def _log_of_sidewatch(folder: Path) -> Iterator[Complaints]:
             handler.close()
 
 
-def play(seed: int | None) -> Iterator[Entry]:
-    """All that the applications say, in order, without end."""
+def play(seed: int | None) -> Iterator[Happening]:
+    """All that the applications say and write to their databases, in order, without end."""
     dice = Random(seed)
-    parts = (pullapprove.server, pullapprove.workers, kodiai.server)
+    parts = (pullapprove.server, workers.workers, kodiai.server)
     told = [part(SCRIPT, Random(dice.random())) for part in parts]
-    return heapq.merge(*told, key=lambda entry: entry.at)
+    return heapq.merge(*told, key=lambda one: one.at)
 
 
 class Show:
     """One performance."""
 
     def __init__(
-        self, options: Options, folder: Path, minute: float, complaints: Complaints
+        self,
+        options: Options,
+        folder: Path,
+        minute: float,
+        complaints: Complaints,
+        configure: Callable[..., Path],
     ) -> None:
         self.options = options
         self.folder = folder
-        self.minute = minute
         self.complaints = complaints
+        self.configure = configure
         self.logs = Logs(folder / "logs")
+        self.timeline = Timeline(minute)
+        self.writers = Writers(self.timeline)
         self.memory = Memory(NAMES)
         self.board = Board()
         self._clock = WallClock()
         self._ended = asyncio.Event()
         self._listener = Listener(sys.stdout, self._ended.set)
+        self._postgres: Installed | None = None
+        self._without = ""  # why there is none
+        try:
+            self._postgres = installed(folder)
+        except NoPostgresError as error:
+            self._without = str(error)
 
     async def run(self, config: Path) -> None:
-        """First sidewatch; when it serves, the performance; when that ends, sidewatch too."""
+        """First sidewatch; when it serves, the performance; when that ends, sidewatch too.
+
+        The databases start beside it: nothing waits for them, and they end last.
+        """
         self._end_when_told()
         plan = load(config)
         self.logs.begin(LOGS)
         running = Running(plan, self._clock, lambda: load(config))
+        databases = asyncio.create_task(self._keep_databases(running))
         stop = asyncio.Event()
         performances: list[asyncio.Task[None]] = []
 
@@ -151,12 +174,30 @@ class Show:
         try:
             await running.run(stop, started)
         finally:
-            for one in performances:
+            for one in (*performances, databases):
                 one.cancel()
-            await asyncio.gather(*performances, return_exceptions=True)
+            await asyncio.gather(*performances, databases, return_exceptions=True)
             self.logs.close()
-        for one in performances:
-            one.result()
+        for one in (*performances, databases):
+            if not one.cancelled():
+                one.result()
+
+    async def _keep_databases(self, running: Running) -> None:
+        """Have them where they can be had; when they are there, sidewatch is told of them."""
+
+        def ready() -> None:
+            self.configure(databases=True)
+            running.reload()
+
+        if self._postgres is None:
+            self.writers.close()
+            return
+        try:
+            await keep(self._postgres, self.folder, self.writers, ready)
+        except NoPostgresError as error:
+            self.complaints.write(str(error))
+        except LOST as error:
+            self.complaints.write(f"The demo's database is gone: {error}")
 
     def _end_when_told(self) -> None:
         loop = asyncio.get_running_loop()
@@ -169,6 +210,7 @@ class Show:
         """Play and tell until told to end. Raises what either does."""
         self._open(url)
         await self._until_shown(url)
+        self.timeline.begin()
         acts = (self._play(), self._tell(url), self._ended.wait())
         tasks = [asyncio.create_task(act) for act in acts]
         try:
@@ -190,32 +232,30 @@ class Show:
                 break
 
     async def _play(self) -> None:
-        """Write each entry when it is due."""
-        now = asyncio.get_running_loop().time
-        began = now()
-        for entry in play(self.options.seed):
-            due = began + entry.at * self.minute / 60.0
-            if due > now():
-                await asyncio.sleep(due - now())
-            self.logs.write(entry, self._clock.now())
+        """Have each thing happen when it is due."""
+        for one in play(self.options.seed):
+            if (left := self.timeline.left(one.at)) > 0:
+                await asyncio.sleep(left)
+            if isinstance(one, Deed):
+                self.writers.take(one)
+            else:
+                self.logs.write(one, self._clock.now())
 
     async def _tell(self, url: str) -> None:
         """Read /metrics back and tell of it, moment after moment."""
-        now = asyncio.get_running_loop().time
-        began, speaker = now(), voice(self._listener)
+        left, speaker = self.timeline.left, voice(self._listener)
         moment = FAST_MOMENT if self.options.fast else MOMENT
         for span in spans():
-            until = began + span.end * self.minute / 60.0
-            while now() < until:
+            while left(span.end) > 0:
                 page = await self._scrape(url)
                 at = self._clock.now()
                 self.memory.take(page, at)
                 begun, ceased = self.board.take(list(alarms(self.memory)), at)
-                left, said = max(0.0, until - now()), self.complaints.take()
+                more, said = max(0.0, left(span.end)), self.complaints.take()
                 speaker.tell(
-                    Moment(span, left, page, at, tuple(begun), tuple(ceased), said), self.board
+                    Moment(span, more, page, at, tuple(begun), tuple(ceased), said), self.board
                 )
-                await asyncio.sleep(min(moment, max(0.0, until - now())))
+                await asyncio.sleep(min(moment, max(0.0, left(span.end))))
 
     async def _scrape(self, url: str) -> Page:
         """The newest page, or the one before where there was no answer."""
@@ -236,7 +276,9 @@ class Show:
         self.say(
             f"Metrics: {url}/metrics",
             "pullapprove and kodiai are simulated, their log formats and sidewatch are real.",
-            f"A minute of theirs lasts {self.minute:g} s. Logs, state and all else: {self.folder}",
+            f"A minute of theirs lasts {self.timeline.minute:g} s. Logs, state and all else: "
+            f"{self.folder}",
+            self._word_of_postgres(),
         )
         if shutil.which("prometheus"):
             config = write_prometheus(self.folder, url.removeprefix("http://"))
@@ -246,6 +288,14 @@ class Show:
                 f"    prometheus --config.file={config} --storage.tsdb.path={data}",
             )
         self.say("Ctrl-C ends it.", "")
+
+    def _word_of_postgres(self) -> str:
+        if self._postgres is None:
+            return self._without
+        psql = self._postgres.binaries / "psql"
+        first, *others = APPS
+        look = f"{psql} -h {self.folder} -U {WATCHER} {first}"
+        return f"A look into their databases: {look} (or {', '.join(others)})"
 
     async def _close(self, url: str) -> None:
         """Say how many lines were written and counted; the last ones may need a moment."""

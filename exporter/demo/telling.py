@@ -60,6 +60,8 @@ def number_lines(page: Page, now: float) -> Iterator[str]:
     """What /metrics says of each application."""
     yield f"pullapprove  {' · '.join(_pullapprove(page, now))}"
     yield f"kodiai       {' · '.join(_kodiai(page))}"
+    if page.find("watched_queue_jobs"):
+        yield f"in SQL       {' · '.join(_databases(page))}"
 
 
 def _pullapprove(page: Page, now: float) -> Iterator[str]:
@@ -88,6 +90,21 @@ def _kodiai(page: Page) -> Iterator[str]:
     yield f"draining {_yes(page.total('watched_draining', app='kodiai'))}"
     yield f"quiet window {_yes(page.total('watched_quiet_window', app='kodiai'))}"
     yield f"forced exits {total('watched_events_total', event='force_exit')}"
+
+
+def _databases(page: Page) -> Iterator[str]:
+    def total(name: str, **labels: str) -> str:
+        return whole(page.total(name, **labels))
+
+    jobs, ages = "watched_queue_jobs", "watched_queue_oldest_age_seconds"
+    yield f"pullapprove: due {total(jobs, app='pullapprove', state='ready')}"
+    yield f"the oldest for {total(ages, app='pullapprove', clock='due')} s of its time"
+    yield f"running {total(jobs, app='pullapprove', state='running')}"
+    yield f"to retry {total(jobs, app='pullapprove', state='retrying')}"
+    live, stale = (total("watched_workers", state=state) for state in ("live", "stale"))
+    yield f"workers {live} alive, {stale} dead"
+    yield f"kodiai: webhooks waiting {total(jobs, app='kodiai', state='ready')}"
+    yield f"stuck {total('watched_queue_stuck_jobs', app='kodiai')}"
 
 
 def whole(value: float) -> str:
