@@ -32,9 +32,11 @@ OTHERS = {"sum": "max", "max": "min", "min": "max"}
 
 # Spoilings that change nothing: what they fit, and why.
 HARMLESS = {
-    r"(sum|max) by \([^)]*instance\)": "an instance shows each of its own series once",
+    r"(sum|max|min) by \([^)]*instance\)": "an instance shows each of its own series once",
     r"max by \([^)]*\) \(\w+_(objective(_\w+)?|interval_seconds)\b": "all hosts have one objective",
     r"max by \([^)]*\) \(\w+_(limit(_bytes)?|max_connections)\b": "all hosts see one limit",
+    r"max by \([^)]*\) \( label_join.*\(watched_tls_obj": "all hosts have one objective",
+    r"max by \([^)]*\) \(watched_service_trait": "all hosts are told the same of a service",
     r"instead of max by \([^)]*\) \([^)]*\) \* 0": "it is multiplied by 0",
     r"QueueStopped: max instead of sum.*15m": "counts add up to 0 if all are 0",
     r"RowsFailed: 1 is 0.5": "rows are whole",
@@ -44,6 +46,9 @@ HARMLESS = {
     r"WorkersGone: min instead of max.*requested > ": "only whether there is one matters",
     r"WorkersGone: max instead of sum.*processes\) == 0": "counts add up to 0 if all are 0",
     r"NotStarted: max instead of sum.*started_total": "some start if one host starts some",
+    r"QueueNoConsumers: 1 is 0.5": "consumers are whole",
+    r"FileMissing: max instead of sum": "counts add up to 0 if all are 0",
+    r"FileMissing: min instead of max.*last_exit": "only whether there is one matters",
     r"log_errors.*: max instead of sum.*records_total\[10m": "it is multiplied by 0",
 }
 
