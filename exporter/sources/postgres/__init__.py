@@ -3,7 +3,8 @@
 from exporter.sources.postgres.query import Needs, Part, Query, Versions
 from exporter.sources.postgres.queue_sql import queries as library_queries
 from exporter.sources.postgres.queues import Library
-from exporter.sources.postgres.settings import Postgres
+from exporter.sources.postgres.rows import State, StateTable, Streak
+from exporter.sources.postgres.settings import Postgres, Use
 from exporter.sources.postgres.source import Database
 
 __all__ = [
@@ -13,6 +14,10 @@ __all__ = [
     "Part",
     "Postgres",
     "Query",
+    "State",
+    "StateTable",
+    "Streak",
+    "Use",
     "Versions",
     "library_queries",
 ]
