@@ -21,19 +21,10 @@ import yaml
 from tests.support.asking import until
 from tests.support.parts import Parts
 from tests.support.pg import Server
-from tests.support.told import One, Told, told
+from tests.support.told import One, Told, grant, told
 
 ROOT = Path(__file__).parents[1]
 HERE = ROOT / "tests/rows"
-APPS = ("agledger", "kodiai", "paas", "pullapprove", "tripl")
-GRANTS = """
-DO $$ DECLARE name text; BEGIN
-  FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema' LOOP
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO watcher', name);
-    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO watcher', name);
-  END LOOP;
-END $$
-"""
 STEPS = 26  # of a minute, or of an hour where a forecast looks back for a day
 BEGUN = ("BEGIN", "SELECT 1")
 
@@ -79,28 +70,45 @@ def test_every_signal_of_a_database_has_its_fault() -> None:
     assert proved == promised
 
 
+@pytest.mark.parametrize("app", sorted({one.app for one in FAULTS}))
+async def test_a_healthy_application_fires_nothing(
+    app: str, postgres: Server, parts: Parts, tmp_path: Path
+) -> None:
+    database = healthy(postgres, app)
+    known = await looked(Fault("none", app, []).config(postgres, database))
+    check(parts.need("promtool"), tmp_path / "healthy.yaml", known, {}, [])
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.signal)
 async def test_a_fault_fires_its_alerts_and_no_other(
     fault: Fault, postgres: Server, parts: Parts, tmp_path: Path
 ) -> None:
-    database = postgres.database()
-    postgres.psql((HERE / fault.app / "schema.sql").read_text(), database)
-    postgres.psql((HERE / fault.app / "healthy.sql").read_text() + ";" + GRANTS, database)
+    promtool = parts.need("promtool")
+    database = healthy(postgres, fault.app)
     config = fault.config(postgres, database)
-    before = await looked(config)
+    if fault.objectives or fault.postgres:  # else it is as healthy as the application
+        check(promtool, tmp_path / "healthy.yaml", await looked(config), {}, [])
     postgres.psql(fault.fault, database)
+    moved: dict[One, float] = {}
     with ExitStack() as stack:
         for _ in range(fault.sessions):
             stack.enter_context(holding(postgres, database))
         if fault.closed:
             postgres.psql(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
-        after = await looked(config, down=fault.closed)
-    moved = {}
-    if fault.meanwhile is not None:
-        after, moved = await moving(config, postgres, database, fault.meanwhile)
-    promtool = parts.need("promtool")
-    check(promtool, tmp_path / "healthy.yaml", before, {}, [])
-    check(promtool, tmp_path / "fault.yaml", after, moved, fault.alerts)
+        if fault.meanwhile is None:
+            known = await looked(config, down=fault.closed)
+        else:
+            known, moved = await moving(config, postgres, database, fault.meanwhile)
+    check(promtool, tmp_path / "fault.yaml", known, moved, fault.alerts)
+
+
+def healthy(postgres: Server, app: str) -> str:
+    """A database of this application, which is at work."""
+    database = postgres.database()
+    for part in ("schema", "healthy"):
+        postgres.psql((HERE / app / f"{part}.sql").read_text(), database)
+    grant(postgres, database)
+    return database
 
 
 async def looked(config: str, *, down: bool = False) -> dict[One, float]:

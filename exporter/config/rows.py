@@ -66,9 +66,8 @@ def _ordered(found: Sequence[Query]) -> Iterator[Query]:
         if all(one.needs != other.needs for other in unlike):
             unlike.append(one)
     for order, one in enumerate(unlike):
-        name = one.name if order == 0 else f"{one.name}_otherwise_{order}"
-        signs = Part(one.name, order, one.needs.tables, asked=True)
-        yield replace(one, name=name, part=signs if len(unlike) > 1 else None)
+        part = Part(one.name, order, one.needs.tables, asked=True)
+        yield replace(one, part=part if len(unlike) > 1 else None)
 
 
 def laid(under: T, over: T) -> T:

@@ -16,6 +16,16 @@ from exporter.model import Series
 from exporter.pipeline import keep
 from exporter.shard import Shard
 from tests.support.asking import Asked, until
+from tests.support.pg import Server
+
+GRANTS = """
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema' LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO watcher', name);
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO watcher', name);
+  END LOOP;
+END $$
+"""
 
 # A metric and its labels with their names.
 One = tuple[str, tuple[tuple[str, str], ...]]
@@ -61,6 +71,11 @@ class Told(Asked):
 def _one(series: Series, constant: tuple[tuple[str, str], ...]) -> One:
     labels = (*constant, *zip(series.family.labels, series.labels, strict=True))
     return series.family.name, labels
+
+
+def grant(postgres: Server, database: str) -> None:
+    """Let sidewatch's role read all that the database has now."""
+    postgres.psql(GRANTS, database)
 
 
 @asynccontextmanager
