@@ -173,6 +173,107 @@ async def test_a_right_that_is_missing_is_told_with_its_grant(
         assert "rows_deployments" not in app.disabled()
 
 
+# -- any table ---------------------------------------------------------------------------------
+
+ODD = "o'dd \\ \"; DROP TABLE kept; --"
+PLAIN_TABLE = "CREATE TABLE t (id serial, state text, at timestamptz DEFAULT now(), who text)"
+STREAKS = [
+    # state, whose and minutes ago; the longest streak
+    ([], 0),
+    (["bad a 5"], 1),
+    (["bad a 5", "bad a 4", "bad b 3", "bad a 2"], 3),
+    (["bad a 5", "bad a 4", "good a 3", "bad a 2"], 1),
+    (["bad a 5", "bad a 4", "good b 3"], 2),
+    (["bad a 5", "bad a 4", "good a 3"], 0),
+    # neither what goes on nor what was called off ends a streak
+    (["bad a 5", "open a 4", "off a 3", "bad a 2"], 2),
+    # nor does what is older than the streak looks back count
+    (["bad a 121", "bad a 119", "bad a 3"], 2),
+]
+
+
+async def test_a_state_nobody_has_named_is_seen(postgres: Server) -> None:
+    database = postgres.database()
+    postgres.psql(PLAIN_TABLE, database)
+    values = "('open'), ('odd'), (NULL), ('odder'), ('gone')"
+    postgres.psql(f"INSERT INTO t (state) VALUES {values}", database)
+    grant(postgres, database)
+    states = {"open": "waiting", "gone": "done"}
+    rows = {"things": {"table": "t", "state": "state", "states": states, "since": "at"}}
+    async with told(config(postgres, database, None, rows)) as app:
+        await app.answered()
+        assert app.series("watched_rows") == {
+            ("things", "open", "waiting"): 1,
+            ("things", "other", "unknown"): 3,
+        }
+        postgres.psql("TRUNCATE t", database)
+        await until(lambda: set(app.series("watched_rows").values()) == {0}, "zeros")
+        assert app.value("watched_rows_oldest_seconds", "things", "open", "waiting") == 0
+        assert app.value("watched_rows_recent", "things", "gone", "done", "1h") == 0
+
+
+async def test_a_row_whose_clock_is_not_set_has_no_age(postgres: Server) -> None:
+    database = postgres.database()
+    postgres.psql(PLAIN_TABLE + "; INSERT INTO t VALUES (1, 'open', NULL)", database)
+    grant(postgres, database)
+    rows = {"things": {"table": "t", "states": {"open": "waiting"}, "since": "at"}}
+    async with told(config(postgres, database, None, rows)) as app:
+        await app.answered()
+        assert app.series("watched_rows") == {("things", "open", "waiting"): 1}
+        assert app.series("watched_rows_oldest_seconds") == {}
+
+
+async def test_names_and_values_are_whatever_they_are(postgres: Server) -> None:
+    database = postgres.database()
+    name = ODD.replace('"', '""')
+    postgres.psql(f'CREATE TABLE kept (); CREATE TABLE "{name}" ("{name}" text)', database)
+    value = ODD.replace("'", "''")
+    postgres.psql(f"INSERT INTO \"{name}\" VALUES ('{value}'), ('x')", database)
+    grant(postgres, database)
+    table = {
+        "table": ODD,
+        "columns": {"state": ODD},
+        "values": {"odd": [ODD]},
+        "state": "state",
+        "where": "{state} IN {values.odd} OR '{{}}' = '{state' -- and no more",
+        "states": {"odd": {"phase": "waiting", "values": [ODD]}},
+    }
+    async with told(config(postgres, database, None, {"things": table})) as app:
+        await app.answered()
+        assert app.tables("watched_rows") == {"things": {"odd": 1, "other": 0}}
+    assert postgres.psql("SELECT count(*) FROM kept", database) == "0"
+
+
+def test_a_streak_is_of_one_and_ends_with_a_success(postgres: Server) -> None:
+    database = postgres.database()
+    postgres.psql(PLAIN_TABLE, database)
+    things = {
+        "table": "t",
+        "state": "state",
+        "states": {"open": "waiting", "bad": "failed", "good": "done", "off": "done"},
+        "streak": {"by": "who", "at": "at", "ends": ["good"], "within": "2h"},
+    }
+    sql = sql_of(config(postgres, database, None, {"things": things}), "streak_things")
+    found = []
+    for rows, _ in STREAKS:
+        values = ", ".join("('{}', '{}', {})".format(*row.split()) for row in rows)
+        postgres.psql(
+            "TRUNCATE t; INSERT INTO t (state, who, at) SELECT state, who,"
+            " now() - ago * interval '1 min' FROM"
+            f" (VALUES {values or '(NULL, NULL, 0)'}) AS v(state, who, ago)",
+            database,
+        )
+        found.append(int(postgres.psql(f"SELECT streak FROM ({sql}) AS q", database)))
+    assert found == [streak for _, streak in STREAKS]
+
+
+def sql_of(text: str, name: str) -> str:
+    """The SQL of a query that a configuration asks."""
+    (plan,) = parse(text, Path("sidewatch.yaml"), {}).apps
+    assert plan.postgres is not None
+    return next(one.sql for one in plan.postgres.queries if one.name == name)
+
+
 # -- what tripl calls overdue ------------------------------------------------------------------
 
 COLLECTIONS = [
@@ -201,13 +302,11 @@ COLLECTIONS = [
 
 def test_a_collection_is_overdue_by_the_applications_own_rules(postgres: Server) -> None:
     database = tables(postgres, "tripl", "DELETE FROM scan_configs")
-    (plan,) = parse(config(postgres, database, "tripl"), Path("sidewatch.yaml"), {}).apps
-    assert plan.postgres is not None
-    query = next(one for one in plan.postgres.queries if one.name == "rows_collections")
+    sql = sql_of(config(postgres, database, "tripl"), "rows_collections")
     wrong = []
     for case in COLLECTIONS:
         postgres.psql(collection(*case[:3]), database)
-        state = postgres.psql(f"SELECT state FROM ({query.sql}) AS q WHERE rows > 0", database)
+        state = postgres.psql(f"SELECT state FROM ({sql}) AS q WHERE rows > 0", database)
         if state != case[3]:
             wrong.append((case, state))
     assert wrong == []

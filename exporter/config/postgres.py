@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +14,7 @@ from exporter.config.rows import SUBJECT as ROWS
 from exporter.config.rows import queries as row_queries
 from exporter.config.settings import SHORT, PostgresPart
 from exporter.model import Family
-from exporter.sources.postgres import Postgres, Query, StateTable
+from exporter.sources.postgres import Postgres, Query
 
 HEALTH = "queries/health.yaml"
 GIVEN = "database"  # the label that a query need not have as a column
@@ -56,7 +56,7 @@ def postgres(
     _check_subjects(settings, known, mapping, part.at)
     asked = [one for one in known if settings.subjects.get(one.subject, True)]
     queues = queue_queries(settings, part.node, part.at, base)
-    rows = _row_queries(profile, settings.rows, mapping.line_of(ROWS), part.at)
+    rows = row_queries(profile.rows, settings.rows, _complains(mapping, part.at))
     return replace(
         settings,
         password_file=settings.password_file and base / settings.password_file,
@@ -70,16 +70,22 @@ def postgres(
     )
 
 
-def check_rows(profile: PostgresPart, line: int, at: At) -> None:
+def check_rows(profile: PostgresPart, whole: Entries, at: At) -> None:
     """Complain of a profile's state tables, whether or not a database is named."""
-    _row_queries(profile, {}, line, at.child("postgres"))
+    row_queries(profile.rows, {}, _complains(_part(whole, "postgres"), at.child("postgres")))
 
 
-def _row_queries(
-    profile: PostgresPart, own: Mapping[str, StateTable], line: int, at: At
-) -> tuple[Query, ...]:
-    here = at.child(ROWS)
-    return row_queries(profile.rows, own, lambda name, wrong: here.child(name).say(line, wrong))
+def _complains(part: Entries, at: At) -> Callable[[str, str], None]:
+    """How to complain of one of the state tables of this part."""
+    here, rows = at.child(ROWS), _part(part, ROWS)
+    return lambda name, wrong: here.child(name).say(rows.line_of(name), wrong)
+
+
+def _part(whole: Entries, key: str) -> Entries:
+    """What stands under this key, as a mapping, empty where it is none."""
+    nodes = [pair.node for pair in whole.pairs if pair.key == key]
+    found = next((node for node in nodes if isinstance(node, Entries)), None)
+    return found or Entries((), whole.line_of(key))
 
 
 def _over(profile: PostgresPart, settings: Postgres) -> Postgres:

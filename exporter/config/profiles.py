@@ -89,7 +89,7 @@ def _read_profile(builder: Builder, path: Path, node: Node, at: At) -> Profile:
     inside = At(str(path), "", at.complaints, at.notes)
     whole = compose(text, inside)
     profile = builder.build(Profile, whole, inside)
-    check_rows(profile.postgres, entries(whole, inside).line_of("postgres"), inside)
+    check_rows(profile.postgres, entries(whole, inside), inside)
     return profile
 
 

@@ -33,7 +33,10 @@ def queries(
     own: Mapping[str, StateTable],
     say: Callable[[str, str], None],
 ) -> tuple[Query, ...]:
-    """What to ask of the tables of a profile with an operator's own; `say` takes complaints."""
+    """What to ask of the tables of a profile with an operator's own.
+
+    `say` takes complaints, by entity; of a profile alone where nothing of one's own is given.
+    """
     found: list[Query] = []
     for entity in {**known, **own}:
         try:
@@ -266,7 +269,8 @@ def _rows(entity: str, name: str, table: StateTable) -> Query:
     sql = f"""SELECT {literal(entity)} AS entity, s.state, s.phase, s.window AS "window",
   CASE WHEN s.counted THEN coalesce(found.n, 0) END AS rows,
   CASE WHEN s.aged AND found.n IS NULL THEN 0
-       WHEN s.aged THEN greatest({NOW} - found.since, 0) END AS oldest,
+       WHEN s.aged AND found.since IS NOT NULL THEN greatest({NOW} - found.since, 0)
+       END AS oldest,
   CASE s.window {recent} END AS recent
 FROM (VALUES {told}) AS s(state, phase, "window", counted, aged)
 LEFT JOIN (
