@@ -33,10 +33,7 @@ def queries(
     own: Mapping[str, StateTable],
     say: Callable[[str, str], None],
 ) -> tuple[Query, ...]:
-    """What to ask of the tables of a profile with an operator's own.
-
-    `say` takes complaints, by entity; of a profile alone where nothing of one's own is given.
-    """
+    """What to ask of the tables of a profile with an operator's own; `say` takes complaints."""
     found: list[Query] = []
     for entity in {**known, **own}:
         try:
