@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,39 @@ def test_a_faulty_table_of_a_profile_is_told_with_its_line(tmp_path: Path) -> No
 
 
 # -- objectives --------------------------------------------------------------------------------
+
+
+def test_an_objective_about_nothing_is_told(tmp_path: Path) -> None:
+    aims = {
+        "rows_oldest": {"orders": {"opened": "5m"}},
+        "rows": {"order": {"open": 1}, "orders": {"other": 1}},
+        "failure_streak": {"ovens": 2},
+    }
+    with pytest.raises(ConfigError) as caught:
+        planned(tmp_path, {}, objectives=aims)
+    assert [one.text for one in caught.value.complaints] == [
+        "there is no entity order; did you mean orders?",
+        "orders have no state opened; did you mean open?",
+    ]
+    query = {"name": "own", "sql": "SELECT 1", "metrics": {"watched_rows": "n"}}
+    labels = {"labels": ["entity", "state", "phase"]}
+    assert planned(tmp_path, {"queries": [query | labels]}, objectives=aims).objectives
+
+
+@pytest.mark.parametrize("name", sorted(built_in()))
+def test_a_profile_asks_nothing_of_what_it_does_not_know(name: str) -> None:
+    profile = Path(built_in()[name]).read_text()
+    aims = yaml.safe_load(profile)["objectives"]
+    app = {"name": "shop", "profile": name, "objectives": aims, "postgres": {"url": URL}}
+    assert parse(yaml.safe_dump({"apps": [app]}), Path("sidewatch.yaml"), {}).apps
+
+
+def test_the_examples_of_the_documentation_load() -> None:
+    text = (Path(__file__).parents[1] / "docs/postgres.md").read_text()
+    blocks = re.findall(r"^```yaml\n(# sidewatch\.yaml\n.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 3
+    for block in blocks:
+        assert parse(block, Path("sidewatch.yaml"), {}).apps
 
 
 def shown(shard: Shard, metric: str) -> dict[tuple[str, ...], float]:

@@ -7,7 +7,7 @@ rows go by entity and state: `rows_oldest: {deployments: {queued: 5m}}`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -202,6 +202,25 @@ def _entries(node: Node, at: At) -> Entries:
         return entries(node, at)
     except Refused:
         return Entries((), node.line)
+
+
+def check_entities(
+    part: Raw, found: Mapping[str, Objective], known: Mapping[str, Collection[str]]
+) -> None:
+    """Complain of objectives about entities, or states of one, that are not `known`."""
+    for name, objective in found.items():
+        for way in objective.values if objective.goal.by[0] == "entity" else ():
+            if wrong := _unknown(way, known):
+                part.at.child(name).say(part.line_of(name), wrong)
+
+
+def _unknown(way: tuple[str, ...], known: Mapping[str, Collection[str]]) -> str | None:
+    match way:
+        case (entity, *_) if entity not in known:
+            return f"there is no entity {entity}{instead(entity, known)}"
+        case (entity, state) if state not in known[entity]:
+            return f"{entity} have no state {state}{instead(state, known[entity])}"
+    return None
 
 
 def merged(under: Mapping[str, Objective], over: Mapping[str, Objective]) -> dict[str, Objective]:

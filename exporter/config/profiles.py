@@ -12,14 +12,16 @@ from typing import Any
 from exporter.config.build import Builder, Raw, entries, instead, read_scalar
 from exporter.config.grammar import Words, declared, limits, rules
 from exporter.config.nodes import At, Node, Pair, Refused, compose, quote
-from exporter.config.objectives import Objective, merged, objectives
+from exporter.config.objectives import Objective, check_entities, merged, objectives
 from exporter.config.postgres import check_rows, postgres
+from exporter.config.rows import states
 from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profile
 from exporter.config.texts import read_text
 from exporter.engine.rules import LogRules
 from exporter.model import JOB_BUCKETS, Family
 from exporter.sources.postgres import Postgres
 from exporter.vocabulary import FAMILIES
+from exporter.vocabulary.sql import ROWS
 
 METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_LABELS = frozenset({"app", "instance", "job", "le", "quantile"})
@@ -104,7 +106,8 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
     profile = app.profile
     own = {**own_metrics(profile.metrics), **own_metrics(app.metrics)}
     families = {**FAMILIES, **own}
-    aims = merged(objectives(profile.objectives), objectives(app.objectives))
+    asked = objectives(app.objectives)
+    aims = merged(objectives(profile.objectives), asked)
     words = Words(
         {name: family for name, family in families.items() if family.scope != "own"},
         {**profile.heartbeats, **app.heartbeats},
@@ -119,6 +122,9 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
     for limit in _each(limits, words, profile.limits, app.limits):
         for name, most in limit.items():
             families[name] = replace(families[name], limit=most)
+    database = postgres(app.postgres, profile.postgres, families, base)
+    if app.objectives is not None and database is not None and not _brings_rows(database):
+        check_entities(app.objectives, asked, states(profile.postgres.rows, database.rows))
     return AppPlan(
         app.name,
         profile.profile,
@@ -128,8 +134,16 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
         app.logs,
         {**labels, **app.labels},
         app.idle_hosts,
-        postgres(app.postgres, profile.postgres, families, base),
+        database,
     )
+
+
+def _brings_rows(database: Postgres) -> bool:
+    """Whether a query of one's own may tell of entities that nothing else knows."""
+    names = {
+        metric for one in database.queries if one.subject == "custom" for metric in one.metrics
+    }
+    return not names.isdisjoint(family.name for family in ROWS)
 
 
 def _each(

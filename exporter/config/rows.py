@@ -43,6 +43,17 @@ def queries(
     return tuple(found)
 
 
+def states(
+    known: Mapping[str, StateTable], own: Mapping[str, StateTable]
+) -> dict[str, frozenset[str]]:
+    """The states of each entity."""
+    return {
+        entity: frozenset({OTHER, *one.states})
+        for entity in {**known, **own}
+        for one in [laid(known.get(entity, StateTable()), own.get(entity, StateTable()))]
+    }
+
+
 def _of(entity: str, known: StateTable, own: StateTable) -> Iterator[Query]:
     if not ENTITY.fullmatch(entity):
         raise ValueError("an entity's name has small letters, digits and '_', a letter first")
