@@ -102,6 +102,17 @@ async def test_a_fault_fires_its_alerts_and_no_other(
     check(promtool, tmp_path / "fault.yaml", known, moved, fault.alerts)
 
 
+async def test_a_state_that_a_guessed_profile_does_not_know_is_told(
+    postgres: Server, parts: Parts, tmp_path: Path
+) -> None:
+    database = healthy(postgres, "paas")
+    postgres.psql("UPDATE deployments SET status = '7' WHERE status = 'Building'", database)
+    known = await looked(Fault("none", "paas", []).config(postgres, database))
+    labels = {"entity": "deployments", "state": "other", "phase": "unknown"}
+    alerts = [{"alert": "WatchedRowsPresent", **labels}]
+    check(parts.need("promtool"), tmp_path / "fault.yaml", known, {}, alerts)
+
+
 def healthy(postgres: Server, app: str) -> str:
     """A database of this application, which is at work."""
     database = postgres.database()

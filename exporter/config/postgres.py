@@ -10,13 +10,13 @@ from pathlib import Path
 from exporter.config.build import Builder, Raw, entries, instead
 from exporter.config.nodes import At, Entries, Refused, compose
 from exporter.config.queues import FOLDER, queue_queries
-from exporter.config.rows import SUBJECT as ROWS
 from exporter.config.rows import queries as row_queries
 from exporter.config.settings import SHORT, PostgresPart
 from exporter.model import Family
 from exporter.sources.postgres import Postgres, Query
 
 HEALTH = "queries/health.yaml"
+ROWS = "rows"
 GIVEN = "database"  # the label that a query need not have as a column
 
 

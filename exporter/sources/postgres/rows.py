@@ -11,6 +11,9 @@ from typing import Literal
 
 from exporter.model import Duration
 
+# The state of rows whose own state is not named, and its phase: to be seen, and nobody's success.
+OTHER, UNKNOWN = "other", "unknown"
+
 Phase = Literal["waiting", "active", "done", "failed"]
 
 
