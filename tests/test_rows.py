@@ -277,7 +277,10 @@ def sql_of(text: str, name: str) -> str:
 # -- what tripl calls overdue ------------------------------------------------------------------
 
 COLLECTIONS = [
-    # interval, ages of the failed runs in minutes, newest first, then of a good one; the state
+    # interval, ages of the failed runs in minutes, newest first, then of a good one (or none, where
+    # the configuration is 100 min old); the state
+    ("1h", [], None, "on_time"),
+    ("15m", [], None, "overdue"),
     ("1h", [], 119, "on_time"),
     ("1h", [], 121, "overdue"),
     ("15m", [], 31, "overdue"),
@@ -312,18 +315,18 @@ def test_a_collection_is_overdue_by_the_applications_own_rules(postgres: Server)
     assert wrong == []
 
 
-def collection(interval: str, failed: list[int], good: int) -> str:
+def collection(interval: str, failed: list[int], good: int | None) -> str:
     """SQL that leaves one configuration with these runs."""
     runs = [("failed", age) for age in failed] + [("completed", good)]
-    values = ", ".join(f"('{status}', {age})" for status, age in runs)
+    values = ", ".join(f"('{status}', {age})" for status, age in runs if age is not None)
     return f"""
 DELETE FROM scan_configs;
 INSERT INTO scan_configs
   (id, data_source_id, project_id, name, interval, time_column, updated_at)
-SELECT gen_random_uuid(), s.id, p.id, 'x', '{interval}', 'ts', now() - interval '90 days'
+SELECT gen_random_uuid(), s.id, p.id, 'x', '{interval}', 'ts', now() - interval '100 min'
 FROM (SELECT id FROM data_sources LIMIT 1) AS s, projects AS p WHERE NOT p.is_demo;
 INSERT INTO scan_jobs (id, scan_config_id, status, created_at, completed_at)
 SELECT gen_random_uuid(), c.id, v.status::scan_job_status, at, at
-FROM scan_configs AS c, (VALUES {values}) AS v(status, age),
-  LATERAL (SELECT now() - age * interval '1 min') AS t(at)
+FROM scan_configs AS c, (VALUES {values or "(NULL, 0)"}) AS v(status, age),
+  LATERAL (SELECT now() - age * interval '1 min') AS t(at) WHERE v.status IS NOT NULL
 """
