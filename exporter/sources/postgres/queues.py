@@ -130,4 +130,4 @@ class Library:
     @property
     def key(self) -> str:
         """The library's name as the beginning of its queries' names."""
-        return self.library.replace("-", "_").replace(".", "_")
+        return self.library.translate(str.maketrans("-.", "__"))
