@@ -315,7 +315,7 @@ async def test_a_changed_objective_does_not_leave_the_old_one_behind(desk: Desk)
     await desk.settle()
     assert await desk.scrape(name, queue="default", le="300.0") == 300
     goal = desk.plan.objectives["job_wait"]
-    desk.plan = replace(desk.plan, objectives={"job_wait": replace(goal, default=600.0)})
+    desk.plan = replace(desk.plan, objectives={"job_wait": replace(goal, values={(): 600.0})})
     desk.restart()
     shown = {key: value for key, value in (await desk.page()).items() if key[0] == name}
     assert shown == {one(name, app="shop", queue="default", le="600.0"): 600}

@@ -67,7 +67,7 @@ def _show_objective(
 ) -> None:
     """Give a new subject its objective, so that a rule's join is never empty."""
     subject = dict(zip(series.family.labels, series.labels, strict=True))
-    value = objective.of(subject[objective.goal.label])
+    value = objective.of(*(subject[name] for name in objective.goal.by))
     if value is None:
         return
     subject["le"] = spelled_bound(value)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from exporter.config.build import Raw
 from exporter.config.nodes import At, Refused, Scalar, compose
+from exporter.config.objectives import Objective
 from exporter.config.profiles import (
     RESERVED_LABELS,
     AppPlan,
-    Objective,
     Profiles,
     built_in,
     plan,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -10,10 +10,13 @@ from pathlib import Path
 from exporter.config.build import Builder, Raw, entries, instead
 from exporter.config.nodes import At, Entries, Refused, compose
 from exporter.config.queues import FOLDER, queue_queries
+from exporter.config.rows import queries as row_queries
+from exporter.config.settings import SHORT, PostgresPart
 from exporter.model import Family
 from exporter.sources.postgres import Postgres, Query
 
 HEALTH = "queries/health.yaml"
+ROWS = "rows"
 GIVEN = "database"  # the label that a query need not have as a column
 
 
@@ -34,12 +37,17 @@ def health() -> tuple[Query, ...]:
         raise AssertionError("\n".join(map(str, at.complaints))) from None
 
 
-def postgres(part: Raw | None, families: Mapping[str, Family], base: Path) -> Postgres | None:
-    """The settings with every query that is to run; mistakes go to the complaints of the place."""
+def postgres(
+    part: Raw | None, profile: PostgresPart, families: Mapping[str, Family], base: Path
+) -> Postgres | None:
+    """The settings with every query that is to run; mistakes go to the complaints of the place.
+
+    They go before what the profile says.
+    """
     if part is None:
         return None
     try:
-        settings = Builder().build(Postgres, part.node, part.at)
+        settings = _over(profile, Builder(short=SHORT).build(Postgres, part.node, part.at))
     except Refused:
         return None
     mapping = entries(part.node, part.at)
@@ -48,16 +56,55 @@ def postgres(part: Raw | None, families: Mapping[str, Family], base: Path) -> Po
     _check_subjects(settings, known, mapping, part.at)
     asked = [one for one in known if settings.subjects.get(one.subject, True)]
     queues = queue_queries(settings, part.node, part.at, base)
+    rows = row_queries(profile.rows, settings.rows, _complains(mapping, part.at))
     return replace(
         settings,
         password_file=settings.password_file and base / settings.password_file,
         passfile=settings.passfile and base / settings.passfile,
-        queries=(*asked, *queues, *settings.queries),
+        queries=(
+            *asked,
+            *queues,
+            *(rows if settings.subjects.get(ROWS, True) else ()),
+            *settings.queries,
+        ),
+    )
+
+
+def check_rows(profile: PostgresPart, whole: Entries, at: At) -> None:
+    """Complain of a profile's state tables, whether or not a database is named."""
+    row_queries(profile.rows, {}, _complains(_part(whole, "postgres"), at.child("postgres")))
+
+
+def _complains(part: Entries, at: At) -> Callable[[str, str], None]:
+    """How to complain of one of the state tables of this part."""
+    here, rows = at.child(ROWS), _part(part, ROWS)
+    return lambda name, wrong: here.child(name).say(rows.line_of(name), wrong)
+
+
+def _part(whole: Entries, key: str) -> Entries:
+    """What stands under this key, as a mapping, empty where it is none."""
+    nodes = [pair.node for pair in whole.pairs if pair.key == key]
+    found = next((node for node in nodes if isinstance(node, Entries)), None)
+    return found or Entries((), whole.line_of(key))
+
+
+def _over(profile: PostgresPart, settings: Postgres) -> Postgres:
+    """The settings, with what the profile says where they say nothing."""
+    limit = profile.pool_limit if settings.pool_limit is None else settings.pool_limit
+    queues = {
+        name: replace(use, names={**profile.queues[name].names, **use.names})
+        for name, use in settings.queues.items()
+        if name in profile.queues
+    }
+    return replace(
+        settings,
+        pool_limit=limit,
+        queues={**profile.queues, **settings.queues, **queues},
     )
 
 
 def _check_subjects(settings: Postgres, known: tuple[Query, ...], mapping: Entries, at: At) -> None:
-    subjects = {FOLDER, *(one.subject for one in known)}
+    subjects = {FOLDER, ROWS, *(one.subject for one in known)}
     for name in settings.subjects.keys() - subjects:
         text = f"there is no subject {name}{instead(name, subjects)}"
         at.child("subjects").say(mapping.line_of("subjects"), text)

@@ -9,88 +9,24 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from exporter.config.build import LATER, Builder, Raw, entries, instead, read_scalar
+from exporter.config.build import Builder, Raw, entries, instead, read_scalar
 from exporter.config.grammar import Words, declared, limits, rules
-from exporter.config.nodes import At, Node, Pair, Refused, Scalar, compose, quote
-from exporter.config.postgres import postgres
+from exporter.config.nodes import At, Node, Pair, Refused, compose, quote
+from exporter.config.objectives import Objective, check_entities, merged, objectives
+from exporter.config.postgres import check_rows, postgres
+from exporter.config.rows import states
 from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profile
 from exporter.config.texts import read_text
 from exporter.engine.rules import LogRules
-from exporter.model import JOB_BUCKETS, Duration, Family
+from exporter.model import JOB_BUCKETS, Family
 from exporter.sources.postgres import Postgres
 from exporter.vocabulary import FAMILIES
+from exporter.vocabulary.sql import ROWS
 
 METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_LABELS = frozenset({"app", "instance", "job", "le", "quantile"})
 RESERVED_PREFIXES = ("watched_", "sidewatch_")
 RESERVED_ENDINGS = ("_bucket", "_count", "_created", "_info", "_sum")
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """A kind of objective: the gauge that shows it, whose series have one, and what tells apart.
-
-    Every series of `subject` calls for the gauge; `label` says which of `values` is its own.
-    """
-
-    metric: str
-    subject: str
-    label: str
-    plural: str
-    type: Any
-
-
-GOALS: Mapping[str, Goal] = {
-    "http_request_duration": Goal(
-        "watched_http_request_duration_objective_seconds",
-        "watched_http_request_duration_seconds",
-        "route",
-        "routes",
-        Duration,
-    ),
-    "job_duration": Goal(
-        "watched_job_duration_objective_seconds",
-        "watched_job_duration_seconds",
-        "job_class",
-        "job_classes",
-        Duration,
-    ),
-    "job_wait": Goal(
-        "watched_job_wait_objective_seconds",
-        "watched_job_wait_seconds",
-        "queue",
-        "queues",
-        Duration,
-    ),
-    "job_failures": Goal(
-        "watched_job_failures_objective",
-        "watched_jobs_finished_total",
-        "job_class",
-        "job_classes",
-        float,
-    ),
-    "quota_remaining": Goal(
-        "watched_quota_remaining_objective",
-        "watched_quota_remaining",
-        "quota",
-        "quotas",
-        float,
-    ),
-}
-LATER_GOALS = frozenset({"queue_age"})
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """What is asked of one kind of subject: `default`, or the value of the one that is named."""
-
-    goal: Goal
-    default: float | None
-    values: Mapping[str, float]
-
-    def of(self, subject: str) -> float | None:
-        """The objective of the subject with this label value, where it has one."""
-        return self.values.get(subject, self.default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +89,10 @@ def _read_profile(builder: Builder, path: Path, node: Node, at: At) -> Profile:
     except ValueError as error:
         raise at.refuse(node.line, f"the profile {path} {error}") from None
     inside = At(str(path), "", at.complaints, at.notes)
-    return builder.build(Profile, compose(text, inside), inside)
+    whole = compose(text, inside)
+    profile = builder.build(Profile, whole, inside)
+    check_rows(profile.postgres, entries(whole, inside), inside)
+    return profile
 
 
 # -- merging ------------------------------------------------------------------------------------
@@ -167,7 +106,8 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
     profile = app.profile
     own = {**own_metrics(profile.metrics), **own_metrics(app.metrics)}
     families = {**FAMILIES, **own}
-    aims = _merge_objectives(objectives(profile.objectives), objectives(app.objectives))
+    asked = objectives(app.objectives)
+    aims = merged(objectives(profile.objectives), asked)
     words = Words(
         {name: family for name, family in families.items() if family.scope != "own"},
         {**profile.heartbeats, **app.heartbeats},
@@ -182,6 +122,9 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
     for limit in _each(limits, words, profile.limits, app.limits):
         for name, most in limit.items():
             families[name] = replace(families[name], limit=most)
+    database = postgres(app.postgres, profile.postgres, families, base)
+    if app.objectives is not None and database is not None and not _brings_rows(database):
+        check_entities(app.objectives, asked, states(profile.postgres.rows, database.rows))
     return AppPlan(
         app.name,
         profile.profile,
@@ -191,8 +134,16 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
         app.logs,
         {**labels, **app.labels},
         app.idle_hosts,
-        postgres(app.postgres, families, base),
+        database,
     )
+
+
+def _brings_rows(database: Postgres) -> bool:
+    """Whether a query of one's own may tell of entities that nothing else knows."""
+    names = {
+        metric for one in database.queries if one.subject == "custom" for metric in one.metrics
+    }
+    return not names.isdisjoint(family.name for family in ROWS)
 
 
 def _each(
@@ -219,63 +170,7 @@ def _bounded(family: Family, aims: Mapping[str, Objective]) -> Family:
     for aim in aims.values():
         if aim.goal.subject == family.name:
             bounds.update(aim.values.values())
-            bounds.update(() if aim.default is None else (aim.default,))
     return replace(family, buckets=tuple(sorted(bounds)))
-
-
-def objectives(part: Raw | None) -> dict[str, Objective]:
-    """`{job_wait: 5m, job_duration: {default: 10m, job_classes: {Report: 1h}}}`."""
-    found = {}
-    for pair, at in part.pairs() if part else ():
-        goal = GOALS.get(pair.key)
-        if pair.key in LATER_GOALS:
-            at.note(pair.line, LATER)
-        elif goal is None:
-            at.say(pair.line, f"no such objective{instead(pair.key, GOALS)}")
-        else:
-            try:
-                found[pair.key] = _objective(goal, pair, at)
-            except Refused:
-                continue
-    return found
-
-
-def _objective(goal: Goal, pair: Pair, at: At) -> Objective:
-    builder, node = Builder(), pair.node
-    if isinstance(node, Scalar):
-        return Objective(goal, _positive(builder.convert(goal.type, node, at), node, at), {})
-    default, values = None, dict[str, float]()
-    for one in entries(node, at).pairs:
-        here = at.child(one.key)
-        if one.key == "default":
-            default = _positive(builder.convert(goal.type, one.node, here), one.node, here)
-        elif one.key == goal.plural:
-            for each in entries(one.node, here).pairs:
-                there = here.child(each.key)
-                value = builder.convert(goal.type, each.node, there)
-                values[each.key] = _positive(value, each.node, there)
-        else:
-            here.say(one.line, f"no such key{instead(one.key, ('default', goal.plural))}")
-    return Objective(goal, default, values)
-
-
-def _positive(value: float, node: Node, at: At) -> float:
-    if value <= 0:
-        raise at.refuse(node.line, "an objective is above 0")
-    return value
-
-
-def _merge_objectives(
-    under: Mapping[str, Objective], over: Mapping[str, Objective]
-) -> dict[str, Objective]:
-    merged = {**under, **over}
-    for name in under.keys() & over.keys():
-        default = over[name].default
-        if default is None:
-            default = under[name].default
-        values = {**under[name].values, **over[name].values}
-        merged[name] = replace(over[name], default=default, values=values)
-    return merged
 
 
 def own_metrics(part: Raw | None) -> dict[str, Family]:

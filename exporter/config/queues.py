@@ -44,7 +44,7 @@ def queue_queries(settings: Postgres, node: Node, at: At, base: Path) -> Iterato
     """
     if not settings.subjects.get(FOLDER, True):
         return
-    here, lines = at.child(FOLDER), _lines(node, at)
+    here, lines = at.child(FOLDER), _lines(settings, node, at)
     known = libraries()
     for name, use in settings.queues.items():
         if use.file is not None:
@@ -60,12 +60,13 @@ def queue_queries(settings: Postgres, node: Node, at: At, base: Path) -> Iterato
             yield from library_queries(library, chosen.names, asked=True)
 
 
-def _lines(node: Node, at: At) -> dict[str, int]:
-    """The line on which each library is named."""
+def _lines(settings: Postgres, node: Node, at: At) -> dict[str, int]:
+    """The line on which each library is named; that of the whole where the profile names it."""
+    lines = dict.fromkeys(settings.queues, node.line)
     for pair in entries(node, at).pairs:
         if pair.key == FOLDER and isinstance(pair.node, Entries):
-            return {one.key: one.line for one in pair.node.pairs}
-    return {}
+            lines |= {one.key: one.line for one in pair.node.pairs}
+    return lines
 
 
 def _own(name: str, path: Path, at: At, line: int) -> Library | None:

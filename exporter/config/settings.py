@@ -27,6 +27,7 @@ from exporter.model import Duration, Kind
 from exporter.sources import KINDS, LogSource
 from exporter.sources.files import Files
 from exporter.sources.journald import Journald
+from exporter.sources.postgres import State, StateTable, Use
 
 Listen = Annotated[str, "listen"]
 AppName = Annotated[str, "app"]
@@ -39,6 +40,9 @@ Heartbeats = Annotated[Mapping[str, Duration], "heartbeats"]
 # Keys that another version serves: noted, and left alone.
 LATER_KINDS = frozenset({"docker"})
 LATER_APP = frozenset({"probes", "containers", "files"})
+
+# What may be written short: a state by its phase alone.
+SHORT: Mapping[type, str] = {State: "phase"}
 
 ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^][:\s/]*):([0-9]{1,5})")
 APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -63,6 +67,15 @@ class LogPart:
 
 
 @dataclass(frozen=True, slots=True)
+class PostgresPart:
+    """What a profile says about the database, wherever it is."""
+
+    rows: Mapping[str, StateTable] = field(default_factory=dict)
+    queues: Mapping[str, Use] = field(default_factory=dict)
+    pool_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What is known about an application, wherever it runs.
 
@@ -80,6 +93,7 @@ class Profile:
     declare: Raw | None = None
     limits: Raw | None = None
     logs: LogPart = LogPart()
+    postgres: PostgresPart = PostgresPart()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +155,7 @@ def builder(profile: Hook, base: Path) -> Builder:
             tuple[PlacedSource, ...]: partial(_log_sources, base),
         },
         scalars=TEXTS,
+        short=SHORT,
         later={App: LATER_APP},
     )
 

@@ -74,9 +74,15 @@ QUEUES = (
 )
 
 # `entity` is what the profile calls a table's rows (deployments, deliveries), `state` and `phase`
-# (waiting, active, done, failed) what it calls the values of their state column.
+# (waiting, active, done, failed) what it calls the values of their state column. What is done is
+# history and mostly told only as it comes. Rows whose state nobody has named are of the state
+# `other` and of the phase `unknown`.
 ROWS = (
-    _gauge("watched_rows", ("entity", "state", "phase"), "Rows that are in this state now."),
+    _gauge(
+        "watched_rows",
+        ("entity", "state", "phase"),
+        "Rows that are in this state now; other (unknown) is what the configuration does not name.",
+    ),
     _gauge(
         "watched_rows_oldest_seconds",
         ("entity", "state", "phase"),

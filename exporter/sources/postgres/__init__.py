@@ -4,7 +4,9 @@ from exporter.sources.postgres.doctor import Report, examine
 from exporter.sources.postgres.query import Needs, Part, Query, Versions
 from exporter.sources.postgres.queue_sql import queries as library_queries
 from exporter.sources.postgres.queues import Library
-from exporter.sources.postgres.settings import Postgres
+from exporter.sources.postgres.row_sql import queries as row_queries
+from exporter.sources.postgres.rows import State, StateTable, Streak
+from exporter.sources.postgres.settings import Postgres, Use
 from exporter.sources.postgres.source import Database
 
 __all__ = [
@@ -15,7 +17,12 @@ __all__ = [
     "Postgres",
     "Query",
     "Report",
+    "State",
+    "StateTable",
+    "Streak",
+    "Use",
     "Versions",
     "examine",
     "library_queries",
+    "row_queries",
 ]

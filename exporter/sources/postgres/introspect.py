@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.sources.postgres.query import Part, Query
 from exporter.sources.postgres.session import Session
+
+PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 # The first of the path's schemas that has the table is meant where no schema is named. Only the
 # catalogs are read: they are open to every role, and a lock on the table does not lock them.
@@ -106,8 +109,9 @@ class Findings:
         known = self.tables[table]
         hidden = [name for name in columns if not known[name]]
         if hidden:
-            grant = f"GRANT SELECT ({', '.join(hidden)}) ON {table} TO {self.who}"
-            schema = table.rpartition(".")[0]
+            columns, names = ", ".join(map(_spelled, hidden)), table.split(".", 1)
+            grant = f"GRANT SELECT ({columns}) ON {'.'.join(map(_spelled, names))} TO {self.who}"
+            schema = _spelled(names[0]) if len(names) > 1 else ""
             usage = f", and GRANT USAGE ON SCHEMA {schema} TO {self.who}" if schema else ""
             return Obstacle("privilege", f"may not be read: {grant}{usage}")
         return None
@@ -115,7 +119,16 @@ class Findings:
     @property
     def who(self) -> str:
         """The role as SQL names it."""
-        return '"' + self.role.replace('"', '""') + '"'
+        return _quoted(self.role)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _spelled(name: str) -> str:
+    """A name as SQL, in quotes where it needs them."""
+    return name if PLAIN.fullmatch(name) else _quoted(name)
 
 
 async def introspect(session: Session, queries: Iterable[Query], limit: float) -> Findings:

@@ -123,11 +123,11 @@ class Library:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.key):
-            raise ValueError("library: small letters, digits and '-', a letter first")
+            raise ValueError("library: small letters, digits, '-' and '.', a letter first")
         if not self.generations:
             raise ValueError("generations: describe one at the least")
 
     @property
     def key(self) -> str:
         """The library's name as the beginning of its queries' names."""
-        return self.library.replace("-", "_")
+        return self.library.translate(str.maketrans("-.", "__"))

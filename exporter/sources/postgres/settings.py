@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from exporter.model import Duration, Size
 from exporter.sources.postgres.query import Query
+from exporter.sources.postgres.rows import StateTable
 
 SCHEMES = ("postgresql", "postgres")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -52,7 +53,8 @@ class Postgres:
 
     The password stands in `password_file`, in `passfile` (libpq's .pgpass), in `password` or in
     the URL. `subjects` switches parts of its health off that another exporter has. `pool_limit` and
-    `size_limit` are what the application may use; they are shown beside what it uses.
+    `size_limit` are what the application may use; they are shown beside what it uses. `rows` are
+    tables of the application's own whose rows have states, by what they are called.
     """
 
     url: str = field(repr=False)
@@ -66,6 +68,7 @@ class Postgres:
     size_limit: Size | None = None
     subjects: Mapping[str, bool] = field(default_factory=dict)
     queues: Mapping[str, Use] = field(default_factory=dict)
+    rows: Mapping[str, StateTable] = field(default_factory=dict)
     queries: tuple[Query, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,0 +1,215 @@
+"""Each fault that a database tells of: made on a real server, asked about, and held to the rules.
+
+What was found goes into a real promtool with the rules as they are shipped: the alerts that the
+fault is to raise fire, each for its own labels, and no other does; before the fault none fired.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.asking import until
+from tests.support.parts import Parts
+from tests.support.pg import Server
+from tests.support.told import One, Told, grant, told
+
+ROOT = Path(__file__).parents[1]
+HERE = ROOT / "tests/rows"
+STEPS = 26  # of a minute, or of an hour where a forecast looks back for a day
+BEGUN = ("BEGIN", "SELECT 1")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One of tests/rows/faults.yaml, which says what the keys mean."""
+
+    signal: str
+    app: str
+    alerts: list[dict[str, str]]
+    fault: str = "SELECT 1"
+    postgres: Mapping[str, str] = field(default_factory=dict)
+    objectives: Mapping[str, float] = field(default_factory=dict)
+    sessions: int = 0
+    meanwhile: str | None = None
+    closed: bool = False
+
+    def config(self, postgres: Server, database: str) -> str:
+        url = postgres.url("watcher", database)
+        settings = {"url": url, "password": "first", "interval": "1s", **self.postgres}
+        app: dict[str, Any] = {"name": self.app, "profile": self.app, "postgres": settings}
+        return yaml.safe_dump({"apps": [app | {"objectives": dict(self.objectives)}]})
+
+
+FAULTS = [Fault(**one) for one in yaml.safe_load((HERE / "faults.yaml").read_text())]
+
+
+def test_every_signal_of_a_database_has_its_fault() -> None:
+    sections = re.findall(
+        r"^### (\w+), from the database\n(.*?)(?=^#|\Z)",
+        (ROOT / "docs/signals.md").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    promised = {
+        (app, signal, alert)
+        for app, text in sections
+        for signal, alerts in re.findall(r"^\| (\w\w-[\w-]+) \| ([^|]+) \|", text, re.MULTILINE)
+        for alert in alerts.strip().split(", ")
+    }
+    assert len({signal for _, signal, _ in promised}) == 33
+    proved = {(one.app, one.signal, alert["alert"]) for one in FAULTS for alert in one.alerts}
+    assert proved == promised
+
+
+@pytest.mark.parametrize("app", sorted({one.app for one in FAULTS}))
+async def test_a_healthy_application_fires_nothing(
+    app: str, postgres: Server, parts: Parts, tmp_path: Path
+) -> None:
+    database = healthy(postgres, app)
+    known = await looked(Fault("none", app, []).config(postgres, database))
+    check(parts.need("promtool"), tmp_path / "healthy.yaml", known, {}, [])
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.signal)
+async def test_a_fault_fires_its_alerts_and_no_other(
+    fault: Fault, postgres: Server, parts: Parts, tmp_path: Path
+) -> None:
+    promtool = parts.need("promtool")
+    database = healthy(postgres, fault.app)
+    config = fault.config(postgres, database)
+    if fault.objectives or fault.postgres:  # else it is as healthy as the application
+        check(promtool, tmp_path / "healthy.yaml", await looked(config), {}, [])
+    postgres.psql(fault.fault, database)
+    moved: dict[One, float] = {}
+    with ExitStack() as stack:
+        for _ in range(fault.sessions):
+            stack.enter_context(holding(postgres, database))
+        if fault.closed:
+            postgres.psql(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+        if fault.meanwhile is None:
+            known = await looked(config, down=fault.closed)
+        else:
+            known, moved = await moving(config, postgres, database, fault.meanwhile)
+    check(promtool, tmp_path / "fault.yaml", known, moved, fault.alerts)
+
+
+async def test_a_state_that_a_guessed_profile_does_not_know_is_told(
+    postgres: Server, parts: Parts, tmp_path: Path
+) -> None:
+    database = healthy(postgres, "paas")
+    postgres.psql("UPDATE deployments SET status = '7' WHERE status = 'Building'", database)
+    known = await looked(Fault("none", "paas", []).config(postgres, database))
+    labels = {"entity": "deployments", "state": "other", "phase": "unknown"}
+    alerts = [{"alert": "WatchedRowsPresent", **labels}]
+    check(parts.need("promtool"), tmp_path / "fault.yaml", known, {}, alerts)
+
+
+def healthy(postgres: Server, app: str) -> str:
+    """A database of this application, which is at work."""
+    database = postgres.database()
+    for part in ("schema", "healthy"):
+        postgres.psql((HERE / app / f"{part}.sql").read_text(), database)
+    grant(postgres, database)
+    return database
+
+
+async def looked(config: str, *, down: bool = False) -> dict[One, float]:
+    """All that is known when everything was asked once."""
+    async with told(config) as app:
+        if down:
+            await until(lambda: 0 in app.series("watched_postgres_up").values(), "a failure")
+        else:
+            await app.answered()
+            assert {reason for _, reason in app.disabled().items()} <= {"version"}
+        return app.all()
+
+
+async def moving(
+    config: str, postgres: Server, database: str, meanwhile: str
+) -> tuple[dict[One, float], dict[One, float]]:
+    """What is known before something happens, and by how much each moves."""
+    async with told(config) as app:
+        await app.answered()
+        first = app.all()
+        blocks = read_blocks(app)
+        postgres.psql(meanwhile, database)
+        await until(lambda: read_blocks(app) > blocks, "the traffic to be counted")
+        totals = app.all()
+    gauges = await looked(config)  # those that are asked for once a minute
+    last = {**gauges, **{one: value for one, value in totals.items() if one[0].endswith("_total")}}
+    sized = ("watched_postgres_size_bytes", "_total")
+    moves = {one: last[one] - value for one, value in first.items() if one[0].endswith(sized)}
+    return first, moves
+
+
+def read_blocks(app: Told) -> float:
+    return sum(app.series("watched_postgres_blocks_hit_total").values())
+
+
+@contextmanager
+def holding(postgres: Server, database: str) -> Iterator[None]:
+    client = postgres.session(database, *BEGUN)
+    try:
+        yield
+    finally:
+        client.kill()
+        client.communicate()
+
+
+def check(
+    promtool: Path,
+    path: Path,
+    known: Mapping[One, float],
+    moved: Mapping[One, float],
+    alerts: list[dict[str, str]],
+) -> None:
+    """Hold the rules to these series, each minute the same but for what moves."""
+    firing = 'ALERTS{alertstate="firing"}'
+    names = sorted({one["alert"] for one in alerts})
+    expected = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in names]
+    questions = [
+        {"expr": f"count by (alertname) (count by (alertname) ({firing}))", "exp_samples": expected}
+    ]
+    for one in alerts:
+        labels = {"alertname": one["alert"], **{k: v for k, v in one.items() if k != "alert"}}
+        wanted = ",".join(f'{name}="{value}"' for name, value in labels.items())
+        questions.append(
+            {
+                "expr": f"count(ALERTS{{alertstate='firing',{wanted}}})",
+                "exp_samples": [{"labels": "{}", "value": 1}],
+            }
+        )
+    unit, step = ("h", 3600) if "WatchedPostgresSizeForecast" in names else ("m", 60)
+    test = {
+        "interval": f"1{unit}",
+        "input_series": [
+            series(one, value, moved.get(one, 0), step) for one, value in known.items()
+        ],
+        "promql_expr_test": [{"eval_time": f"{STEPS}{unit}", **one} for one in questions],
+    }
+    rules = [str(each) for each in sorted((ROOT / "rules").glob("*.yaml"))]
+    path.write_text(
+        yaml.safe_dump({"rule_files": rules, "evaluation_interval": f"1{unit}", "tests": [test]})
+    )
+    answer = subprocess.run(
+        [promtool, "test", "rules", path], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def series(one: One, value: float, move: float, step: int) -> dict[str, str]:
+    """A series of promtool's; a time that was so long ago is so at each of its minutes."""
+    name, labels = one
+    if name.endswith("_timestamp_seconds"):
+        value, move = value - time.time(), step
+    text = ",".join(f'{label}="{told}"' for label, told in labels)
+    return {"series": f"{name}{{{text}}}", "values": f"{value:.9g}{move:+.9g}x{STEPS}"}
