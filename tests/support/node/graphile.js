@@ -1,7 +1,8 @@
-// A real graphile-worker at work: node graphile.js PACKAGE URL fill|cron|claim|hang
+// A real graphile-worker at work: node graphile.js PACKAGE URL fill|cron|unlock|claim|hang
 //
-// fill leaves jobs in every state there is, cron runs the crontab (which backfills), claim prints how
-// many jobs of each task a worker still gets to run, hang takes jobs and never ends.
+// fill leaves jobs in every state there is, cron runs the crontab (which backfills), unlock runs what
+// a worker does about old locks, claim prints how many jobs of each task a worker still gets to run,
+// hang takes jobs and never ends.
 'use strict'
 
 const { spawn } = require('node:child_process')
@@ -69,6 +70,13 @@ async function cron () {
   return {}
 }
 
+async function unlock () {
+  const runner = await run({ ...options, taskList: { nothing: async () => {} } })
+  await once(runner.events, 'resetLocked:success')
+  await runner.stop()
+  return {}
+}
+
 async function claim () {
   const claimed = { mail: 0, tenants: 0, reports: 0 }
   const tasks = Object.keys(claimed).map(name => [name, async () => { claimed[name]++ }])
@@ -78,7 +86,7 @@ async function claim () {
 
 async function main () {
   if (step === 'hang') return await hang()
-  console.log(JSON.stringify(await { fill, cron, claim }[step]()))
+  console.log(JSON.stringify(await { fill, cron, unlock, claim }[step]()))
   process.exit(0)
 }
 
