@@ -71,7 +71,8 @@ async function cron () {
 }
 
 async function unlock () {
-  const runner = await run({ ...options, taskList: { nothing: async () => {} } })
+  const preset = { worker: { minResetLockedInterval: 1, maxResetLockedInterval: 1 } }
+  const runner = await run({ ...options, preset, taskList: { nothing: async () => {} } })
   await once(runner.events, 'resetLocked:success')
   await runner.stop()
   return {}
