@@ -96,15 +96,15 @@ async def test_ages_and_jobs_that_failed_for_good(postgres: Server, database: st
         assert app.value(AGES, "mail", "due") == pytest.approx(600, abs=20)
         assert app.value(AGES, "mail", "enqueued") == pytest.approx(3600, abs=20)
         assert app.value(AGES, "tenants", "claimed") == pytest.approx(3 * 3600, abs=20)
+        # What is completed is deleted, so nothing tells when the last job was.
+        assert app.value(AGES, "mail", "progress") is None
         # One ran out of attempts, the other was failed by hand.
         assert app.value(RECENT, "mail", "exhausted", "15m") == 2
         assert set(app.series(STUCK).values()) == {0}
 
 
-async def test_a_failure_is_as_old_as_graphile_worker_says(
-    postgres: Server, database: str
-) -> None:
-    # An attempt that fails postpones the job by e ** attempts seconds, which is how its time is known.
+async def test_a_failure_is_as_old_as_graphile_worker_says(postgres: Server, database: str) -> None:
+    # A failed attempt postpones the job by e ** attempts seconds, which is how its time is known.
     postgres.psql(
         "UPDATE graphile_worker._private_jobs SET run_at = run_at - interval '20 min',"
         " updated_at = updated_at - interval '40 min' WHERE attempts = max_attempts",
