@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import pytest
 
 from tests.support import pg, servers
+from tests.support.node import Node
+from tests.support.node import node as real_node
 from tests.support.parts import Parts
 from tests.support.webhook import Webhook
 from tests.support.webhook import webhook as receiving
@@ -125,6 +127,12 @@ def each_postgres(request: pytest.FixtureRequest) -> pg.Server:
     """The test runs on each version that there is."""
     server: pg.Server = request.getfixturevalue(request.param)
     return server
+
+
+@pytest.fixture(scope="session")
+def node(parts: Parts) -> Node:
+    """A real Node.js with the queue libraries that are written for it."""
+    return real_node(parts)
 
 
 @pytest.fixture(scope="session")

@@ -150,6 +150,12 @@ class Server:
         self.psql(f"CREATE DATABASE {name}")
         return name
 
+    def database_like(self, template: str) -> str:
+        """A copy of a database that nobody is connected to."""
+        name = f"shop{next(self.databases)}"
+        self.psql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
     def url(self, user: str, database: str, port: int | None = None) -> str:
         """Where a client finds it."""
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}?sslmode=disable"

@@ -177,14 +177,9 @@ class _Compiler:
 
     def _ended(self, ended: Ended) -> Query:
         """Jobs by outcome and window, and beside them the last sign that anything is done."""
-        jobs, needs = self.generation.jobs, dict(ended.needs)
-        moves = "SELECT queue, at FROM ended"
-        if claimed := jobs.clocks.get("claimed"):
-            needs = _joined(needs, jobs.needs)
-            moves += (
-                f" UNION ALL SELECT ({jobs.queue})::text, {claimed.since}"
-                f" FROM {jobs.from_} WHERE {claimed.where}"
-            )
+        needs, progress = ended.needs, ""
+        if told := "completed" in ended.outcomes:  # else what is done leaves no sign
+            needs, progress = _joined(needs, self.generation.jobs.needs), self._progress()
         windows = ", ".join(f"('{name}', ended.{column})" for name, (column, _) in WINDOWS.items())
         counts = ", ".join(
             f"count(*) FILTER (WHERE at > now() - interval '{length}') AS {column}"
@@ -200,26 +195,38 @@ class _Compiler:
               ) AS one WHERE outcome IS NOT NULL GROUP BY 1, 2
             )
             SELECT queue, outcome, w.name AS "window", NULL AS clock, w.jobs, NULL::float8 AS age
-            FROM ended CROSS JOIN LATERAL (VALUES {windows}) AS w (name, jobs)
-            UNION ALL
-            SELECT queue, NULL, NULL, 'progress', NULL,
-                   least({LONGEST_WINDOW}, greatest(0, extract(epoch FROM now() - max(at))))
-            FROM ({moves}) AS moves GROUP BY 1"""
+            FROM ended CROSS JOIN LATERAL (VALUES {windows}) AS w (name, jobs) {progress}"""
         recent, oldest = "watched_queue_recent_jobs", "watched_queue_oldest_age_seconds"
-        zeros = [
+        zeros: list[tuple[str, dict[str, str], float]] = [
             (recent, {"outcome": outcome, "window": window}, 0.0)
             for outcome in ended.outcomes
             for window in WINDOWS
         ]
+        if told:
+            zeros.append((oldest, {"clock": "progress"}, float(LONGEST_WINDOW)))
         return self._query(
             "ended",
             sql,
             needs,
             metrics={recent: "jobs", oldest: "age"},
             labels=("queue", "outcome", "window", "clock"),
-            fill=self._fill([*zeros, (oldest, {"clock": "progress"}, float(LONGEST_WINDOW))]),
+            fill=self._fill(zeros),
             spacing=SELDOM,
         )
+
+    def _progress(self) -> str:
+        """More rows: how long ago a job of a queue was claimed or ended."""
+        jobs, moves = self.generation.jobs, "SELECT queue, at FROM ended"
+        if claimed := jobs.clocks.get("claimed"):
+            moves += (
+                f" UNION ALL SELECT ({jobs.queue})::text, {claimed.since}"
+                f" FROM {jobs.from_} WHERE {claimed.where}"
+            )
+        return f"""
+            UNION ALL
+            SELECT queue, NULL, NULL, 'progress', NULL,
+                   least({LONGEST_WINDOW}, greatest(0, extract(epoch FROM now() - max(at))))
+            FROM ({moves}) AS moves GROUP BY 1"""
 
     # -- those who work on them ---------------------------------------------------------------
 
