@@ -48,9 +48,7 @@ FROM (VALUES
     -- A paused queue, in which a job still runs.
     ('reports', '15m', '-15m', NULL, NULL, '15m', 0, NULL, NULL, 'Job', NULL),
     ('reports', '15m', '1h', NULL, NULL, '15m', 0, NULL, NULL, 'Job', NULL),
-    ('reports', '1h', '-1h', '10m', NULL, '10m', 1, NULL, 'a', 'Job', NULL),
-    -- No queue is named.
-    (NULL, '1m', '-1m', NULL, NULL, '1m', 0, NULL, NULL, 'Job', NULL)
+    ('reports', '1h', '-1h', '10m', NULL, '10m', 1, NULL, 'a', 'Job', NULL)
 ) AS job (queue, created, at, performed, finished, updated, executions, event, locker, class, labels);
 
 -- What cron has made: the last at its minute, 40 seconds ago.
