@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -18,7 +11,14 @@ from tests.support.asking import asked
 from tests.support.libraries import Installed, Library, installed
 from tests.support.parts import Parts
 from tests.support.pg import Server
-from tests.support.queues import SETTINGS, grant, told, without_zeros
+from tests.support.queues import (
+    SETTINGS,
+    Application,
+    grant,
+    rows,
+    told,
+    without_zeros,
+)
 from tests.support.waiting import wait_for
 
 _DJANGO = (
@@ -35,78 +35,35 @@ DJANGO_TASKS = Library(
 DJANGO_Q2 = Library("django-q2", "1.11.1", ("django-picklefield==3.4.0", *_DJANGO))
 
 
-@dataclass(frozen=True)
-class Application:
-    """A Django application with a database of its own."""
-
-    driver: str
-    library: Installed
-    postgres: Server
-    database: str
-
-    def call(self, word: str) -> Any:
-        """Have it do something, and wait for the answer."""
-        answer = subprocess.run(
-            self._command(word),
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert answer.returncode == 0, answer.stderr
-        return json.loads(answer.stdout.splitlines()[-1])
-
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        """A worker, killed with all its processes when the block is left."""
-        worker = subprocess.Popen(
-            self._command("work"),
-            env=self._environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            yield
-        finally:
-            os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait()
-
-    def _command(self, word: str) -> list[str]:
-        return [str(self.library.python), "-m", f"tests.drivers.{self.driver}", word]
-
-    def _environment(self) -> Mapping[str, str]:
-        where = {
-            "HOST": str(self.postgres.folder),
-            "PORT": self.postgres.port,
-            "USER": "postgres",
-            "NAME": self.database,
-        }
-        return {**os.environ, **self.library.environment(), "DATABASE": json.dumps(where)}
-
-
-def application(postgres: Server, parts: Parts, library: Library, driver: str) -> Application:
-    one = Application(driver, installed(library, parts), postgres, postgres.database())
+def application(postgres: Server, database: str, library: Installed, driver: str) -> Application:
+    """An application whose tables have been made."""
+    where = {
+        "HOST": str(postgres.folder),
+        "PORT": postgres.port,
+        "USER": "postgres",
+        "NAME": database,
+    }
+    one = Application(
+        [str(library.python), "-m", f"tests.drivers.{driver}"],
+        {**library.environment(), "DATABASE": json.dumps(where)},
+    )
     one.call("migrate")
     return one
 
 
-def rows(postgres: Server, database: str, sql: str) -> int:
-    return int(postgres.psql(f"SELECT count(*) FROM {sql}", database))
-
-
 async def test_django_tasks(postgres: Server, parts: Parts) -> None:
-    shop = application(postgres, parts, DJANGO_TASKS, "django_tasks_db")
+    database = postgres.database()
+    shop = application(postgres, database, installed(DJANGO_TASKS, parts), "django_tasks_db")
     table = "django_tasks_database_dbtaskresult"
     shop.call("first")
     shop.call("work")
     shop.call("second")
     with shop.working():
         running = f"{table} WHERE status = 'RUNNING'"
-        wait_for(lambda: rows(postgres, shop.database, running) == 1, "the worker to begin")
+        wait_for(lambda: rows(postgres, database, running) == 1, "the worker to begin")
     library = libraries()["django-tasks"]
-    grant(postgres, shop.database, library)
-    async with asked(SETTINGS.format(url=postgres.url("watcher", shop.database))) as app:
+    grant(postgres, database, library)
+    async with asked(SETTINGS.format(url=postgres.url("watcher", database))) as app:
         await told(app, library)
         jobs = app.series("watched_queue_jobs")
         recent = app.series("watched_queue_recent_jobs")
@@ -138,23 +95,21 @@ async def test_django_tasks(postgres: Server, parts: Parts) -> None:
 
 
 async def test_django_q2(postgres: Server, parts: Parts) -> None:
-    shop = application(postgres, parts, DJANGO_Q2, "django_q2")
+    database = postgres.database()
+    shop = application(postgres, database, installed(DJANGO_Q2, parts), "django_q2")
     shop.call("first")
     with shop.working():
         # Three were done, and the failed one and the last have a lock in the future.
         done, held = "django_q_task", "django_q_ormq WHERE lock > now()"
         wait_for(
-            lambda: (
-                rows(postgres, shop.database, done) == 3
-                and rows(postgres, shop.database, held) == 2
-            ),
+            lambda: rows(postgres, database, done) == 3 and rows(postgres, database, held) == 2,
             "the cluster's work",
             within=30,
         )
     shop.call("second")
     library = libraries()["django-q2"]
-    grant(postgres, shop.database, library)
-    async with asked(SETTINGS.format(url=postgres.url("watcher", shop.database))) as app:
+    grant(postgres, database, library)
+    async with asked(SETTINGS.format(url=postgres.url("watcher", database))) as app:
         await told(app, library)
         jobs = app.series("watched_queue_jobs")
         recent = app.series("watched_queue_recent_jobs")
