@@ -72,18 +72,21 @@ def library(request: pytest.FixtureRequest) -> Library:
 
 
 @contextmanager
-def filled(postgres: Server, library: Library) -> Iterator[str]:
-    """A database with the library's tables and rows, far from UTC."""
+def filled(postgres: Server, library: Library, schema: str) -> Iterator[str]:
+    """A database with the library's tables and rows in a schema, far from UTC."""
     database, folder = postgres.database(), HERE / library.library
     postgres.psql(f"ALTER DATABASE {database} SET timezone = 'Asia/Kathmandu'")
+    postgres.psql(
+        f"CREATE SCHEMA IF NOT EXISTS {schema}; GRANT USAGE ON SCHEMA {schema} TO watcher", database
+    )
+    path = f"SET search_path = {schema};\n"
     for file in ("schema.sql", "rows.sql"):
-        postgres.psql((folder / file).read_text(), database)
-    grant(postgres, database, library)
+        postgres.psql(path + (folder / file).read_text(), database)
     session = folder / "session.sql"
     if not session.exists():
         yield database
         return
-    client = postgres.session(database, session.read_text())
+    client = postgres.session(database, path + session.read_text())
     try:
         yield database
     finally:
@@ -100,8 +103,10 @@ async def zeros(app: Asked, metric: str, labels: Iterable[tuple[str, ...]]) -> N
 async def test_the_rows_are_told_as_a_hand_counts_them(postgres: Server, library: Library) -> None:
     answers = truth(library.library)
     words = library.generations[0].jobs
-    with filled(postgres, library) as database:
-        async with asked(SETTINGS.format(url=postgres.url("watcher", database))) as app:
+    settings = f"queues: {{{library.library}: {{names: {{schema: jobs}}}}}}\n"
+    with filled(postgres, library, "jobs") as database:
+        grant(postgres, database, library, {"schema": "jobs"})
+        async with asked(SETTINGS.format(url=postgres.url("watcher", database)) + settings) as app:
             await told(app, library)
             # A queue in which all is done has its zeros as soon as its name was met.
             await zeros(app, JOBS, product(answers.queues, words.states))
@@ -124,7 +129,7 @@ def test_the_capped_form_counts_the_same(postgres: Server, library: Library) -> 
     # It counts each state apart, so that what two states claim is seen here.
     (counting,) = [one.counting for one in queries(library).values() if one.counting]
     answers = truth(library.library)
-    with filled(postgres, library) as database:
+    with filled(postgres, library, "public") as database:
         sql = counting.capped.replace("$1", "'{}'").replace("$2", "10000")
         rows = [line.split("|") for line in postgres.psql(sql, database).splitlines()]
         for guess in counting.estimated.values():

@@ -63,17 +63,19 @@ def rows(postgres: Server, database: str, where: str) -> int:
     return int(postgres.psql(f"SELECT count(*) FROM {where}", database))
 
 
-def queries(library: Library) -> dict[str, Query]:
-    """All queries about a library, by name."""
-    return {query.name: query for query in library_queries(library, {}, asked=False)}
+def queries(library: Library, names: Mapping[str, str] | None = None) -> dict[str, Query]:
+    """All queries about a library, by name; `names` are those that an installation has changed."""
+    return {query.name: query for query in library_queries(library, names or {}, asked=False)}
 
 
-def grant(postgres: Server, database: str, library: Library) -> None:
+def grant(
+    postgres: Server, database: str, library: Library, names: Mapping[str, str] | None = None
+) -> None:
     """Let the role that asks read what the library's queries need, and nothing else."""
-    for query in queries(library).values():
+    for query in queries(library, names).values():
         for table, columns in query.needs.tables.items():
-            names = ", ".join(f'"{name}"' for name in columns)
-            postgres.psql(f"GRANT SELECT ({names}) ON {table} TO watcher", database)
+            listed = ", ".join(f'"{column}"' for column in columns)
+            postgres.psql(f"GRANT SELECT ({listed}) ON {table} TO watcher", database)
 
 
 async def told(app: Asked, library: Library) -> None:
