@@ -29,7 +29,7 @@ FROM (VALUES
     ('default', 'retryable', 3, '30m', '1h', '5m', NULL, 'failed'),
     -- What the stager should have moved.
     ('default', 'scheduled', 0, '3h', '-20m', NULL, NULL, 'forgotten'),
-    ('default', 'retryable', 1, '1h', '-2m', '30m', NULL, 'forgotten retry'),
+    ('default', 'retryable', 1, '1h', '-25m', '30m', NULL, 'forgotten retry'),
     ('default', 'scheduled', 0, '1h', '0m', NULL, NULL, 'due at this very moment'),
     -- What runs, the second for too long.
     ('default', 'executing', 1, '5m', '-5m', '3m', NULL, 'at work'),
@@ -41,6 +41,7 @@ FROM (VALUES
     ('default', 'completed', 2, '2h', '-1h', '41m', '40m', 'done'),
     ('default', 'completed', 1, '4h', '-4h', '4h', '3h', 'done before the last hour'),
     ('default', 'cancelled', 1, '2h', '-2h', '31m', '30m', 'not wanted any more'),
-    -- Another queue, of which only a retry is left.
-    ('mail', 'retryable', 1, '15m', '10m', '2m', NULL, 'failed')
+    -- Another queue: a retry, and what the stager should have moved.
+    ('mail', 'retryable', 1, '15m', '10m', '2m', NULL, 'failed'),
+    ('mail', 'scheduled', 0, '10m', '-3m', NULL, NULL, 'forgotten')
 ) AS job (queue, state, attempt, inserted, at, attempted, ended, what);

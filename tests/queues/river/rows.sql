@@ -24,7 +24,7 @@ FROM (VALUES
     ('default', 'retryable', 9, '3h 30m', '1h', '2h', NULL, 'failed long ago'),
     -- What the leader should have promoted.
     ('default', 'scheduled', 0, '3h', '-20m', NULL, NULL, 'forgotten'),
-    ('default', 'retryable', 1, '1h', '-2m', '30m', NULL, 'forgotten retry'),
+    ('default', 'retryable', 1, '1h', '-25m', '30m', NULL, 'forgotten retry'),
     ('default', 'scheduled', 0, '1h', '0m', NULL, NULL, 'due at this very moment'),
     -- What runs, the second for too long.
     ('default', 'running', 1, '5m', '-5m', '3m', NULL, 'at work'),
