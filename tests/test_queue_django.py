@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
 from exporter.config.queues import libraries
 from tests.support.asking import asked
-from tests.support.libraries import Installed, Library, installed
 from tests.support.parts import Parts
 from tests.support.pg import Server
 from tests.support.queues import (
@@ -20,6 +21,7 @@ from tests.support.queues import (
     without_zeros,
 )
 from tests.support.waiting import wait_for
+from tests.support.wheels import environment, installed
 
 _DJANGO = (
     "asgiref==3.13.0",
@@ -29,13 +31,16 @@ _DJANGO = (
     "sqlparse==0.6.1",
     "typing-extensions==4.16.0",
 )
-DJANGO_TASKS = Library(
-    "django-tasks-db", "0.13.0", ("django-tasks==0.12.0", "django-stubs-ext==6.1.2", *_DJANGO)
+DJANGO_TASKS = (
+    "django-tasks-db==0.13.0",
+    "django-tasks==0.12.0",
+    "django-stubs-ext==6.1.2",
+    *_DJANGO,
 )
-DJANGO_Q2 = Library("django-q2", "1.11.1", ("django-picklefield==3.4.0", *_DJANGO))
+DJANGO_Q2 = ("django-q2==1.11.1", "django-picklefield==3.4.0", *_DJANGO)
 
 
-def application(postgres: Server, database: str, library: Installed, driver: str) -> Application:
+def application(postgres: Server, database: str, folder: Path, driver: str) -> Application:
     """An application whose tables have been made."""
     where = {
         "HOST": str(postgres.folder),
@@ -44,8 +49,8 @@ def application(postgres: Server, database: str, library: Installed, driver: str
         "NAME": database,
     }
     one = Application(
-        [str(library.python), "-m", f"tests.drivers.{driver}"],
-        {**library.environment(), "DATABASE": json.dumps(where)},
+        [sys.executable, "-m", f"tests.drivers.{driver}"],
+        {**environment(folder), "DATABASE": json.dumps(where)},
     )
     one.call("migrate")
     return one
@@ -53,7 +58,7 @@ def application(postgres: Server, database: str, library: Installed, driver: str
 
 async def test_django_tasks(postgres: Server, parts: Parts) -> None:
     database = postgres.database()
-    shop = application(postgres, database, installed(DJANGO_TASKS, parts), "django_tasks_db")
+    shop = application(postgres, database, installed(parts, *DJANGO_TASKS), "django_tasks_db")
     table = "django_tasks_database_dbtaskresult"
     shop.call("first")
     shop.call("work")
@@ -96,7 +101,7 @@ async def test_django_tasks(postgres: Server, parts: Parts) -> None:
 
 async def test_django_q2(postgres: Server, parts: Parts) -> None:
     database = postgres.database()
-    shop = application(postgres, database, installed(DJANGO_Q2, parts), "django_q2")
+    shop = application(postgres, database, installed(parts, *DJANGO_Q2), "django_q2")
     shop.call("first")
     with shop.working():
         # Three were done, and the failed one and the last have a lock in the future.

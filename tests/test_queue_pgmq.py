@@ -8,13 +8,13 @@ import pytest
 
 from exporter.config.queues import libraries
 from tests.support.asking import asked, until
-from tests.support.libraries import Library, installed
 from tests.support.parts import Parts
 from tests.support.pg import Server
 from tests.support.queues import SETTINGS, told
+from tests.support.wheels import installed
 
 # The wheel of the client carries the extension's SQL; the client itself is not run.
-PGMQ = Library("pgmq", "1.1.4", ())
+PGMQ = "pgmq==1.1.4"
 JOBS = "watched_queue_jobs"
 
 
@@ -55,7 +55,7 @@ class Queues:
 
 @pytest.fixture
 def queues(postgres: Server, parts: Parts) -> Queues:
-    folder = installed(PGMQ, parts).folder / "pgmq" / "sql"
+    folder = installed(parts, PGMQ) / "pgmq" / "sql"
     parts.note("pgmq", (folder / "VERSION").read_text().strip())
     database = postgres.database()
     postgres.psql((folder / "pgmq.sql").read_text(), database)
