@@ -176,7 +176,10 @@ class _Compiler:
     # -- jobs that have ended -----------------------------------------------------------------
 
     def _ended(self, ended: Ended) -> Query:
-        """Jobs by outcome and window, and beside them the last sign that anything is done."""
+        """Jobs by outcome and window, and beside them the last sign that anything is done.
+
+        Where nothing is left of what completed, nobody knows of such a sign.
+        """
         jobs, needs = self.generation.jobs, dict(ended.needs)
         moves = "SELECT queue, at FROM ended"
         if claimed := jobs.clocks.get("claimed"):
@@ -200,24 +203,27 @@ class _Compiler:
               ) AS one WHERE outcome IS NOT NULL GROUP BY 1, 2
             )
             SELECT queue, outcome, w.name AS "window", NULL AS clock, w.jobs, NULL::float8 AS age
-            FROM ended CROSS JOIN LATERAL (VALUES {windows}) AS w (name, jobs)
-            UNION ALL
-            SELECT queue, NULL, NULL, 'progress', NULL,
-                   least({LONGEST_WINDOW}, greatest(0, extract(epoch FROM now() - max(at))))
-            FROM ({moves}) AS moves GROUP BY 1"""
+            FROM ended CROSS JOIN LATERAL (VALUES {windows}) AS w (name, jobs)"""
         recent, oldest = "watched_queue_recent_jobs", "watched_queue_oldest_age_seconds"
-        zeros = [
+        filled = [
             (recent, {"outcome": outcome, "window": window}, 0.0)
             for outcome in ended.outcomes
             for window in WINDOWS
         ]
+        if "completed" in ended.outcomes:
+            sql += f"""
+            UNION ALL
+            SELECT queue, NULL, NULL, 'progress', NULL,
+                   least({LONGEST_WINDOW}, greatest(0, extract(epoch FROM now() - max(at))))
+            FROM ({moves}) AS moves GROUP BY 1"""
+            filled.append((oldest, {"clock": "progress"}, float(LONGEST_WINDOW)))
         return self._query(
             "ended",
             sql,
             needs,
             metrics={recent: "jobs", oldest: "age"},
             labels=("queue", "outcome", "window", "clock"),
-            fill=self._fill([*zeros, (oldest, {"clock": "progress"}, float(LONGEST_WINDOW))]),
+            fill=self._fill(filled),
             spacing=SELDOM,
         )
 
