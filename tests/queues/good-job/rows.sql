@@ -49,7 +49,8 @@ FROM (VALUES
     ('reports', '15m', '-15m', NULL, NULL, '15m', 0, NULL, NULL, 'Job', NULL),
     ('reports', '15m', '1h', NULL, NULL, '15m', 0, NULL, NULL, 'Job', NULL),
     ('reports', '1h', '-1h', '10m', NULL, '10m', 1, NULL, 'a', 'Job', NULL)
-) AS job (queue, created, at, performed, finished, updated, executions, event, locker, class, labels);
+) AS job (queue, created, at, performed, finished, updated, executions, event, locker, class,
+          labels);
 
 -- What cron has made: the last at its minute, 40 seconds ago.
 INSERT INTO good_jobs

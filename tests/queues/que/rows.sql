@@ -1,4 +1,4 @@
--- A locker that was killed. Another one lives as long as locker.sql keeps its connection.
+-- A locker that was killed. Another one lives as long as session.sql keeps its connection.
 INSERT INTO que_lockers VALUES (2147483647, 6, '{10,30}', 1, 'host-1', '{default}', true, 2);
 
 INSERT INTO que_jobs

@@ -1,5 +1,5 @@
--- Que's tables after its migration 7, from que-rb/que@v2.4.1: lib/que/migrations/1 to 7. Without the
--- functions and triggers that notify, and without the GIN indexes on what jobs carry.
+-- Que's tables after its migration 7, from que-rb/que@v2.4.1: lib/que/migrations/1 to 7. Without
+-- the functions and triggers that notify, and without the GIN indexes on what jobs carry.
 CREATE TABLE que_jobs (
     priority smallint NOT NULL DEFAULT 100,
     run_at timestamptz NOT NULL DEFAULT now(),

@@ -1,8 +1,9 @@
 -- River's tables after its migration 7, from riverqueue/river@v0.43.0:
--- riverdriver/riverpgxv5/migration/main/001 to 007. Without the outbox of notifications, and without
--- the GIN indexes on what jobs carry.
+-- riverdriver/riverpgxv5/migration/main/001 to 007. Without the outbox of notifications, and
+-- without the GIN indexes on what jobs carry.
 CREATE TYPE river_job_state AS ENUM
-    ('available', 'cancelled', 'completed', 'discarded', 'pending', 'retryable', 'running', 'scheduled');
+    ('available', 'cancelled', 'completed', 'discarded', 'pending', 'retryable', 'running',
+     'scheduled');
 
 CREATE TABLE river_job (
     id bigserial PRIMARY KEY,

@@ -3,7 +3,8 @@ SET timezone = 'UTC';
 INSERT INTO solid_queue_pauses (queue_name, created_at) VALUES ('reports', now());
 
 -- The second worker was killed; process 9 has been pruned already.
-INSERT INTO solid_queue_processes (id, kind, name, last_heartbeat_at, supervisor_id, pid, created_at)
+INSERT INTO solid_queue_processes
+    (id, kind, name, last_heartbeat_at, supervisor_id, pid, created_at)
 SELECT id, kind, kind || id, now() - seen::interval, supervisor, id, now() - interval '1 day'
 FROM (VALUES
     (1, 'Supervisor(fork)', '30s', NULL),
