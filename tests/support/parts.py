@@ -23,6 +23,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "openssl": ("openssl", "version"),
     "faketime": ("faketime", "--version"),
     "journalctl": ("systemd", "--version"),
+    "ruby": ("ruby-delayed-job-active-record ruby-pg", "--version"),
 }
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+\S*|\d{3,}")
