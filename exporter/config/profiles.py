@@ -17,6 +17,7 @@ from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profil
 from exporter.config.texts import read_text
 from exporter.engine.rules import LogRules
 from exporter.model import JOB_BUCKETS, Duration, Family
+from exporter.sources.disk import Disk
 from exporter.sources.postgres import Postgres
 from exporter.vocabulary import FAMILIES
 
@@ -109,6 +110,7 @@ class AppPlan:
     labels: Mapping[str, str] = field(default_factory=dict)
     idle_hosts: tuple[str, ...] = ()
     postgres: Postgres | None = None
+    files: tuple[Disk, ...] = ()
 
 
 # -- finding ------------------------------------------------------------------------------------
@@ -192,6 +194,7 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
         {**labels, **app.labels},
         app.idle_hosts,
         postgres(app.postgres, families, base),
+        tuple(app.files.values()),
     )
 
 
