@@ -8,7 +8,7 @@ watched application and is not listed.
 from __future__ import annotations
 
 from exporter.model import JOB_BUCKETS, REQUEST_BUCKETS, Family
-from exporter.vocabulary import sql
+from exporter.vocabulary import containers, files, probes, sql
 
 
 def _families(*families: Family) -> dict[str, Family]:
@@ -349,4 +349,13 @@ OWN = _families(
     ),
 )
 
-FAMILIES = {**LOGS, **_families(*sql.SQL), **UPSTREAMS, **OBJECTIVES, **OWN}
+FAMILIES = {
+    **LOGS,
+    **_families(*sql.SQL),
+    **_families(*probes.FAMILIES),
+    **_families(*containers.FAMILIES),
+    **_families(*files.FAMILIES),
+    **UPSTREAMS,
+    **OBJECTIVES,
+    **OWN,
+}
