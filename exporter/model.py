@@ -149,3 +149,9 @@ class Board(Protocol):
 
     def source_state(self, source: str, *, up: bool, failure: str | None = None) -> None:
         """The source answers, or does not; `failure` is a short word for why."""
+
+    def recall(self, source: str) -> Mapping[str, float]:
+        """What the source has last asked to have remembered, in this run or before; else empty."""
+
+    def remember(self, source: str, notes: Mapping[str, float]) -> None:
+        """Save these few numbers with the counters."""

@@ -70,6 +70,7 @@ class Shard:
     _saved: dict[str, Reading] = field(default_factory=dict)
     _looked: dict[str, float] = field(default_factory=dict)
     _late: set[str] = field(default_factory=set)
+    _notes: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.foreign = Foreign(self.registry)
@@ -197,6 +198,16 @@ class Shard:
         family = self.families[metric]
         return family, tuple(labels[name] for name in family.labels)
 
+    def recall(self, source: str) -> Mapping[str, float]:
+        """What a source has last asked to have remembered."""
+        return self._notes.get(source, {})
+
+    def remember(self, source: str, notes: Mapping[str, float]) -> None:
+        """Keep a few numbers of a source across restarts."""
+        if self._notes.get(source) != notes:
+            self._notes[source] = dict(notes)
+            self.version += 1
+
     def unfinished(self, source: str) -> str | None:
         """What this source has yet to do before it has passed the end that it saw at its start."""
         if source not in self._looked:
@@ -280,6 +291,7 @@ class Shard:
             "registry": self.registry.dump(),
             "foreign": self.foreign.dump(self.clock.now()),
             "drains": self.drains.dump(),
+            "notes": {source: dict(notes) for source, notes in self._notes.items()},
             "readings": [
                 [
                     one.source,
@@ -301,6 +313,7 @@ class Shard:
         left = self.registry.load(state["registry"], self.families, self.clock.now())
         self.foreign.load(state.get("foreign", {}), self.families)
         self.drains = self.engine.drains = Drains.load(state["drains"])
+        self._notes = state.get("notes", {})
         for source, key, service, name, offset, place, level_at, saved in state["readings"]:
             stream = Stream(key, service, name)
             stream.load(saved)

@@ -13,6 +13,7 @@ from exporter.model import Series
 from exporter.registry import Registry
 from exporter.shard import Shard
 from exporter.sources import AskingSource, LogSource
+from exporter.sources.disk import Watch
 from exporter.sources.postgres import Database
 
 
@@ -58,7 +59,8 @@ def declare(shard: Shard, plan: AppPlan) -> None:
 
 def sources(plan: AppPlan) -> list[LogSource | AskingSource]:
     """All that an application is watched by."""
-    asking = [] if plan.postgres is None else [Database(plan.postgres)]
+    asking: list[AskingSource] = [] if plan.postgres is None else [Database(plan.postgres)]
+    asking += [Watch(entry) for entry in plan.files]
     return [*(placed.source for placed in plan.logs), *asking]
 
 

@@ -19,6 +19,7 @@ from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profil
 from exporter.config.texts import read_text
 from exporter.engine.rules import LogRules
 from exporter.model import JOB_BUCKETS, Family
+from exporter.sources.disk import Disk
 from exporter.sources.postgres import Postgres
 from exporter.vocabulary import FAMILIES
 from exporter.vocabulary.sql import ROWS
@@ -45,6 +46,7 @@ class AppPlan:
     labels: Mapping[str, str] = field(default_factory=dict)
     idle_hosts: tuple[str, ...] = ()
     postgres: Postgres | None = None
+    files: tuple[Disk, ...] = ()
 
 
 # -- finding ------------------------------------------------------------------------------------
@@ -135,6 +137,7 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
         {**labels, **app.labels},
         app.idle_hosts,
         database,
+        tuple(app.files.values()),
     )
 
 

@@ -25,6 +25,7 @@ from exporter.config.build import (
 from exporter.config.nodes import At, Node, Refused
 from exporter.model import Duration, Kind
 from exporter.sources import KINDS, LogSource
+from exporter.sources.disk import Disk
 from exporter.sources.files import Files
 from exporter.sources.journald import Journald
 from exporter.sources.postgres import State, StateTable, Use
@@ -36,10 +37,11 @@ LabelName = Annotated[str, "label"]
 Host = Annotated[str, "host"]
 Patterns = Annotated[Mapping[str, str], "patterns"]
 Heartbeats = Annotated[Mapping[str, Duration], "heartbeats"]
+Watches = Annotated[Mapping[str, Disk], "files"]
 
 # Keys that another version serves: noted, and left alone.
 LATER_KINDS = frozenset({"docker"})
-LATER_APP = frozenset({"probes", "containers", "files"})
+LATER_APP = frozenset({"probes", "containers"})
 
 # What may be written short: a state by its phase alone.
 SHORT: Mapping[type, str] = {State: "phase"}
@@ -108,6 +110,7 @@ class App:
     profile: Profile = Profile("generic")
     logs: tuple[PlacedSource, ...] = ()
     postgres: Raw | None = None
+    files: Watches = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     timezone: TimeZone | None = None
     heartbeats: Heartbeats = field(default_factory=dict)
@@ -152,6 +155,7 @@ def builder(profile: Hook, base: Path) -> Builder:
             Profile: profile,
             Patterns: patterns,
             Heartbeats: _heartbeats,
+            Watches: partial(_watches, base),
             tuple[PlacedSource, ...]: partial(_log_sources, base),
         },
         scalars=TEXTS,
@@ -212,6 +216,21 @@ def _heartbeats(build: Builder, node: Node, at: At) -> Mapping[str, float]:
             here.say(pair.line, "an interval is longer than 0s")
         if not NAME.fullmatch(pair.key):
             here.say(pair.line, "a heartbeat's name has letters, digits and '_', no digit first")
+    return found
+
+
+def _watches(base: Path, build: Builder, node: Node, at: At) -> Mapping[str, Disk]:
+    """What is watched on disks, by name; relative paths are taken from the folder `base`."""
+    folder = base.absolute()
+    found: dict[str, Disk] = {}
+    given: Mapping[str, Disk] = build.convert(Mapping[str, Disk], node, at)
+    for name, one in given.items():
+        inside = Path(escape(str(folder)))
+        globs = tuple(str(inside / glob) for glob in one.glob)
+        found[name] = replace(one, name=name, glob=globs, mount=one.mount and folder / one.mount)
+    for pair, here in Raw(node, at).pairs():
+        if not NAME.fullmatch(pair.key):
+            here.say(pair.line, "a name has letters, digits and '_', no digit first")
     return found
 
 
