@@ -90,10 +90,10 @@ class Server:
             )
         wait_for(self.answers, "postgres to answer")
 
-    def stop(self) -> None:
-        """Stop it as an operator would, without waiting for its clients."""
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it without waiting for its clients, as an operator would."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(how)
             self.process.wait(20)
             self.process = None
 
@@ -280,7 +280,7 @@ def _running(one: Server) -> Iterator[None]:
     finally:
         if one.process is not None:
             one.resume()
-        one.stop()
+        one.stop(signal.SIGQUIT)  # nobody needs its files any more
 
 
 @contextmanager
