@@ -117,7 +117,9 @@ class Session:
             f"SET LOCAL lock_timeout = {lock}; "
             f"SET LOCAL idle_in_transaction_session_timeout = {idle}; "
             # One core of the server is enough for us, and a short query pays no compiler.
-            "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off"
+            "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; "
+            # A time without a zone means the same whatever the role or the server prefers.
+            "SET LOCAL timezone = 'UTC'"
         )
 
     async def _recover(self, connection: Connection[Any]) -> None:
