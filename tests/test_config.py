@@ -72,7 +72,6 @@ def test_what_another_version_serves_is_noted_and_left_alone() -> None:
     assert [str(note) for note in read(DESIGN).notes] == [
         f"/etc/sidewatch/sidewatch.yaml:11: apps[0].probes: {later}",
         f"/etc/sidewatch/sidewatch.yaml:12: apps[0].containers: {later}",
-        f"/etc/sidewatch/sidewatch.yaml:13: apps[0].files: {later}",
     ]
 
 
