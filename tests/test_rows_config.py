@@ -88,8 +88,8 @@ def test_a_profile_alone_says_what_is_asked_and_what_for(tmp_path: Path) -> None
     ]
     parts = [query.part for query in asked(plan)["rows_orders"]]
     assert [(part.group, part.order, part.asked) for part in parts if part] == [
-        ("rows_orders", 0, True),
-        ("rows_orders", 1, True),
+        ("rows of orders", 0, True),
+        ("rows of orders", 1, True),
     ]
     assert asked(plan)["rows_ovens"][0].part is None
     assert plan.postgres is not None

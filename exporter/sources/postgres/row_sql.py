@@ -28,19 +28,19 @@ def queries(entity: str, forms: Sequence[StateTable]) -> Iterator[Query]:
     """What to ask of a table, which may have several forms. Raises ValueError."""
     if not ENTITY.fullmatch(entity):
         raise ValueError("an entity's name has small letters, digits and '_', a letter first")
-    for make, name in ((_rows, f"rows_{entity}"), (_streak, f"streak_{entity}")):
-        made = [make(entity, name, one) for one in forms]
-        yield from _in_order([one for one in made if one is not None])
+    for make, what in ((_rows, "rows"), (_streak, "streak")):
+        made = [make(entity, f"{what}_{entity}", one) for one in forms]
+        yield from _in_order(f"{what} of {entity}", [one for one in made if one is not None])
 
 
-def _in_order(found: Sequence[Query]) -> Iterator[Query]:
+def _in_order(group: str, found: Sequence[Query]) -> Iterator[Query]:
     """The first whose columns are there is asked; those that read the same are one."""
     unlike: list[Query] = []
     for one in found:
         if all(one.needs != other.needs for other in unlike):
             unlike.append(one)
     for order, one in enumerate(unlike):
-        part = Part(one.name, order, one.needs.tables, asked=True)
+        part = Part(group, order, one.needs.tables, asked=True)
         yield replace(one, part=part if len(unlike) > 1 else None)
 
 
