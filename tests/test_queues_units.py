@@ -167,7 +167,7 @@ def test_the_libraries_that_come_with_sidewatch_can_be_read() -> None:
         ("timeout: e.state", "bored: e.state", "no bored; there are expired, heartbeat"),
         ("{completed: e.state", "{finished: e.state", "no finished; there are completed"),
         ("live: seen", "dead: seen", "no dead; there are live, stale"),
-        ("library: errands", "library: My Queue", "small letters, digits, '-' and '.'"),
+        ("library: errands", "library: My Queue", "small letters, digits and '-'"),
         ("about: errands", "abuot: errands", "no such key; did you mean about?"),
     ],
 )

@@ -123,7 +123,7 @@ class Library:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.key):
-            raise ValueError("library: small letters, digits, '-' and '.', a letter first")
+            raise ValueError("library: small letters, digits and '-' or '.', a letter first")
         if not self.generations:
             raise ValueError("generations: describe one at the least")
 
