@@ -105,3 +105,48 @@ async def test_a_database_without_the_table_says_so(postgres: Server) -> None:
         await app.answered()
         assert "missing" in app.disabled().values()
         assert app.series("watched_queue_jobs") == {}
+
+
+async def test_a_restart_takes_up_what_a_crashed_start_left(postgres: Server) -> None:
+    """A start first puts back what was claimed more than a minute ago, then takes all there is."""
+    rows = [put_in(40), put_in(30), taken_up(1, 20), taken_up(2, 20)]
+    database = prepared(postgres, *rows)
+    async with told(config(postgres, database)) as app:
+        await app.answered()
+        assert app.value("watched_queue_stuck_jobs", NAME, "lease") == 2
+        put_back = "UPDATE webhook_queue SET status = 'pending' WHERE claimed_at < now() - {}"
+        postgres.psql(put_back.format("interval '60 s'"), database)
+        await until(lambda: states(app)["ready"] == 2, "both to wait")
+        assert app.value(AGES, NAME, "due") == pytest.approx(40 * 60, abs=15)
+        postgres.psql(taken_up(1, 0) + ";" + taken_up(2, 0), database)
+        await until(lambda: states(app)["running"] == 2, "both to be taken up")
+        await until(
+            lambda: app.value("watched_queue_stuck_jobs", NAME, "lease") == 0, "none to be stuck"
+        )
+
+
+async def test_neither_headers_nor_bodies_have_to_be_readable(postgres: Server) -> None:
+    database = prepared(postgres, put_in(12))
+    columns = "status, queued_at, claimed_at, processed_at"
+    postgres.psql(
+        "REVOKE SELECT ON webhook_queue FROM watcher;"
+        f"GRANT SELECT ({columns}) ON webhook_queue TO watcher",
+        database,
+    )
+    async with told(config(postgres, database)) as app:
+        await app.answered()
+        assert states(app) == {"ready": 1, "running": 0, "failed": 0}
+        assert "privilege" not in app.disabled().values()
+
+
+async def test_somebody_else_s_webhook_queue_is_left_alone(postgres: Server) -> None:
+    database = postgres.database()
+    postgres.psql(
+        "CREATE TABLE webhook_queue (id int, source text, status text, queued_at timestamptz,"
+        " claimed_at timestamptz, processed_at timestamptz)",
+        database,
+    )
+    grant(postgres, database)
+    async with told(config(postgres, database)) as app:
+        await app.answered()
+        assert app.series("watched_queue_jobs") == {}

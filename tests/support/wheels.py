@@ -19,14 +19,18 @@ ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".parts" / "wheels"
 
 
-def installed(parts: Parts, *pins: str) -> Path:
-    """Where these packages are, installed once by their exact versions; the first is noted."""
+def installed(parts: Parts, *pins: str, python: Path = Path(sys.executable)) -> Path:
+    """Where these packages are, installed once by their exact versions; the first is noted.
+
+    `python` is what will run them.
+    """
     name, _, version = pins[0].partition("==")
-    mark = sha256(" ".join((sys.version, *pins)).encode()).hexdigest()[:8]
+    mark = sha256(" ".join((sys.version, str(python), *pins)).encode()).hexdigest()[:8]
     folder = CACHE / f"{name}-{version}-{mark}"
     if not folder.exists():
-        _install(pins, folder)
-    parts.note(name, version)
+        _install(pins, folder, python)
+    others = parts.used.get(name, version).split(" and ")
+    parts.note(name, " and ".join(sorted({*others, version})))
     return folder
 
 
@@ -35,12 +39,13 @@ def environment(folder: Path) -> Mapping[str, str]:
     return {"PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT)))}
 
 
-def _install(pins: tuple[str, ...], folder: Path) -> None:
+def _install(pins: tuple[str, ...], folder: Path, python: Path) -> None:
     """Into a folder beside it first, so that an interrupted attempt is never taken for whole."""
     CACHE.mkdir(parents=True, exist_ok=True)
     attempt = Path(tempfile.mkdtemp(dir=CACHE))
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-input", "--no-compile", "--no-deps", "--target", str(attempt), *pins]
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    command += ["--disable-pip-version-check", "--no-input", "--no-compile", "--no-deps"]
+    command += ["--target", str(attempt), *pins]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
         shutil.rmtree(attempt)

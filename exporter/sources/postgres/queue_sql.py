@@ -25,7 +25,7 @@ from exporter.sources.postgres.queues import (
 # Windows by the value of their label: a column of ours, and their length.
 WINDOWS = {"15m": ("quarter", "15 minutes"), "1h": ("hour", "1 hour")}
 LONGEST_WINDOW = 3600
-PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+PLACEHOLDER = re.compile(r"(')?\{([a-z_]+)\}(?(1)')")  # {schema}, or '{timeout}' with its quotes
 SEARCHED = 1_000  # rows looked through for queues that are not known
 MAX_ROWS = 5_000
 SELDOM = 4  # intervals between questions that no alert waits for
@@ -304,11 +304,11 @@ class _Compiler:
         return Fill(self.library.library, "queue", tuple(values))
 
     def _sql(self, text: str) -> str:
-        """The text with this installation's names in it, as identifiers."""
+        """The text with this installation's names in it: identifiers, or strings where quoted."""
 
         def quoted(found: re.Match[str]) -> str:
-            name = self.words.get(found[1])
-            return found[0] if name is None else '"' + name.replace('"', '""') + '"'
+            name, quote = self.words.get(found[2]), found[1] or '"'
+            return found[0] if name is None else quote + name.replace(quote, 2 * quote) + quote
 
         return PLACEHOLDER.sub(quoted, text)
 
@@ -322,7 +322,7 @@ def _case(tests: Mapping[str, str]) -> str:
 def _named(columns: Columns, words: Mapping[str, str]) -> Columns:
     """Tables by the names that they have in this installation."""
     return {
-        PLACEHOLDER.sub(lambda found: words.get(found[1], found[0]), table): names
+        PLACEHOLDER.sub(lambda found: words.get(found[2], found[0]), table): names
         for table, names in columns.items()
     }
 

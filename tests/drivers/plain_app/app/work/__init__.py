@@ -1,0 +1,1 @@
+"""The package in which every generation of the library looks for jobs."""
