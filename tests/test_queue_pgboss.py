@@ -152,7 +152,7 @@ async def test_ages_stamps_and_schedules(
     postgres: Server, filled: Mapping[str, Future[Filled]], library: str
 ) -> None:
     database = copied(postgres, filled[library].result())
-    names = {"id": "created_on start_after started_on completed_on"}["id"].split()
+    names = ("created_on", "start_after", "started_on", "completed_on")
     created, after, started, completed = (
         name.replace("_", "") if library == "pg-boss-9" else name for name in names
     )
@@ -162,8 +162,10 @@ async def test_ages_stamps_and_schedules(
 
     change(f"{after} = now() - interval '10 min'", f"name = 'mail' AND {after} < now()")
     change(f"{created} = now() - interval '1 hour'", "name = 'mail' AND state = 'retry'")
-    change(f"{started} = now() - interval '14 min'", "name = 'mail' AND state = 'active'")
-    change(f"{completed} = now() - interval '30 min'", "name = 'mail' AND state = 'completed'")
+    change(f"{started} = now() - interval '14 min'", f"name = 'mail' AND {started} < now()")
+    change(f"{completed} = now() - interval '30 min'", f"name = 'mail' AND {completed} < now()")
+    if library in ("pg-boss-12.35", "pg-boss-12"):  # as after a count that took long
+        postgres.psql("UPDATE pgboss.queue SET monitor_on = now() - interval '1 hour'", database)
     stamp = {
         "pg-boss-9": "maintained_on FROM pgboss.version",
         "pg-boss-10": "maintained_on FROM pgboss.version",
@@ -173,10 +175,10 @@ async def test_ages_stamps_and_schedules(
     supervised = moment(postgres, database, stamp)
     async with asked(settings(postgres, database)) as app:
         await told(app, "due", "enqueued", "ended", "supervision", "cron", "schedules")
-        assert app.value(AGES, "mail", "due") == pytest.approx(600, abs=20)
-        assert app.value(AGES, "mail", "enqueued") == pytest.approx(3600, abs=20)
-        assert app.value(AGES, "mail", "claimed") == pytest.approx(840, abs=20)
-        assert app.value(AGES, "mail", "progress") == pytest.approx(0, abs=20)
+        assert app.value(AGES, "mail", "due") == pytest.approx(600, abs=60)
+        assert app.value(AGES, "mail", "enqueued") == pytest.approx(3600, abs=60)
+        assert app.value(AGES, "mail", "claimed") == pytest.approx(840, abs=60)
+        assert app.value(AGES, "mail", "progress") == pytest.approx(840, abs=60)
         assert app.value(RECENT, "mail", "completed", "15m") == 0
         assert app.value(RECENT, "mail", "completed", "1h") == 2
         assert app.value(STAMPS, "supervision") == pytest.approx(supervised, abs=2)
@@ -184,8 +186,9 @@ async def test_ages_stamps_and_schedules(
         assert app.value(STAMPS, "cron") == pytest.approx(cron, abs=2)
         intervals = app.series("watched_heartbeat_interval_seconds")
         assert intervals == {("supervision",): 300, ("cron",): 300}
-        sent = moment(postgres, database, f"{created} FROM pgboss.job WHERE name = 'nightly'")
-        assert app.series(FIRED) == {("nightly",): pytest.approx(sent, abs=5)}
+        sent = moment(postgres, database, f"max({created}) FROM pgboss.job WHERE name = 'night_ly'")
+        name = "night_ly" if library in ("pg-boss-9", "pg-boss-10") else "night_ly/eu"
+        assert app.series(FIRED) == {(name,): pytest.approx(sent, abs=5)}
         postgres.psql("DELETE FROM pgboss.schedule", database)
         await until(lambda: app.value(STAMPS, "cron") is None, "no sign of life of what has none")
 
@@ -201,7 +204,7 @@ async def test_a_job_whose_heartbeat_has_stopped_is_stuck_before_it_expires(
 ) -> None:
     database = copied(postgres, filled["pg-boss-12"].result())
     postgres.psql(
-        "UPDATE pgboss.job SET heartbeat_on = now() - interval '11 s' WHERE name = 'beats'",
+        "UPDATE pgboss.job SET heartbeat_on = now() - interval '601 s' WHERE name = 'beats'",
         database,
     )
     async with asked(settings(postgres, database)) as app:

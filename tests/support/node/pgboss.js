@@ -22,9 +22,9 @@ const QUEUES = {
   slow: {},
   reports: { deadLetter: 'dead-reports' },
   empty: {},
-  nightly: {},
+  night_ly: {},
   ...(major >= 10 && { accounts: { policy: 'singleton' }, tenants: { policy: 'stately' } }),
-  ...(flows && { ledger: { policy: 'key_strict_fifo' }, steps: {}, beats: { heartbeatSeconds: 10 } })
+  ...(flows && { ledger: { policy: 'key_strict_fifo' }, steps: {}, beats: { heartbeatSeconds: 600 } })
 }
 
 function open (settings) {
@@ -74,10 +74,10 @@ async function supervised () {
   const maintained = major <= 10 ? once(boss, 'maintenance') : Promise.resolve()
   await boss.start()
   if (major >= 10) for (const [name, options] of Object.entries(QUEUES)) await boss.createQueue(name, options)
-  await boss.schedule('nightly', '* * * * *')
+  await boss.schedule('night_ly', '* * * * *', {}, major >= 11 ? { key: 'eu' } : {})
   if (major >= 11) await boss.supervise()
   await maintained
-  await until(async () => await as.queued(boss, 'nightly') > 0, 'the schedule')
+  await until(async () => await as.queued(boss, 'night_ly') > 0, 'the schedule')
   await boss.stop({ graceful: false, destroy: true, close: true })
 }
 
