@@ -10,6 +10,7 @@ import pytest
 
 from exporter.commands import COMMANDS
 from exporter.config import parse
+from exporter.config.queues import libraries
 from exporter.sources import KINDS
 from tests import test_floors
 
@@ -51,6 +52,13 @@ def test_the_picture_of_the_house_shows_each_room_on_its_floor() -> None:
             if any(module.name == room for module in test_floors.HOUSE):
                 name = room.rpartition(".")[2]
                 assert re.search(rf"\b{name}\b", drawn[number]), f"{room} is on floor {number}"
+
+
+def test_every_queue_library_stands_in_its_document() -> None:
+    told = re.findall(
+        r"^\| `([a-z0-9.-]+)` \|", (ROOT / "docs/queues.md").read_text(), re.MULTILINE
+    )
+    assert sorted(told) == sorted(libraries())
 
 
 def test_the_kinds_of_sources_stand_in_the_readme() -> None:
