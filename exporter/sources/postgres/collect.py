@@ -231,7 +231,7 @@ class Collector:
         if lane.counter is not None and fill is not None:
             known = self._known[fill.group]
             points = await lane.counter.ask(self._session, known.names(), timeout)
-            known.many = lane.counter.form != "exact"
+            known.many = lane.counter.many or lane.counter.form != "exact"
         else:
             points = list(query.points(await self._session.ask(query.wrapped(), timeout=timeout)))
         if fill is not None:
@@ -251,11 +251,11 @@ class Collector:
         self._telling.clock_of(lane)
 
     def _slack(self, lane: Lane) -> int:
-        """Where jobs are many, all but their number is asked more seldom: it changes slowly."""
-        fill = lane.query.fill
-        if fill is None or lane.counter is not None or not self._known[fill.group].many:
-            return 1
-        return MANY_SLACK
+        """Where jobs are many, what has to look at all of them is asked more seldom."""
+        fill, counter = lane.query.fill, lane.counter
+        if counter is not None:
+            return MANY_SLACK if counter.seldom else 1
+        return MANY_SLACK if fill is not None and self._known[fill.group].many else 1
 
     def _show(self, lane: Lane, shown: set[Key]) -> None:
         """Drop what the query showed and says no more."""

@@ -30,7 +30,10 @@ DEARER: dict[Form, Form] = {"capped": "exact", "estimated": "capped"}
 
 @dataclass(slots=True)
 class Counter:
-    """In which form one query counts now. `patience` is how many answers it stays cheaper."""
+    """In which form one query counts now. `patience` is how many answers it stays cheaper.
+
+    `many` says that there were more jobs than are counted one by one without a thought.
+    """
 
     query: Query
     counting: Counting
@@ -38,6 +41,7 @@ class Counter:
     answers: int = 0
     patience: int = field(default_factory=lambda: RETRY_RUNS)
     trying: Form | None = None
+    many: bool = False
 
     async def ask(
         self,
@@ -51,8 +55,9 @@ class Counter:
             points = list(
                 self.query.points(await session.ask(self.query.wrapped(), timeout=timeout))
             )
-            self._counted(form, cheap=sum(point.value for point in points) <= EXACT_ROWS)
-        elif form == "capped":
+            self.many = sum(point.value for point in points) > EXACT_ROWS
+            self._counted(form, cheap=not self.many or self.counting.capped is None)
+        elif form == "capped" and self.counting.capped is not None:
             cap = max(LEAST_CAP, EXACT_ROWS // max(1, len(known)))
             rows = await session.ask(self.counting.capped, list(known), cap, timeout=timeout)
             points = list(_capped(rows, cap))
@@ -65,20 +70,31 @@ class Counter:
     def yields(self, state: str) -> bool:
         """After a failure: whether there is a cheaper form to try at once."""
         form = self.trying or self.form
-        if state != CANCELED or form not in CHEAPER:
+        cheaper = self._cheaper(form)
+        if state != CANCELED or cheaper is None:
             return False
         if form != self.form:  # the dearer one is still too dear
             self.patience = min(2 * self.patience, LONGEST_RETRY)
             self.answers = 0
         else:
-            self._become(CHEAPER[form])
+            self._become(cheaper)
         return True
+
+    @property
+    def seldom(self) -> bool:
+        """Whether it is dear and has to stay so: one pass over many jobs."""
+        return self.many and self.form == "exact"
 
     def _due(self) -> Form:
         """The form for this time: now and then the dearer one."""
         if self.form in DEARER and self.answers >= self.patience:
-            return DEARER[self.form]
+            return DEARER[self.form] if self.counting.capped is not None else "exact"
         return self.form
+
+    def _cheaper(self, form: Form) -> Form | None:
+        if form == "exact" and self.counting.capped is None:
+            return "estimated"
+        return CHEAPER.get(form)
 
     def _counted(self, form: Form, *, cheap: bool) -> None:
         """It was answered; where `cheap`, in a form that may be kept."""

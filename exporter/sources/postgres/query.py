@@ -72,12 +72,13 @@ class Counting:
     """How to count where counting exactly costs too much; the query itself is the exact form.
 
     `names` finds some queues at little cost. `capped` takes the known queues and the cap as its
-    parameters and gives queue, state and jobs, at most one more than the cap. `estimated` has by
-    state a query over the rows of the queue QUEUE, to be explained.
+    parameters and gives queue, state and jobs, at most one more than the cap; there is none where
+    no index would help it. `estimated` has by state a query over the rows of the queue QUEUE, to be
+    explained.
     """
 
     names: str
-    capped: str
+    capped: str | None
     estimated: Mapping[str, str]
 
 

@@ -101,7 +101,7 @@ class _Compiler:
             fill=self._fill([*zeros, *flags]),
             counting=Counting(
                 self._sql(f"SELECT queue FROM ({self._names(jobs)}) AS names"),
-                self._sql(self._capped(jobs)),
+                self._sql(self._capped(jobs)) if jobs.capped else None,
                 self._estimated(jobs),
             ),
         )

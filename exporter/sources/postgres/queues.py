@@ -36,7 +36,9 @@ class Jobs:
     """The jobs that have not ended, a row each: `from`, the queue's name, and what tells states.
 
     `where` may narrow the rows for an index; `queues` names those that may have no job. The
-    conditions of `states` exclude each other, and so do those of `stuck`.
+    conditions of `states` exclude each other, and so do those of `stuck`. Not `capped` are those
+    among which no index finds one queue's jobs in one state: one pass over all costs less than a
+    search for each, however many there are.
     """
 
     from_: str
@@ -47,6 +49,7 @@ class Jobs:
     stuck: Mapping[str, str] = field(default_factory=dict)
     where: str = "true"
     queues: str | None = None
+    capped: bool = True
 
     def __post_init__(self) -> None:
         _check("states", self.states, STATES)
