@@ -15,6 +15,7 @@ SETTINGS = """\
 url: "{url}"
 password: first
 interval: 1s
+statement_timeout: 20s
 subjects: {{traffic: false, server: false, connections: false}}
 queues: {{graphile-worker: {{}}}}
 """
