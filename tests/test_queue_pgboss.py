@@ -27,6 +27,7 @@ SETTINGS = """\
 url: "{url}"
 password: first
 interval: 1s
+statement_timeout: 20s
 subjects: {{traffic: false, server: false, connections: false}}
 queues: {{pg-boss: {{}}}}
 """

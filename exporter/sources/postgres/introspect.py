@@ -13,14 +13,21 @@ from exporter.sources.postgres.session import Session
 PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 # The first of the path's schemas that has the table is meant where no schema is named. Only the
-# catalogs are read: they are open to every role, and a lock on the table does not lock them.
+# catalogs are read: they are open to every role, and a lock on the table does not lock them. Where
+# row-level security has no policy for this role, the table would seem to be empty.
 COLUMNS = """
 SELECT w.wanted::text, a.attname::text,
        (has_schema_privilege(c.relnamespace, 'USAGE')
-        AND has_column_privilege(c.oid, a.attnum, 'SELECT'))::int::float8
+        AND has_column_privilege(c.oid, a.attnum, 'SELECT'))::int::float8,
+       c.hidden::int::float8
 FROM unnest($1::text[]) AS w(wanted)
 CROSS JOIN LATERAL (
-    SELECT c.oid, c.relnamespace
+    SELECT c.oid, c.relnamespace, row_security_active(c.oid) AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_policy AS y
+        WHERE y.polrelid = c.oid AND y.polpermissive AND y.polcmd IN ('r', '*')
+          AND (0 = ANY (y.polroles) OR EXISTS (
+              SELECT FROM unnest(y.polroles) AS r(role) WHERE pg_has_role(r.role, 'USAGE')))
+    ) AS hidden
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN unnest(current_schemas(true)) WITH ORDINALITY AS p(name, place)
@@ -52,12 +59,14 @@ class Findings:
     """What was found: the major version, the role, readable columns by table, roles it is in.
 
     A column's value says whether this role may read it; a predefined role's whether it is a member.
+    The rows of tables that are `hidden` are kept from this role, all of them.
     """
 
     version: int
     role: str
     tables: Mapping[str, Mapping[str, bool]]
     roles: Mapping[str, bool]
+    hidden: frozenset[str] = frozenset()
     generations: Mapping[str, int] = field(default_factory=dict)
 
     def has(self, query: Query) -> bool:
@@ -114,6 +123,9 @@ class Findings:
             schema = _spelled(names[0]) if len(names) > 1 else ""
             usage = f", and GRANT USAGE ON SCHEMA {schema} TO {self.who}" if schema else ""
             return Obstacle("privilege", f"may not be read: {grant}{usage}")
+        if table in self.hidden:
+            policy = f"CREATE POLICY sidewatch ON {table} FOR SELECT TO {self.who} USING (true)"
+            return Obstacle("privilege", f"row-level security hides all rows: {policy}")
         return None
 
     @property
@@ -150,6 +162,7 @@ async def introspect(session: Session, queries: Iterable[Query], limit: float) -
         role,
         _by_table(columns),
         {name: bool(value) for name, value in member},
+        frozenset(table for table, _, _, hidden in columns if hidden),
     )
     return replace(found, generations=_generations(found, parts))
 
@@ -165,6 +178,6 @@ def _generations(found: Findings, parts: Iterable[Part]) -> dict[str, int]:
 
 def _by_table(rows: Iterable[Any]) -> dict[str, dict[str, bool]]:
     tables: dict[str, dict[str, bool]] = {}
-    for table, column, readable in rows:
+    for table, column, readable, _ in rows:
         tables.setdefault(table, {})[column] = bool(readable)
     return tables
