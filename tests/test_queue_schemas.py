@@ -101,7 +101,6 @@ async def zeros(app: Asked, metric: str, labels: Iterable[tuple[str, ...]]) -> N
 
 
 async def test_the_rows_are_told_as_a_hand_counts_them(postgres: Server, library: Library) -> None:
-    assert counting.capped is not None
     answers = truth(library.library)
     words = library.generations[0].jobs
     settings = f"queues: {{{library.library}: {{names: {{schema: jobs}}}}}}\n"
