@@ -128,6 +128,7 @@ async def test_the_rows_are_told_as_a_hand_counts_them(postgres: Server, library
 def test_the_capped_form_counts_the_same(postgres: Server, library: Library) -> None:
     # It counts each state apart, so that what two states claim is seen here.
     (counting,) = [one.counting for one in queries(library).values() if one.counting]
+    assert counting.capped is not None
     answers = truth(library.library)
     with filled(postgres, library, "public") as database:
         sql = counting.capped.replace("$1", "'{}'").replace("$2", "10000")

@@ -77,6 +77,7 @@ def test_all_questions_together_cost_no_more_than_one_count_of_the_live_rows(
     known = queries()
     counting = known["errands_jobs"].counting
     assert counting is not None
+    assert counting.capped is not None
     names = ", ".join(f"'{name}'" for name in NAMES)
     capped = counting.capped.replace("$1", f"ARRAY[{names}]").replace("$2", "1000")
     spent = cost(postgres, database, capped)
