@@ -74,6 +74,7 @@ async def test_a_webhook_from_being_put_in_to_its_end(postgres: Server) -> None:
             lambda: app.value("watched_queue_stuck_jobs", NAME, "lease") == 1,
             "one that nobody replays any more",
         )
+        await until(lambda: (app.value(AGES, NAME, "claimed") or 0) > 0, "their age")
         assert app.value(AGES, NAME, "claimed") == pytest.approx(16 * 60, abs=15)
         postgres.psql(
             "UPDATE webhook_queue SET status = 'completed', processed_at = now() WHERE id = 2;"
@@ -83,7 +84,9 @@ async def test_a_webhook_from_being_put_in_to_its_end(postgres: Server) -> None:
         await until(lambda: outcomes(app) == {"completed": 1, "exhausted": 0}, "the end of one")
         # It was claimed 16 min ago, which is all that is known of when it failed.
         assert app.value("watched_queue_recent_jobs", NAME, "exhausted", "1h") == 1
-        assert states(app) == {"ready": 1, "running": 0, "failed": 1}
+        await until(
+            lambda: states(app) == {"ready": 1, "running": 0, "failed": 1}, "the row of the failed"
+        )
 
 
 async def test_before_claims_were_kept_the_age_of_the_webhook_tells(postgres: Server) -> None:
