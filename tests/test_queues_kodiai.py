@@ -120,6 +120,7 @@ async def test_a_restart_takes_up_what_a_crashed_start_left(postgres: Server) ->
         put_back = "UPDATE webhook_queue SET status = 'pending' WHERE claimed_at < now() - {}"
         postgres.psql(put_back.format("interval '60 s'"), database)
         await until(lambda: states(app)["ready"] == 2, "both to wait")
+        await until(lambda: (app.value(AGES, NAME, "due") or 0) > 0, "their age")
         assert app.value(AGES, NAME, "due") == pytest.approx(40 * 60, abs=15)
         postgres.psql(taken_up(1, 0) + ";" + taken_up(2, 0), database)
         await until(lambda: states(app)["running"] == 2, "both to be taken up")
