@@ -17,7 +17,7 @@ from tests.support.driving import Driver, driving, owned_database
 from tests.support.libraries import PGQUEUER, Installed, installed
 from tests.support.parts import Parts
 from tests.support.pg import Server
-from tests.support.seeing import Counts, Seen, seen
+from tests.support.seeing import SECONDS, Counts, Seen, seen
 from tests.support.waiting import wait_for
 from tests.support.wheels import ROOT
 
@@ -170,16 +170,16 @@ async def test_ages(library: PgQueuer) -> None:
     library.enqueue("breaks", 1, 3600)
     told = await library.seen()
     due = {"works": 5400, "mail": 1800, "breaks": 0}
-    assert told.ages["due"] == pytest.approx(due, abs=5)
+    assert told.ages["due"] == pytest.approx(due, abs=SECONDS)
     enqueued = {"works": 7200, "mail": 7200, "breaks": 0}
-    assert told.ages["enqueued"] == pytest.approx(enqueued, abs=5)
+    assert told.ages["enqueued"] == pytest.approx(enqueued, abs=SECONDS)
 
 
 async def test_the_oldest_is_that_of_the_library(newest: PgQueuer) -> None:
     newest.enqueue("works", 2)
     newest.older("created", "2 hours", "id = 1")
     own = newest.driver.ask("ages")
-    assert (await newest.seen()).ages["enqueued"] == pytest.approx(own, abs=5)
+    assert (await newest.seen()).ages["enqueued"] == pytest.approx(own, abs=SECONDS)
 
 
 async def test_schedules_tell_when_they_last_ran(newest: PgQueuer) -> None:

@@ -18,7 +18,7 @@ from tests.support.driving import Driver, driving, owned_database
 from tests.support.libraries import PROCRASTINATE, Installed, installed
 from tests.support.parts import Parts
 from tests.support.pg import Server
-from tests.support.seeing import Seen, seen
+from tests.support.seeing import SECONDS, Seen, seen
 from tests.support.waiting import wait_for
 from tests.support.wheels import ROOT
 
@@ -167,12 +167,12 @@ async def test_ages_are_found_in_the_events(library: Procrastinate) -> None:
     library.enqueue("works", "later", 1, schedule_in={"minutes": 30})
     told = await library.seen()
     due = {"plain": 2400, "scheduled": 1200, "backdated": 0, "later": 0}
-    assert told.ages["due"] == pytest.approx(due, abs=5)
+    assert told.ages["due"] == pytest.approx(due, abs=SECONDS)
     enqueued = {"plain": 2400, "scheduled": 3600, "backdated": 0, "later": 0}
-    assert told.ages["enqueued"] == pytest.approx(enqueued, abs=5)
+    assert told.ages["enqueued"] == pytest.approx(enqueued, abs=SECONDS)
     assert library.driver.ask("claimable", queue="plain") != []
     library.older("procrastinate_events", "at", "7 min", f"job_id = {late} AND type = 'started'")
-    assert (await library.seen()).ages["claimed"]["plain"] == pytest.approx(420, abs=5)
+    assert (await library.seen()).ages["claimed"]["plain"] == pytest.approx(420, abs=SECONDS)
 
 
 async def test_a_job_whose_worker_was_killed_is_stuck(newest: Procrastinate) -> None:

@@ -18,7 +18,7 @@ subjects: {{connections: false, indexes: false, replication: false, server: fals
   traffic: false, transactions: false, vacuum: false, wal: false, wraparound: false}}
 queues: {{{library}: {{{use}}}}}
 """
-SECONDS = 5.0  # what may pass between the library's answer and ours
+SECONDS = 15.0  # what may pass between the answer of the library and ours
 
 Counts = Mapping[str, Mapping[str, float]]
 
@@ -57,7 +57,7 @@ async def seen(postgres: Server, database: str, library: str, use: str = "") -> 
     """
     url = postgres.url("watcher", database)
     async with asked(SETTINGS.format(url=url, library=library, use=use)) as app:
-        await until(lambda: _answered(app, library), f"answers about {library}")
+        await until(lambda: _answered(app, library), f"answers about {library}", within=30)
         return Seen(
             jobs=_split(app, "watched_queue_jobs"),
             ages=_split(app, "watched_queue_oldest_age_seconds"),
