@@ -51,7 +51,7 @@ class Plain:
         answer: dict[str, dict[str, float]] = self.driver.ask("truth")
         return answer
 
-    def plain(self, *arguments: str, **how: Any) -> subprocess.Popen[bytes]:
+    def plain(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Run the framework's own command."""
         with (self.folder / "plain.log").open("ab") as log:
             return subprocess.Popen(
@@ -61,7 +61,6 @@ class Plain:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **how,
             )
 
     @contextmanager
@@ -83,7 +82,7 @@ class Plain:
         """Wait until so many jobs of the queue are in each of these states."""
         wait_for(
             lambda: all(self.truth()[name].get(queue, 0) == n for name, n in wanted.items()),
-            f"{wanted} in {self.library.library}",
+            f"{wanted} in {queue} of {self.generation}",
         )
 
     def older(self, table: str, column: str, by: str) -> None:
