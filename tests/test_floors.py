@@ -50,6 +50,7 @@ DOORS: dict[str, list[str]] = {
     "aiohttp": ["exporter.server", "exporter.sources.probes", "exporter.sources.docker"],
     "asyncinotify": ["exporter.sources.files"],
     "asyncpg": ["exporter.sources.postgres", "exporter.demo"],
+    "cryptography": ["exporter.sources.probes"],
     "msgspec": ["exporter.state", "exporter.engine", "parsers"],
     "prometheus_client": ["exporter.collector", "exporter.demo"],
     "yaml": ["exporter.config"],

@@ -1,0 +1,112 @@
+"""Certificates: how TLS is checked, and when what a server shows ends."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.sources.probes.settings import Tls
+from exporter.sources.probes.verdict import Phases, ProbeError
+
+
+class WatchedContext(ssl.SSLContext):
+    """Tells when a handshake begins, and keeps it for its certificate to be read.
+
+    Neither asyncio nor aiohttp tells the end of connecting apart from that of the handshake, so the
+    library's own extension point is used: a context is asked for each new TLS connection.
+    """
+
+    phases: Phases | None = None
+    last: ssl.SSLObject | None = None
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,  # noqa: FBT001, FBT002 - the library's signature
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """Begin a TLS connection."""
+        if self.phases is not None:
+            self.phases.enter("tls")
+        self.last = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        return self.last
+
+    def watch(self, phases: Phases) -> None:
+        """Tell these phases from now on."""
+        self.phases, self.last = phases, None
+
+    def shown(self) -> float | None:
+        """What the server of the last handshake showed; None where it did not come to that."""
+        if self.last is None:
+            return None
+        try:
+            der = self.last.getpeercert(binary_form=True)
+        except ValueError:  # the handshake was not finished
+            return None
+        return _not_after(der) if der else None
+
+
+def trusting(tls: Tls) -> WatchedContext:
+    """A context that checks as the settings say. Reads files. Raises ProbeError."""
+    context = WatchedContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        if tls.ca is not None:
+            context.load_verify_locations(tls.ca)
+        elif tls.verify:
+            context.load_default_certs()
+        if tls.certificate is not None:
+            # A key with a passphrase would be asked for at the terminal; "" is never right.
+            context.load_cert_chain(tls.certificate, tls.key, password="")
+    except ssl.SSLError as error:
+        raise ProbeError("other", f"a file of tls is not right: {error.reason}") from None
+    except OSError as error:
+        raise ProbeError("other", f"a file of tls cannot be read: {error.strerror}") from None
+    return context
+
+
+def looking() -> WatchedContext:
+    """A context that accepts all, to see what was refused. Nothing is sent by it."""
+    return trusting(Tls(verify=False))
+
+
+Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(slots=True)
+class Trust:
+    """The context of one probe, made anew when its files have changed. It reads files."""
+
+    tls: Tls
+    _stamp: Stamp | None = None
+    _context: WatchedContext | None = None
+
+    def context(self) -> WatchedContext:
+        """The context as the files are now. Raises ProbeError."""
+        stamp = tuple(map(_stamp, (self.tls.ca, self.tls.certificate, self.tls.key)))
+        if self._context is None or stamp != self._stamp:
+            self._context, self._stamp = trusting(self.tls), stamp
+        return self._context
+
+
+def _stamp(path: Path | None) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return status and (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _not_after(der: bytes) -> float | None:
+    """When a certificate ends; None where it is nothing that can be read."""
+    from cryptography.x509 import load_der_x509_certificate
+
+    try:
+        return load_der_x509_certificate(der).not_valid_after_utc.timestamp()
+    except ValueError:
+        return None

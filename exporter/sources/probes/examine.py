@@ -1,0 +1,68 @@
+"""From a check to what asks it: one place knows the kinds of checks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+from exporter.clock import Clock
+from exporter.sources.probes.certificates import Trust
+from exporter.sources.probes.credentials import Aside, prepare
+from exporter.sources.probes.resolver import Resolver
+from exporter.sources.probes.settings import Check, HttpCheck, TcpCheck
+from exporter.sources.probes.tcp import converse
+from exporter.sources.probes.verdict import Phases, ProbeError, Result, timed_out
+from exporter.sources.worker import Worker
+
+log = logging.getLogger(__name__)
+
+Exam = Callable[[Result], Awaitable[None]]
+
+
+def exam(check: Check, clock: Clock, resolver: Resolver, worker: Worker) -> Exam:
+    """What asks this check: it fills a result, or raises ProbeError. `worker` reads its files."""
+    match check:
+        case HttpCheck():
+            from exporter.sources.probes.http import ask
+
+            ready = Aside(worker, partial(prepare, check, Trust(check.base.tls)))
+            return partial(ask, check, clock, resolver, ready)
+        case TcpCheck():
+            tls = check.tcp.secured
+            trust = None if tls is None else Aside(worker, Trust(tls).context)
+            return partial(converse, check, resolver, trust)
+
+
+async def examine(one: Exam, seconds: float, now: Callable[[], float]) -> Result:
+    """What came of it within so many seconds, whatever it was."""
+    result = Result(Phases(now))
+    try:
+        async with asyncio.timeout(seconds):
+            await one(result)
+    except TimeoutError:
+        result.failure = timed_out(result, seconds)
+    except ProbeError as error:
+        result.failure = error
+    except Exception as error:
+        log.debug("a probe failed unforeseen", exc_info=error)
+        result.failure = ProbeError("other", f"it failed unforeseen: {type(error).__name__}")
+    result.phases.stop()
+    return result
+
+
+async def ask_once(checks: Sequence[Check], clock: Clock, resolver: Resolver) -> list[Result]:
+    """What comes of each check, all of them asked at the same time."""
+    now = asyncio.get_running_loop().time
+    workers = [Worker(f"probe {check.name}") for check in checks]
+    try:
+        return await asyncio.gather(
+            *(
+                examine(exam(check, clock, resolver, worker), check.timeout, now)
+                for check, worker in zip(checks, workers, strict=True)
+            )
+        )
+    finally:
+        for worker in workers:
+            worker.close()
