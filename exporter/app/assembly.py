@@ -15,6 +15,7 @@ from exporter.shard import Shard
 from exporter.sources import AskingSource, LogSource
 from exporter.sources.disk import Watch
 from exporter.sources.postgres import Database
+from exporter.sources.probes import Prober
 
 
 def assemble(plan: AppPlan, clock: Clock, *, replaying: bool = False) -> Shard:
@@ -61,6 +62,10 @@ def sources(plan: AppPlan) -> list[LogSource | AskingSource]:
     """All that an application is watched by."""
     asking: list[AskingSource] = [] if plan.postgres is None else [Database(plan.postgres)]
     asking += [Watch(entry) for entry in plan.files]
+    if plan.probing.probes is not None:
+        asking.append(Prober(plan.probing.probes))
+    if plan.probing.certificates is not None:
+        asking.append(plan.probing.certificates)
     return [*(placed.source for placed in plan.logs), *asking]
 
 

@@ -79,7 +79,7 @@ class Builder:
         hints = _hints(cls)
         if isinstance(node, Scalar) and not node.empty and cls in self.short:
             name = self.short[cls]
-            return cls(**given, **{name: self.convert(hints[name], node, at)})
+            return _made(cls, {**given, name: self.convert(hints[name], node, at)}, node, at)
         known = {_key(one): one for one in _fields(cls) if one.init and one.name not in given}
         mapping, sound = entries(node, at), True
         values = dict(given) | self._values(cls, mapping, known, at)
@@ -91,10 +91,7 @@ class Builder:
                 sound = False
         if not sound:
             raise Refused
-        try:
-            return cls(**values)
-        except ValueError as error:
-            raise at.refuse(node.line, str(error)) from None
+        return _made(cls, values, node, at)
 
     def _values(
         self, cls: type, mapping: Entries, known: Mapping[str, Field[Any]], at: At
@@ -170,6 +167,14 @@ class Builder:
                 yield pair.key, self.convert(hint, pair.node, at.child(pair.key))
             except Refused:
                 continue
+
+
+def _made(cls: type[T], values: Mapping[str, Any], node: Node, at: At) -> T:
+    """The dataclass, if it finds nothing wrong with its values. Raises Refused."""
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise at.refuse(node.line, str(error)) from None
 
 
 def entries(node: Node, at: At) -> Entries:

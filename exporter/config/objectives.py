@@ -22,7 +22,8 @@ class Goal:
 
     Every series of `subject` calls for the gauge; the labels `by` say which of the values is its
     own. `plural` is the key above them, "" where they stand alone. `least` is how many of the
-    labels a value must name, 0 where one value may be for all; `most` what it may be.
+    labels a value must name, 0 where one value may be for all; `most` what it may be. `none` tells
+    that 0 is an objective, too.
     """
 
     metric: str
@@ -32,6 +33,7 @@ class Goal:
     type: Any
     least: int = 0
     most: float = math.inf
+    none: bool = False
 
 
 GOALS: Mapping[str, Goal] = {
@@ -123,6 +125,43 @@ GOALS: Mapping[str, Goal] = {
         float,
         most=1.0,
     ),
+    "probe_start": Goal(
+        "watched_probe_start_objective_seconds",
+        "watched_probe_success",
+        ("probe",),
+        "probes",
+        Duration,
+    ),
+    "probe_field": Goal(
+        "watched_probe_field_objective",
+        "watched_probe_field",
+        ("probe", "field"),
+        "",
+        float,
+        least=2,
+        none=True,
+    ),
+    "certificate_left": Goal(
+        "watched_tls_objective_seconds",
+        "watched_tls_not_after_timestamp_seconds",
+        ("probe",),
+        "probes",
+        Duration,
+    ),
+    "queue_consumers": Goal(
+        "watched_queue_consumers_objective",
+        "watched_queue_consumers",
+        ("queue",),
+        "queues",
+        float,
+    ),
+    "queue_growth": Goal(
+        "watched_queue_growth_objective",
+        "watched_queue_consumers",
+        ("queue",),
+        "queues",
+        float,
+    ),
 }
 
 
@@ -184,7 +223,7 @@ def _below(
             value = Builder().convert(goal.type, node, at)
         except Refused:
             return
-        if value <= 0:
+        if value < 0 or (value == 0 and not goal.none):
             at.say(node.line, "an objective is above 0")
         elif value > goal.most:
             at.say(node.line, f"is a share of the whole, not above {goal.most:g}")
@@ -193,6 +232,8 @@ def _below(
 
 
 def _example(goal: Goal) -> str:
+    if goal.by[0] == "probe":
+        return "{server: {dead_letters: 0}}"
     return "{deployments: {queued: 5m}}" if goal.type is Duration else "{collections: {overdue: 1}}"
 
 

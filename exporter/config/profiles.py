@@ -14,6 +14,7 @@ from exporter.config.grammar import Words, declared, limits, rules
 from exporter.config.nodes import At, Node, Pair, Refused, compose, quote
 from exporter.config.objectives import Objective, check_entities, merged, objectives
 from exporter.config.postgres import check_rows, postgres
+from exporter.config.probes import Probing, probing
 from exporter.config.rows import states
 from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profile
 from exporter.config.texts import read_text
@@ -47,6 +48,7 @@ class AppPlan:
     idle_hosts: tuple[str, ...] = ()
     postgres: Postgres | None = None
     files: tuple[Disk, ...] = ()
+    probing: Probing = field(default_factory=Probing)
 
 
 # -- finding ------------------------------------------------------------------------------------
@@ -138,6 +140,7 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
         app.idle_hosts,
         database,
         tuple(app.files.values()),
+        probing(profile.probes, app.probes, families, base),
     )
 
 

@@ -41,7 +41,7 @@ Watches = Annotated[Mapping[str, Disk], "files"]
 
 # Keys that another version serves: noted, and left alone.
 LATER_KINDS = frozenset({"docker"})
-LATER_APP = frozenset({"probes", "containers"})
+LATER_APP = frozenset({"containers"})
 
 # What may be written short: a state by its phase alone.
 SHORT: Mapping[type, str] = {State: "phase"}
@@ -94,6 +94,7 @@ class Profile:
     objectives: Raw | None = None
     declare: Raw | None = None
     limits: Raw | None = None
+    probes: Raw | None = None
     logs: LogPart = LogPart()
     postgres: PostgresPart = PostgresPart()
 
@@ -111,6 +112,7 @@ class App:
     logs: tuple[PlacedSource, ...] = ()
     postgres: Raw | None = None
     files: Watches = field(default_factory=dict)
+    probes: Raw | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     timezone: TimeZone | None = None
     heartbeats: Heartbeats = field(default_factory=dict)

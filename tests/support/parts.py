@@ -24,6 +24,8 @@ TOOLS: dict[str, tuple[str, str]] = {
     "faketime": ("faketime", "--version"),
     "journalctl": ("systemd", "--version"),
     "ruby": ("ruby-delayed-job-active-record ruby-pg", "--version"),
+    "nginx": ("nginx-light", "-v"),
+    "redis-server": ("redis-server", "--version"),
 }
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+\S*|\d{3,}")
