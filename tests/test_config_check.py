@@ -17,7 +17,7 @@ NAME = "a name of letters, digits, '_', '-' and '.' (63 at most)"
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXAMPLES = [
     (name, text)
-    for name in ("README.md", "docs/configuration.md")
+    for name in ("README.md", "docs/configuration.md", "docs/probes.md")
     for text in BLOCK.findall((ROOT / name).read_text())
     if text.startswith(("# sidewatch.yaml", "# profile"))
 ]
@@ -75,14 +75,14 @@ apps:
     logs:
       - {files: a.log}
       - {files: none.log}
-    probes: {}
+    containers: {}
 """,
     )
     assert run(path) == 0
     shared = "is read for shop too; its lines count for both"
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
     assert notes == [
-        f"note: {path}:8: apps[1].probes: not available in this version; left alone",
+        f"note: {path}:8: apps[1].containers: not available in this version; left alone",
         f"note: {path}:6: apps[1].logs[0]: {tmp_path}/a.log {shared}",
         f"note: {path}:7: apps[1].logs[1]: no file fits {tmp_path}/none.log now",
     ]
@@ -141,7 +141,11 @@ def test_a_state_that_is_a_file_is_a_mistake(
 
 
 def test_the_documentation_has_examples() -> None:
-    assert {name for name, _ in EXAMPLES} == {"README.md", "docs/configuration.md"}
+    assert {name for name, _ in EXAMPLES} == {
+        "README.md",
+        "docs/configuration.md",
+        "docs/probes.md",
+    }
 
 
 @pytest.mark.parametrize(("name", "text"), EXAMPLES)

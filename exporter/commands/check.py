@@ -15,6 +15,7 @@ from exporter.errors import Complaint, ConfigError
 from exporter.sources.files import Files
 from exporter.sources.files.discover import Finder, Found
 from exporter.sources.postgres import Postgres, Report, examine
+from exporter.sources.probes import Resolver, ask_once, system_lookup
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -23,7 +24,7 @@ def add_parser(commands: Subparsers) -> None:
         "check",
         help="say all that is wrong with a configuration",
         description="Reads the configuration and its profiles, and says all that is wrong at once."
-        " With --connect it also looks at each database that is named.",
+        " With --connect it also looks at each database, and asks each probe once.",
     )
     parser.add_argument(
         "--config",
@@ -35,7 +36,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--connect",
         action="store_true",
-        help="connect to each database once, and say what would not work and what would help",
+        help="ask each database and each probe once, and say what would not work, and what helps",
     )
     parser.set_defaults(run=run)
 
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  {_summary(app)}")
     for note in (*plan.notes, *notes):
         print(f"note: {note}")
-    return _connect(plan) if arguments.connect else 0
+    return max(_connect(plan), _probe(plan)) if arguments.connect else 0
 
 
 def _connect(plan: Plan) -> int:
@@ -77,6 +78,23 @@ async def _examine(databases: Sequence[Postgres]) -> list[Report]:
     return await asyncio.gather(*(examine(each, clock) for each in databases))
 
 
+def _probe(plan: Plan) -> int:
+    """Say what each probe finds; 1 where one fails."""
+    asked = [
+        (app.name, check)
+        for app in plan.apps
+        for check in (app.probing.probes.checks if app.probing.probes else ())
+    ]
+    resolver = Resolver(system_lookup)
+    results = asyncio.run(ask_once([check for _, check in asked], WallClock(), resolver))
+    for (app, check), result in zip(asked, results, strict=True):
+        took = f"ok in {1000 * sum(result.phases.took.values()):.0f} ms"
+        failure = result.failure
+        found = took if failure is None else f"fault: {failure.reason}: {failure}"
+        print(f"{app}: probe {check.name} ({check.kind}): {found}")
+    return 0 if all(result.failure is None for result in results) else 1
+
+
 def _refuse(complaints: list[Complaint]) -> int:
     for complaint in complaints:
         print(complaint)
@@ -92,7 +110,9 @@ def _summary(app: AppPlan) -> str:
     )
     asked = app.postgres
     database = "" if asked is None else f", database {asked.database}: {len(asked.queries)} queries"
-    return f"{app.name}: profile {app.profile}, {', '.join(counts)}{database}"
+    probes = app.probing.probes
+    probed = "" if probes is None else f", {_number(len(probes.checks), 'probe')}"
+    return f"{app.name}: profile {app.profile}, {', '.join(counts)}{database}{probed}"
 
 
 def _number(count: int, what: str) -> str:
