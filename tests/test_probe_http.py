@@ -224,6 +224,22 @@ tcp: {z: {address: "redis:6379", steps: [{send: "AUTH hunter2\\r\\n"}]}}
     assert "hunter2" not in repr(plan)
 
 
+async def test_what_a_probe_says_goes_before_what_its_base_says() -> None:
+    seen = list[str]()
+    async with serving(_telling(seen)) as port:
+        await once(f"""\
+base:
+  url: http://127.0.0.1:{port}
+  headers: {{X-Who: base, Host: shop}}
+  auth: {{bearer: base}}
+http: {{x: {{headers: {{x-who: probe, authorization: probe, user-agent: me}}}}}}
+""")
+    lines = [line.lower() for line in seen[0].splitlines()]
+    assert {"x-who: probe", "host: shop", "authorization: probe", "user-agent: me"} <= set(lines)
+    for name in ("x-who", "authorization", "user-agent", "host"):
+        assert sum(line.startswith(f"{name}:") for line in lines) == 1
+
+
 # -- redirects ------------------------------------------------------------------------------------
 
 

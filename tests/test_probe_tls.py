@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.support.nginx import nginx
 from tests.support.parts import Parts
 from tests.support.pg import Server as Postgres
 from tests.support.pg import unprivileged
-from tests.support.probing import head, once, plan_of, probed, reason, saying, serving
+from tests.support.probing import head, once, plan_of, probed, reason, saying, serving, silence
 from tests.support.waiting import free_port
 
 SERVER = """\
@@ -198,6 +199,28 @@ async def test_tls_goes_through_a_proxy(site: Site, name: str, wanted: str | Non
         result = (await once(probes))["x"]
     assert (result.failure and result.failure.reason) == wanted
     assert result.not_after == (site.pairs[name].end() if wanted is None else None)
+
+
+@pytest.mark.parametrize("way", ["http: {x: {}}", "tcp: {x: {address: 'localhost:PORT', tls: {}}}"])
+async def test_a_server_that_shows_a_bad_certificate_once_only(site: Site, way: str) -> None:
+    """The second look, for when it ends, meets silence: the reason stays the first one."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(site.pairs["expired"].certificate, site.pairs["expired"].key)
+    met = list[int]()
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(1)
+        if len(met) > 1:
+            await silence(reader, writer)
+        with suppress(ssl.SSLError):
+            await writer.start_tls(context)
+
+    async with serving(server) as port:
+        probes = f"base: https://localhost:{port}\ntimeout: 600ms\n{way.replace('PORT', str(port))}"
+        result = (await once(probes))["x"]
+    assert len(met) == 2
+    assert result.failure is not None
+    assert result.failure.reason == "tls"
 
 
 # -- PostgreSQL's own way -------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from exporter.sources.worker import Worker
 
 T = TypeVar("T")
 LONGEST_SECRET = 16384
+HEADERS = {"Accept-Encoding": "identity", "User-Agent": "sidewatch"}
 
 
 @dataclass(slots=True)
@@ -64,21 +65,36 @@ class Ready:
 def prepare(check: HttpCheck, trust: Trust) -> Ready:
     """Read all that this probe needs. Raises ProbeError."""
     http, base = check.http, check.base
-    headers = {**base.headers, **_read_all(base.header_files)}
-    headers |= {**http.headers, **_read_all(http.header_files)}
-    auth = http.auth or base.auth
-    if auth is not None:
-        headers["Authorization"] = _authorization(auth)
-    return Ready(headers, trust.context() if base.url.startswith("https:") else None)
+    secured = base.url.startswith("https:") or http.redirects > 0
+    return Ready(
+        merged(
+            HEADERS,
+            base.headers,
+            _read_all(base.header_files),
+            _authorization(base.auth),
+            http.headers,
+            _read_all(http.header_files),
+            _authorization(http.auth),
+        ),
+        trust.context() if secured else None,
+    )
 
 
-def _authorization(auth: Auth) -> str:
+def merged(*parts: Mapping[str, str]) -> dict[str, str]:
+    """Headers of several origins, the last of each name, however that is spelled."""
+    found = {name.lower(): (name, value) for part in parts for name, value in part.items()}
+    return dict(found.values())
+
+
+def _authorization(auth: Auth | None) -> dict[str, str]:
+    if auth is None:
+        return {}
     if auth.user is None:
         bearer = auth.bearer if auth.bearer_file is None else read_secret(auth.bearer_file)
-        return f"Bearer {bearer}"
+        return {"Authorization": f"Bearer {bearer}"}
     password = auth.password if auth.password_file is None else read_secret(auth.password_file)
     pair = f"{auth.user}:{password}".encode()
-    return f"Basic {b64encode(pair).decode()}"
+    return {"Authorization": f"Basic {b64encode(pair).decode()}"}
 
 
 def _read_all(files: Mapping[str, Path]) -> dict[str, str]:

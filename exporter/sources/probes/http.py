@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from exporter.clock import Clock
 from exporter.sources.probes.assertions import NoJson, parse_json, unmet
-from exporter.sources.probes.credentials import Aside, Ready, in_time
+from exporter.sources.probes.credentials import HEADERS, Aside, Ready, in_time
 from exporter.sources.probes.resolver import FAMILIES, Resolver, is_address
 from exporter.sources.probes.settings import Base, Http, HttpCheck, Tcp, Tls, origin
 from exporter.sources.probes.tcp import look
@@ -31,7 +31,6 @@ ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 AS_GET = frozenset({301, 302, 303})  # what browsers make of them; 307 and 308 keep the method
 CHARSETS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16"})
 NOT_WELL = 503  # how an application says so itself, with a body that says why
-HEADERS = {"Accept-Encoding": "identity", "User-Agent": "sidewatch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,7 @@ async def ask(
     except aiohttp.ClientError as error:
         failure = _failure(error)
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            result.late = failure
             await _look(check.base, error, resolver, result)
         raise failure from None
     except TimeoutError:
@@ -128,7 +128,6 @@ async def _exchange(
 async def _send(
     session: aiohttp.ClientSession, base: Base, request: Request, carried: Ready
 ) -> aiohttp.ClientResponse:
-    headers = {**HEADERS, **(carried.headers if request.own else {})}
     context: ssl.SSLContext | bool = True  # elsewhere the system's authorities alone are trusted
     if request.own and carried.context is not None and request.url.startswith("https:"):
         context = carried.context
@@ -136,7 +135,7 @@ async def _send(
         request.method,
         request.url,
         data=None if request.send is None else request.send.encode(),
-        headers=headers,
+        headers=carried.headers if request.own else HEADERS,
         ssl=context,
         server_hostname=base.tls.server_name if request.own else None,
         proxy=base.proxy,

@@ -201,11 +201,6 @@ class Tcp:
         asked = self.starttls is not None or any(one.starttls for one in self.steps)
         return self.tls or (Tls() if asked else None)
 
-    @property
-    def late_tls(self) -> bool:
-        """Whether the conversation begins in plain text although it is secured later."""
-        return self.starttls is not None or any(one.starttls for one in self.steps)
-
 
 @dataclass(frozen=True, slots=True)
 class HttpCheck:

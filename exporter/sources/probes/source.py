@@ -115,11 +115,11 @@ class Round:
         labels = {"source": self.source}
         self.board.put("sidewatch_source_interval_seconds", labels, self.settings.interval)
         workers = [Worker(f"probe {check.name}") for check in self.settings.checks]
+        lanes = [
+            new_lane(check, exam(check, self.clock, self.resolver, worker))
+            for check, worker in zip(self.settings.checks, workers, strict=True)
+        ]
         try:
-            lanes = [
-                new_lane(check, exam(check, self.clock, self.resolver, worker))
-                for check, worker in zip(self.settings.checks, workers, strict=True)
-            ]
             async with asyncio.TaskGroup() as group:
                 for lane in lanes:
                     group.create_task(self._keep(lane))
@@ -127,6 +127,8 @@ class Round:
         finally:
             for worker in workers:
                 worker.close()
+            for shown in (part for lane in lanes for part in lane.parts()):
+                shown.show(self.board, {}, math.inf)  # nobody tells it any more
 
     async def _keep(self, lane: Lane) -> None:
         """Ask one check for ever."""

@@ -88,8 +88,9 @@ async def converse(
     try:
         await _converse(check.tcp, resolver, context, result)
     except ssl.SSLCertVerificationError as error:
+        result.late = failure = tls_failure(error)
         await look(check.tcp, resolver, result)
-        raise tls_failure(error) from None
+        raise failure from None
     except TimeoutError:
         raise
     except OSError as error:
