@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import resource
 import socket
 import threading
+import weakref
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from exporter.sources.probes.certificates import trusting
 from exporter.sources.probes.resolver import Resolver
+from exporter.sources.probes.settings import Tls
+from exporter.sources.probes.verdict import Phases
 from tests.support.asking import until
 from tests.support.probing import Server, head, http, once, probed, reset, saying, serving, silence
 
@@ -214,6 +219,46 @@ tcp: {{redis: {{address: "hole.test:6379"}}}}
     assert took < 2
     assert dns.asked.count("hole.test") == 1, "one thread waits, however often it is asked"
     assert results["good"].phases.took["resolve"] < 0.3
+
+
+# -- afterwards -----------------------------------------------------------------------------------
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_nothing_is_left_open() -> None:
+    async with serving(silence) as hole, serving(drip) as slow, serving(half) as rude:
+        probes = f"""\
+timeout: 200ms
+base: https://127.0.0.1:{hole}
+bases:
+  plain: http://127.0.0.1:{hole}
+  slow: http://127.0.0.1:{slow}
+  rude: http://127.0.0.1:{rude}
+http: {{a: {{}}, b: {{base: plain}}, c: {{base: slow}}, d: {{base: rude}}}}
+tcp:
+  e: {{address: "127.0.0.1:{hole}", steps: [{{expect: x}}]}}
+  f: {{address: "127.0.0.1:{hole}", tls: {{}}}}
+"""
+        before = _open_files()
+        for _ in range(3):
+            await once(probes)
+        await until(lambda: _open_files() <= before, "connections to be closed")
+
+
+async def test_a_context_is_freed_though_a_handshake_never_ended() -> None:
+    async with serving(silence) as port:
+        context = trusting(Tls(verify=False))
+        context.watch(Phases(asyncio.get_running_loop().time))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        assert context.shown() is None
+        gone = weakref.ref(context)
+        del context
+        await until(lambda: gc.collect() >= 0 and gone() is None, "the context to be freed")
 
 
 # -- together -------------------------------------------------------------------------------------

@@ -139,4 +139,3 @@ async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     _ = writer
     while await reader.read(1 << 16):
         pass
-    await asyncio.Event().wait()

@@ -39,11 +39,13 @@ class WatchedContext(ssl.SSLContext):
         self.phases, self.last = phases, None
 
     def shown(self) -> float | None:
-        """What the server of the last handshake showed; None where it did not come to that."""
-        if self.last is None:
-            return None
+        """When the certificate ends of the last handshake; None where it did not come to that.
+
+        Lets go of it: it refers to this context, and no collector of garbage sees through it.
+        """
+        last, self.phases, self.last = self.last, None, None
         try:
-            der = self.last.getpeercert(binary_form=True)
+            der = last.getpeercert(binary_form=True) if last is not None else None
         except ValueError:  # the handshake was not finished
             return None
         return _not_after(der) if der else None

@@ -74,8 +74,8 @@ async def ask(
     except OSError as error:
         raise os_failure(error) from None
     finally:
-        if carried.context is not None and result.not_after is None:
-            result.not_after = carried.context.shown()
+        shown = None if carried.context is None else carried.context.shown()
+        result.not_after = result.not_after or shown
     result.phases.stop()
     judge(check.http, answer, result, clock.now())
 

@@ -64,8 +64,10 @@ class Talk:
         """Go on in TLS. Raises ssl.SSLError."""
         context.watch(self.result.phases)
         self.heard = b""  # what came in plain text before is nobody's word
-        await self.writer.start_tls(context, server_hostname=name)
-        self.result.not_after = context.shown()
+        try:
+            await self.writer.start_tls(context, server_hostname=name)
+        finally:
+            self.result.not_after = context.shown()
         self.result.phases.enter("wait")
 
     async def ask_postgres(self) -> None:
