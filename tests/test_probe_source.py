@@ -216,15 +216,16 @@ apps:
 
 
 def test_check_asks_each_probe_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = tmp_path / "sidewatch.yaml"
+    config, port = tmp_path / "sidewatch.yaml", free_port()
     config.write_text(f"""\
 apps:
   - name: shop
     probes:
-      base: http://127.0.0.1:{free_port()}
+      base: http://127.0.0.1:{port}
       http: {{server: {{}}}}
 """)
     assert check.run(Namespace(config=config, connect=True)) == 1
     told = capsys.readouterr().out
     assert "shop: profile generic, 0 sources, 0 log rules, 0 objectives, 1 probe" in told
-    assert "shop: probe server (liveness): fault: refused: nobody listens there" in told
+    fault = "fault: refused: nobody listens there"
+    assert f"shop: probe server (liveness) at 127.0.0.1:{port}: {fault}" in told

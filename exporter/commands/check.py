@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _connect(plan: Plan) -> int:
     """Say how each database fares; 1 where something cannot work that was asked for."""
     asked = [(app.name, app.postgres) for app in plan.apps if app.postgres is not None]
-    if not asked:
-        print("note: no application names a database to connect to")
+    if not asked and not any(app.probing.probes for app in plan.apps):
+        print("note: no application names a database or a probe to connect to")
     reports = asyncio.run(_examine([settings for _, settings in asked]))
     for (app, settings), report in zip(asked, reports, strict=True):
         print(f"{app}: database {settings.database}: {report.summary}")
@@ -91,7 +91,7 @@ def _probe(plan: Plan) -> int:
         took = f"ok in {1000 * sum(result.phases.took.values()):.0f} ms"
         failure = result.failure
         found = took if failure is None else f"fault: {failure.reason}: {failure}"
-        print(f"{app}: probe {check.name} ({check.kind}): {found}")
+        print(f"{app}: probe {check.name} ({check.kind}) at {check.target}: {found}")
     return 0 if all(result.failure is None for result in results) else 1
 
 

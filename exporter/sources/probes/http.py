@@ -119,7 +119,7 @@ async def _exchange(
         finally:
             response.close()
         if not left:
-            raise _redirected(request.url, location, response.status)
+            raise _not_followed(request.url, location, response.status)
         request = redirected(check.base, request, location, response.status)
         result.phases.enter("connect")
     raise AssertionError("the last turn returns or raises")
@@ -169,7 +169,7 @@ def _same_server(one: tuple[str, str, int], other: tuple[str, str, int]) -> bool
     return one[1] == other[1] and (one == other or secured)
 
 
-def _redirected(url: str, location: str, status: int) -> ProbeError:
+def _not_followed(url: str, location: str, status: int) -> ProbeError:
     """A redirect that is not followed. One to https tells of the proxy, not of the application."""
     try:
         here, there = origin(url), urlsplit(urljoin(url, location))

@@ -223,6 +223,11 @@ class HttpCheck:
         return self.http.kind
 
     @property
+    def target(self) -> str:
+        """Where it is asked, for the log."""
+        return str(self.base.socket or "{1}:{2}".format(*self.base.origin))
+
+    @property
     def url(self) -> str:
         """What is asked for."""
         return self.base.url.rstrip("/") + self.http.path if self.http.path else self.base.url
@@ -242,6 +247,11 @@ class TcpCheck:
     def kind(self) -> Kind:
         """The label `kind`."""
         return self.tcp.kind
+
+    @property
+    def target(self) -> str:
+        """Where it is held, for the log."""
+        return str(self.tcp.socket or self.tcp.address)
 
 
 Check = HttpCheck | TcpCheck

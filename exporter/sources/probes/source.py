@@ -199,10 +199,11 @@ class Round:
 
     def _say(self, lane: Lane, failure: ProbeError | None) -> None:
         """Log what has changed."""
+        who = f"probe {lane.check.name} ({lane.check.kind}) at {lane.check.target}"
         if failure is not None and lane.good is not False:
-            log.warning("probe %s: %s: %s", lane.check.name, failure.reason, failure)
+            log.warning("%s: %s: %s", who, failure.reason, failure)
         elif failure is None and lane.good is False:
-            log.info("probe %s: is well again", lane.check.name)
+            log.info("%s: is well again", who)
 
 
 def _key(metric: str, labels: Mapping[str, str]) -> Key:
