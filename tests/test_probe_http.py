@@ -243,6 +243,30 @@ http: {{x: {{headers: {{x-who: probe, authorization: probe, user-agent: me}}}}}}
 # -- redirects ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        (
+            "https://shop.test/up/?token=hunter2",
+            "redirects to https://shop.test/up/; ask there, or",
+        ),
+        ("http://me:hunter2@shop.test/", "redirects to http://shop.test/"),
+        ("/up/#hunter2", "/up/"),
+        ("http://shop.test/\x1b[2J", "no plain URL"),
+        (f"http://shop.test/{'x' * 300}", "no plain URL"),
+    ],
+)
+async def test_where_a_redirect_points_is_told_without_its_secrets(
+    location: str, told: str
+) -> None:
+    async with serving(saying(http("", "302 Found", f"Location: {location}"))) as port:
+        result = (await once(f"base: http://127.0.0.1:{port}\nhttp: {{x: {{}}}}"))["x"]
+    assert result.failure is not None
+    assert result.failure.reason == "redirect"
+    assert told in str(result.failure)
+    assert "hunter2" not in str(result.failure)
+
+
 async def test_a_redirect_elsewhere_does_not_take_our_secrets_along() -> None:
     here, there = list[str](), list[str]()
     async with serving(_telling(there)) as other:

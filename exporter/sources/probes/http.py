@@ -6,6 +6,7 @@ The one place that knows aiohttp; it is imported when a source opens.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import zlib
@@ -30,6 +31,7 @@ LONGEST_LOCATION = 4096
 ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 AS_GET = frozenset({301, 302, 303})  # what browsers make of them; 307 and 308 keep the method
 CHARSETS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16"})
+PLAIN = re.compile(r"https?://[!-~]{1,200}")
 NOT_WELL = 503  # how an application says so itself, with a body that says why
 
 
@@ -172,13 +174,16 @@ def _same_server(one: tuple[str, str, int], other: tuple[str, str, int]) -> bool
 def _not_followed(url: str, location: str, status: int) -> ProbeError:
     """A redirect that is not followed. One to https tells of the proxy, not of the application."""
     try:
-        here, there = origin(url), urlsplit(urljoin(url, location))
+        there = urlsplit(urljoin(url, location))
+        place = f"{there.scheme}://{there.netloc.rpartition('@')[2]}{there.path}"
     except ValueError:
-        return ProbeError("redirect", f"status {status}: it redirects to what is no URL")
-    if here[0] == "http" and there.scheme == "https":
-        hint = "ask there, or send `X-Forwarded-Proto: https` if a proxy does so"
-        return ProbeError("redirect", f"status {status}: it redirects to https; {hint}")
-    return ProbeError("redirect", f"status {status}: it redirects elsewhere")
+        place = ""
+    if not PLAIN.fullmatch(place):  # it is the server's word, and goes to the log
+        return ProbeError("redirect", f"status {status}: it redirects to what is no plain URL")
+    hint = ""
+    if url.startswith("http:") and place.startswith("https:"):
+        hint = "; ask there, or send `X-Forwarded-Proto: https` as its proxy does"
+    return ProbeError("redirect", f"status {status}: it redirects to {place}{hint}")
 
 
 # -- reading ------------------------------------------------------------------------------------
