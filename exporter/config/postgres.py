@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Queries:
     queries: tuple[Query, ...]
 
 
+@cache
 def health() -> tuple[Query, ...]:
     """The queries about the health of any database, which come with sidewatch."""
     text = (files("exporter") / HEALTH).read_text(encoding="utf-8")

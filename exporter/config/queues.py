@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 
 from exporter.config.build import Builder, entries, instead
 from exporter.config.nodes import At, Entries, Node, Refused, compose
@@ -14,7 +16,8 @@ from exporter.sources.postgres import Library, Postgres, Query, library_queries
 FOLDER = "queues"
 
 
-def libraries() -> dict[str, Library]:
+@cache  # files of the installation; each takes a hundredth of a second
+def libraries() -> Mapping[str, Library]:
     """The libraries that come with sidewatch, by name."""
     folder = Path(str(files("exporter"))) / FOLDER
     found = {}
@@ -25,7 +28,7 @@ def libraries() -> dict[str, Library]:
         except Refused:
             raise AssertionError("\n".join(map(str, at.complaints))) from None
         found[one.library] = one
-    return found
+    return MappingProxyType(found)
 
 
 def read(text: str, at: At) -> Library:
@@ -45,7 +48,7 @@ def queue_queries(settings: Postgres, node: Node, at: At, base: Path) -> Iterato
     if not settings.subjects.get(FOLDER, True):
         return
     here, lines = at.child(FOLDER), _lines(settings, node, at)
-    known = libraries()
+    known = dict(libraries())
     for name, use in settings.queues.items():
         if use.file is not None:
             if library := _own(name, base / use.file, here.child(name), lines[name]):
