@@ -7,7 +7,7 @@ increases, from 0 when sidewatch first saw it, so that it never goes backwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,10 @@ class Foreign:
             if value is not None and not math.isnan(value):
                 total.parked = value
         self._registry.drop(family, labels)
+
+    def gauges(self) -> Iterator[Key]:
+        """The gauges that are told now: metric and label values."""
+        return iter(tuple(self._gauges))
 
     def dump(self, now: float) -> dict[str, Any]:
         """Everything as plain values; totals not told of for a day are forgotten."""

@@ -70,6 +70,8 @@ class Shard:
     _saved: dict[str, Reading] = field(default_factory=dict)
     _looked: dict[str, float] = field(default_factory=dict)
     _late: set[str] = field(default_factory=set)
+    quiet_until: float = -math.inf
+    _declared: dict[str, None] = field(default_factory=dict)
     _notes: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -264,16 +266,29 @@ class Shard:
     def _show_drains(self, now: float) -> None:
         self.drains.turn(now)
         put, families = self.registry.put, self.families
+        declared = now < self.quiet_until
+        if declared:
+            self._declared |= dict.fromkeys(("", *self._services()))
+        for service in {**self._declared, **self.drains.services}:
+            quiet = float(declared or self.drains.quiet(service))
+            put(families["watched_quiet_window"], (service,), now, quiet)
         for service, drain in self.drains.services.items():
             draining = drain.draining()
             put(families["watched_draining"], (service,), now, float(draining))
-            quiet = float(self.drains.quiet(service))
-            put(families["watched_quiet_window"], (service,), now, quiet)
             deadline = families["watched_drain_deadline_timestamp_seconds"]
             if draining:
                 put(deadline, (service,), now, drain.deadline)
             else:
                 self.registry.drop(deadline, (service,))
+
+    def _services(self) -> set[str]:
+        """The services that any series of this application is about."""
+        found = {one.cursor.service for one in self._readings.values() if one.cursor.stream}
+        for metric, labels in self.foreign.gauges():
+            names = self.families[metric].labels
+            if "service" in names:
+                found.add(labels[names.index("service")])
+        return found
 
     def _show_dropped(self, now: float) -> None:
         family = self.families["sidewatch_series_dropped_total"]

@@ -24,7 +24,13 @@ FLOORS: list[list[str]] = [
         "exporter.gauges",
     ],
     ["exporter.registry", "exporter.vocabulary", "exporter.windows", "exporter.exposition"],
-    ["exporter.engine", "exporter.state", "exporter.collector", "exporter.foreign"],
+    [
+        "exporter.engine",
+        "exporter.maintenance",
+        "exporter.state",
+        "exporter.collector",
+        "exporter.foreign",
+    ],
     ["exporter.sources", "exporter.shard"],
     [
         "exporter.config",

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter import __version__
+from exporter import __version__, maintenance
 from exporter.app.assembly import assemble, declare, sources
 from exporter.app.house import House
 from exporter.clock import Clock
 from exporter.config import AppPlan, Plan
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, StateError
 from exporter.model import Snapshot
 from exporter.pipeline import keep
 from exporter.saving import Saver, take_up
@@ -26,6 +27,7 @@ from exporter.state import StateFile, lock
 
 SAVE_INTERVAL = 10.0
 WATCH_INTERVAL = 5.0
+MAINTENANCE_INTERVAL = 2.0
 LAG_INTERVAL = 1.0
 READY_SECONDS = 60.0
 
@@ -98,6 +100,7 @@ class Running:
                 group.create_task(self._save_for_ever()),
                 group.create_task(self._reload_for_ever()),
                 group.create_task(self._probe_loop()),
+                group.create_task(self._maintain_for_ever()),
             ]
             await stop.wait()
             for task in tasks:
@@ -143,6 +146,21 @@ class Running:
             due = loop.time() + LAG_INTERVAL
             await asyncio.sleep(LAG_INTERVAL)
             self._house.loop_lag = max(0.0, loop.time() - due)
+
+    async def _maintain_for_ever(self) -> None:
+        """Take up the quiet windows that an operator declares; a broken file opens none."""
+        said = ""
+        while True:
+            try:
+                windows = await self._writer.do(lambda: maintenance.read(self.plan.state))
+            except StateError as error:
+                windows = {}
+                if str(error) != said:
+                    log.warning("%s", error)
+                said = str(error)
+            for app, one in self._watched.items():
+                one.shard.quiet_until = windows.get(app, -math.inf)
+            await asyncio.sleep(MAINTENANCE_INTERVAL)
 
     async def _reload_for_ever(self) -> None:
         while True:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from exporter.config.build import Raw
+from exporter.config.build import Raw, seconds
 from exporter.config.nodes import At, Refused, Scalar, compose
 from exporter.config.objectives import Objective
 from exporter.config.profiles import (
@@ -35,7 +35,7 @@ from exporter.model import Family
 from exporter.sources.stdin import Stdin
 from exporter.vocabulary import FAMILIES
 
-__all__ = ["AppPlan", "Objective", "Plan", "built_in", "load", "load_profile", "parse"]
+__all__ = ["AppPlan", "Objective", "Plan", "built_in", "load", "load_profile", "parse", "seconds"]
 
 LISTEN_VARIABLE = "SIDEWATCH_LISTEN"
 

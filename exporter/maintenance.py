@@ -1,0 +1,48 @@
+"""Declared quiet windows: until when an operator works on an application, in a file of the state.
+
+The command writes it and whoever watches reads it, so that neither has to know where the other is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from exporter.errors import StateError
+
+FILE = "maintenance.json"
+LONGEST_SECONDS = 24 * 3600.0
+
+
+def read(folder: Path) -> dict[str, float]:
+    """Until when each application is worked on, in seconds since 1970. Raises StateError."""
+    path = folder / FILE
+    try:
+        found = json.loads(path.read_bytes())
+        return {str(app): _moment(until) for app, until in found.items()}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, AttributeError, TypeError):
+        raise StateError(f"{path}: is no list of windows; remove it") from None
+
+
+def _moment(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(value)
+    return float(value)
+
+
+def write(folder: Path, windows: Mapping[str, float]) -> None:
+    """Replace what is declared, at once. Raises StateError."""
+    path = folder / FILE
+    fresh = path.with_suffix(".new")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(dict(windows)) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error
