@@ -112,7 +112,9 @@ class Session:
         lock = round(min(self.settings.lock_timeout, timeout) * 1000)
         idle = round((timeout + SLACK_SECONDS + RECOVER_SECONDS) * 1000)
         return (
-            "BEGIN READ ONLY; "
+            # Whatever a role prefers: a serializable reader could make the application's own
+            # transactions fail, and no replica takes one.
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; "
             f"SET LOCAL statement_timeout = {statement}; "
             f"SET LOCAL lock_timeout = {lock}; "
             f"SET LOCAL idle_in_transaction_session_timeout = {idle}; "
