@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from exporter.sources.postgres.known import MOST
 from exporter.sources.postgres.query import QUEUE, Counting, Point, Query, RowsError
 from exporter.sources.postgres.session import CANCELED, Session
 
@@ -60,7 +61,9 @@ class Counter:
         elif form == "capped" and self.counting.capped is not None:
             cap = max(LEAST_CAP, EXACT_ROWS // max(1, len(known)))
             rows = await session.ask(self.counting.capped, list(known), cap, timeout=timeout)
-            points = list(_capped(rows, cap))
+            if len(rows) > self.query.most:
+                raise RowsError(f"more than {self.query.most} queues and states")
+            points = list(_capped(rows, cap, frozenset(known)))
             self._counted(form, cheap=True)
         else:
             points = await self._guess(session, known, timeout)
@@ -127,11 +130,13 @@ class Counter:
         return [*points, *(Point(ESTIMATED, {"queue": queue}, 1.0) for queue in asked)]
 
 
-def _capped(rows: Sequence[Sequence[Any]], cap: int) -> Iterator[Point]:
+def _capped(rows: Sequence[Sequence[Any]], cap: int, known: frozenset[str]) -> Iterator[Point]:
+    """The jobs, and whether there are more: also where there may be queues that nobody named."""
     beyond: dict[str, bool] = {}
     for queue, state, jobs in rows:
         yield Point(JOBS, {"queue": queue, "state": state}, min(jobs, float(cap)))
-        beyond[queue] = beyond.get(queue, False) or jobs > cap
+        unnamed = len(known) >= MOST and queue not in known
+        beyond[queue] = beyond.get(queue, unnamed) or jobs > cap
     for queue, more in beyond.items():
         yield Point(CAPPED, {"queue": queue}, float(more))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.sources.postgres.query import Fill, Point
 
 MOST = 100  # names of one library; the rest of them are `other`
 OTHER = "other"
+NAMELESS = "none"  # of a queue whose name is empty, as a label cannot be
 FORGET_SECONDS = 86_400.0
+PROGRESS = "progress"  # the clock that tells how long ago something was done
 
 
 @dataclass(slots=True)
@@ -43,7 +45,7 @@ class Known:
         """The points with admitted names, and those that `fill` says where none was given."""
         merged: dict[tuple[str, tuple[tuple[str, str], ...]], Point] = {}
         for point in points:
-            name = self.admit(point.labels[fill.per], now)
+            name = self.admit(point.labels[fill.per] or NAMELESS, now)
             here = replace(point, labels=_given({**point.labels, fill.per: name}))
             key = _key(here)
             merged[key] = _merged(merged[key], here) if key in merged else here
@@ -66,7 +68,12 @@ def _key(point: Point) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def _merged(one: Point, other: Point) -> Point:
-    """Two of the names that are told as one: jobs are added, of ages the greater one counts."""
-    ages = one.metric.endswith("_seconds")
-    value = max(one.value, other.value) if ages else one.value + other.value
-    return replace(one, value=value)
+    """Two of the names that are told as one."""
+    return replace(one, value=together(one.metric, one.labels, (one.value, other.value)))
+
+
+def together(metric: str, labels: Mapping[str, str], values: Iterable[float]) -> float:
+    """What queues that are told as one have together: all jobs, the oldest, the last progress."""
+    if metric.endswith("_jobs"):
+        return sum(values)
+    return min(values) if labels.get("clock") == PROGRESS else max(values)

@@ -150,7 +150,10 @@ class Query:
         size, aged = len(metrics), len(self.metrics)
         if len({tuple(row[size : size + len(self.labels)]) for row in rows}) < len(rows):
             raise RowsError("two rows have the same labels; group them by all of the labels")
+        per = None if self.fill is None else size + self.labels.index(self.fill.per)
         for row in rows:
+            if per is not None and row[per] is None:
+                continue  # a job of no queue is nobody's
             texts = ["" if text is None else str(text) for text in row[size:]]
             labels = dict(zip(self.labels, texts, strict=False))
             epoch = "" if self.epoch is None else texts[-1]

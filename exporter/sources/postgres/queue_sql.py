@@ -27,7 +27,7 @@ WINDOWS = {"15m": ("quarter", "15 minutes"), "1h": ("hour", "1 hour")}
 LONGEST_WINDOW = 3600
 PLACEHOLDER = re.compile(r"(')?\{([a-z_]+)\}(?(1)')")  # {schema}, or '{timeout}' with its quotes
 SEARCHED = 1_000  # rows looked through for queues that are not known
-MAX_ROWS = 5_000
+MAX_ROWS = 20_000
 SELDOM = 4  # intervals between questions that no alert waits for
 
 
@@ -73,7 +73,10 @@ class _Compiler:
     # -- jobs that have not ended -------------------------------------------------------------
 
     def _count(self, jobs: Jobs) -> Query:
-        """Count all states in one pass; a state that no row is in is told by the fill."""
+        """Count all states in one pass; a state that no row is in is told by the fill.
+
+        One row tells that there is a queue; more would be too many where there are thousands.
+        """
         known = ""
         if jobs.queues is not None:
             nothing = ", ".join("0" for _ in jobs.states)
@@ -87,7 +90,8 @@ class _Compiler:
               SELECT ({jobs.queue})::text AS queue, {counts}
               FROM {jobs.from_} WHERE {jobs.where} GROUP BY 1 {known}
             ) AS counted CROSS JOIN LATERAL (VALUES {each}) AS each (state, jobs)
-            WHERE counted.queue IS NOT NULL GROUP BY 1, 2"""
+            WHERE counted.queue IS NOT NULL GROUP BY 1, 2
+            HAVING sum(each.jobs) > 0 OR each.state = '{next(iter(jobs.states))}'"""
         zeros = [("watched_queue_jobs", {"state": state}, 0.0) for state in jobs.states]
         flags: list[tuple[str, dict[str, str], float]] = [
             (f"watched_queue_count_{how}", {}, 0.0) for how in ("capped", "estimated")
@@ -126,7 +130,9 @@ class _Compiler:
         return f"""
             WITH names AS (SELECT unnest($1::text[]) AS queue UNION {self._names(jobs)})
             SELECT names.queue::text, counted.state::text, counted.jobs::float8
-            FROM names CROSS JOIN LATERAL ({counts}) AS counted LIMIT {MAX_ROWS}"""
+            FROM names CROSS JOIN LATERAL ({counts}) AS counted
+            WHERE counted.jobs > 0 OR counted.state = '{next(iter(jobs.states))}'
+            LIMIT {MAX_ROWS + 1}"""
 
     def _estimated(self, jobs: Jobs) -> Mapping[str, str]:
         return {
@@ -143,7 +149,8 @@ class _Compiler:
             return None
         sql = " UNION ALL ".join(
             f"SELECT ({jobs.queue})::text AS queue, '{name}' AS clock,"
-            f" greatest(0, extract(epoch FROM now() - min({clock.since}))) AS age"
+            f" greatest(0, extract(epoch FROM now() - min({clock.since})"
+            f" FILTER (WHERE isfinite({clock.since})))) AS age"
             f" FROM {jobs.from_} WHERE {clock.where} GROUP BY 1"
             for name, clock in clocks.items()
         )
@@ -191,7 +198,8 @@ class _Compiler:
                 SELECT ({ended.queue})::text AS queue, {_case(ended.outcomes)} AS outcome,
                        {ended.at} AS at
                 FROM {ended.from_}
-                WHERE {ended.at} > now() - interval '{LONGEST_WINDOW} s' AND ({ended.where})
+                WHERE {ended.at} > now() - interval '{LONGEST_WINDOW} s'
+                  AND {ended.at} < 'infinity' AND ({ended.where})
               ) AS one WHERE outcome IS NOT NULL GROUP BY 1, 2
             )
             SELECT queue, outcome, w.name AS "window", NULL AS clock, w.jobs, NULL::float8 AS age
@@ -226,7 +234,7 @@ class _Compiler:
             UNION ALL
             SELECT queue, NULL, NULL, 'progress', NULL,
                    least({LONGEST_WINDOW}, greatest(0, extract(epoch FROM now() - max(at))))
-            FROM ({moves}) AS moves GROUP BY 1"""
+            FROM ({moves}) AS moves WHERE isfinite(at) GROUP BY 1"""
 
     # -- those who work on them ---------------------------------------------------------------
 
@@ -247,7 +255,7 @@ class _Compiler:
         sql = f"""
             SELECT '{name}' AS heartbeat, extract(epoch FROM now() - s.at) AS age,
                    {stamp.interval} AS every
-            FROM ({stamp.at}) AS s (at) WHERE s.at IS NOT NULL"""
+            FROM ({stamp.at}) AS s (at) WHERE isfinite(s.at)"""
         return self._query(
             name,
             sql,
@@ -260,7 +268,7 @@ class _Compiler:
     def _schedules(self, schedules: Schedules) -> Query:
         sql = f"""
             SELECT s.schedule::text AS schedule, extract(epoch FROM now() - max(s.at)) AS age
-            FROM ({schedules.sql}) AS s WHERE s.at IS NOT NULL GROUP BY 1 ORDER BY 2 LIMIT 100"""
+            FROM ({schedules.sql}) AS s WHERE isfinite(s.at) GROUP BY 1 ORDER BY 2 LIMIT 100"""
         return self._query(
             "schedules",
             sql,
