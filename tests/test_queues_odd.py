@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from exporter.sources.postgres.known import Known
@@ -10,6 +13,7 @@ from tests.support.asking import asked, until
 from tests.support.pg import Server
 from tests.test_queues import AGES, JOBS, RECENT, add, errands, own, settings, told
 
+RIVER = (Path(__file__).parent / "queues" / "river" / "schema.sql").read_text()
 FILL = Fill("errands", "queue", ())
 
 
@@ -103,6 +107,29 @@ async def test_queues_beyond_a_hundred_are_not_said_to_be_counted_where_they_are
     async with asked(settings(postgres, database)) as app:
         await until(lambda: app.value(capped, "other") == 1, "a cap on the others")
         assert {queue for (queue,), more in app.series(capped).items() if more} == {"other"}
+
+
+async def test_queues_of_one_name_in_two_libraries_are_told_as_one(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.sources.postgres.collect.INTROSPECT_SECONDS", 1.0)
+    database = errands(postgres, add("mail", "open", "5", times=5))
+    postgres.psql(f"{RIVER}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO watcher", database)
+    postgres.psql(
+        "INSERT INTO river_job (queue, kind, args, scheduled_at, created_at)"
+        " SELECT 'mail', 'k', '{}', now() - interval '7 min', now() - interval '7 min'"
+        " FROM generate_series(1, 11)",
+        database,
+    )
+    async with asked(settings(postgres, database)) as app:
+        await told(app, "jobs", "due")
+        await until(lambda: app.value(JOBS, "mail", "ready") == 16, "the jobs of both")
+        assert app.value(AGES, "mail", "due") == pytest.approx(420, abs=10)
+        for _ in range(30):  # whoever was asked last
+            await asyncio.sleep(0.1)
+            assert app.value(JOBS, "mail", "ready") == 16
+        postgres.psql("DROP TABLE errand CASCADE", database)
+        await until(lambda: app.value(JOBS, "mail", "ready") == 11, "those that are left")
 
 
 def test_of_what_is_told_as_one_the_last_progress_counts() -> None:

@@ -19,7 +19,7 @@ from exporter.model import Board
 from exporter.sources.postgres.budget import OPENS_AFTER, Backoff
 from exporter.sources.postgres.introspect import Findings, Obstacle, introspect
 from exporter.sources.postgres.known import Known
-from exporter.sources.postgres.lanes import Key, Lane, Telling, new_lane
+from exporter.sources.postgres.lanes import Key, Lane, Shown, Telling, new_lane
 from exporter.sources.postgres.query import Point, RowsError
 from exporter.sources.postgres.session import CANCELED, LOCKED, QueryError, Session
 from exporter.sources.postgres.settings import Postgres
@@ -44,6 +44,7 @@ class Collector:
     _worker: Worker = field(init=False, repr=False)
     _session: Session = field(init=False)
     _lanes: list[Lane] = field(init=False)
+    _shown: Shown = field(init=False)
     _telling: Telling = field(init=False)
     _known: defaultdict[str, Known] = field(default_factory=lambda: defaultdict(Known))
     _backoff: Backoff = field(default_factory=Backoff)
@@ -56,6 +57,7 @@ class Collector:
         self._worker = Worker(self.settings.name)
         self._session = Session(self.settings, self._worker)
         self._lanes = [new_lane(query, self.settings.interval) for query in self.settings.queries]
+        self._shown = Shown(self.board)
         self._telling = Telling(self.board, self.clock)
 
     # -- the loop -----------------------------------------------------------------------------
@@ -245,7 +247,7 @@ class Collector:
         lane.pace.succeeded(self.now(), took, self._slack(lane))
         lane.trouble = None
         self._answered()
-        self._show(lane, {self._write(point) for point in points})
+        self._show(lane, {self._write(lane, point) for point in points})
         self._telling.disabled(lane)
         self._telling.took(lane, took)
         self._telling.clock_of(lane)
@@ -259,18 +261,22 @@ class Collector:
 
     def _show(self, lane: Lane, shown: set[Key]) -> None:
         """Drop what the query showed and says no more."""
-        for metric, labels in lane.shown - shown:
-            self.board.drop(metric, dict(labels))
+        for key in lane.shown - shown:
+            self._shown.drop(key, lane.query.name)
         lane.shown = shown
 
-    def _write(self, point: Point) -> Key:
+    def _write(self, lane: Lane, point: Point) -> Key:
         labels = {**point.labels, "database": self.settings.database}
+        key = point.metric, tuple(sorted(labels.items()))
         if point.metric.endswith("_total"):
             self.board.count(point.metric, labels, point.value, point.epoch)
         else:
             value = self.clock.now() - point.value if point.age else point.value
-            self.board.put(point.metric, labels, value)
-        return point.metric, tuple(sorted(labels.items()))
+            if lane.query.fill is None:
+                self.board.put(point.metric, labels, value)
+            else:
+                self._shown.put(key, lane.query.name, value)
+        return key
 
     def _expire(self) -> None:
         """Drop what could not be refreshed: three intervals old is unknown."""

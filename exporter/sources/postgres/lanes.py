@@ -10,6 +10,7 @@ from exporter.model import Board
 from exporter.sources.postgres.budget import Pace
 from exporter.sources.postgres.counting import Counter
 from exporter.sources.postgres.introspect import Obstacle
+from exporter.sources.postgres.known import together
 from exporter.sources.postgres.query import Query
 
 # A metric and its labels, as a set can hold them.
@@ -41,6 +42,32 @@ def new_lane(query: Query, interval: float) -> Lane:
         pace.due = math.inf
     counter = None if query.counting is None else Counter(query, query.counting)
     return Lane(query, pace, here=query.part is None, counter=counter)
+
+
+@dataclass(slots=True)
+class Shown:
+    """The values on the board. Of a queue that two libraries have, what both tell is one value."""
+
+    board: Board
+    _told: dict[Key, dict[str, float]] = field(default_factory=dict)
+
+    def put(self, key: Key, query: str, value: float) -> None:
+        """Show a gauge as this query tells it, with what others tell of it."""
+        self._told.setdefault(key, {})[query] = value
+        self._show(key)
+
+    def drop(self, key: Key, query: str) -> None:
+        """Show what others tell of it; nothing where nobody does."""
+        self._told.get(key, {}).pop(query, None)
+        if self._told.get(key):
+            self._show(key)
+        else:
+            self._told.pop(key, None)
+            self.board.drop(key[0], dict(key[1]))
+
+    def _show(self, key: Key) -> None:
+        metric, labels, values = key[0], dict(key[1]), self._told[key].values()
+        self.board.put(metric, labels, together(metric, labels, values))
 
 
 @dataclass(frozen=True, slots=True)
