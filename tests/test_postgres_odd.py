@@ -111,3 +111,32 @@ async def test_a_schema_may_have_any_name(postgres: Server, schema: str) -> None
             lambda: app.value("watched_queue_jobs", "default", "ready") == 3, "the jobs", 20
         )
         assert not any(name.startswith("river") for name in app.disabled())
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ("", False),
+        ("CREATE POLICY all_of_it ON river_job USING (true)", True),
+        ("CREATE POLICY ours ON river_job FOR SELECT TO watcher USING (queue <> 'secret')", True),
+        ("CREATE POLICY theirs ON river_job USING (queue = current_setting('a.b', true))", False),
+        ("CREATE POLICY writing ON river_job FOR INSERT WITH CHECK (true)", False),
+    ],
+)
+async def test_rows_that_a_policy_hides_are_no_zeros(
+    postgres: Server, policy: str, *, told: bool
+) -> None:
+    database = postgres.database()
+    postgres.psql(f"{RIVER}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO watcher", database)
+    postgres.psql("INSERT INTO river_queue (name) VALUES ('default')", database)
+    postgres.psql("INSERT INTO river_job (kind, args) VALUES ('mail', '{}')", database)
+    postgres.psql("ALTER TABLE river_job ENABLE ROW LEVEL SECURITY", database)
+    postgres.psql(policy, database)
+    findings = await found(postgres, database, {})
+    assert ("public.river_job" in findings.hidden) is not told
+    async with asked(settings(postgres, database)) as app:
+        if told:
+            await until(lambda: app.value("watched_queue_jobs", "default", "ready") == 1, "a job")
+        else:
+            await until(lambda: app.disabled().get("river_jobs") == "privilege", "a reason")
+            assert app.series("watched_queue_jobs") == {}

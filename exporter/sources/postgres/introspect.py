@@ -14,9 +14,10 @@ PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 # The first of the path's schemas that has the table is meant where no schema is named. Only the
 # catalogs are read: they are open to every role, and a lock on the table does not lock them. Where
-# row-level security has no policy for this role, the table would seem to be empty. Names may hold
-# dots, so that of the table may begin after any of them; each is looked up by the catalog's index,
-# for there are databases with a hundred thousand tables.
+# row-level security has no policy for this role, the table would seem to be empty; so it would
+# where one is for everybody on a condition, which is that of the application's own sessions.
+# Names may hold dots, so that of the table may begin after any of them; each is looked up by the
+# catalog's index, for there are databases with a hundred thousand tables.
 COLUMNS = """
 SELECT w.wanted::text, a.attname::text,
        (has_schema_privilege(c.relnamespace, 'USAGE')
@@ -27,8 +28,9 @@ CROSS JOIN LATERAL (
     SELECT c.oid, c.relnamespace, row_security_active(c.oid) AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_policy AS y
         WHERE y.polrelid = c.oid AND y.polpermissive AND y.polcmd IN ('r', '*')
-          AND (0 = ANY (y.polroles) OR EXISTS (
-              SELECT FROM unnest(y.polroles) AS r(role) WHERE pg_has_role(r.role, 'USAGE')))
+          AND (0 = ANY (y.polroles) AND pg_get_expr(y.polqual, y.polrelid) = 'true'
+               OR EXISTS (SELECT FROM unnest(y.polroles) AS r(role)
+                          WHERE r.role <> 0 AND pg_has_role(r.role, 'USAGE')))
     ) AS hidden
     FROM (
         SELECT w.wanted UNION ALL SELECT substr(w.wanted, dot + 1)
@@ -132,7 +134,7 @@ class Findings:
         if table in self.hidden:
             where = ".".join(map(_spelled, table.split(".", 1)))
             policy = f"CREATE POLICY sidewatch ON {where} FOR SELECT TO {self.who} USING (true)"
-            return Obstacle("privilege", f"row-level security hides all rows: {policy}")
+            return Obstacle("privilege", f"row-level security may hide all rows: {policy}")
         return None
 
     @property

@@ -96,7 +96,9 @@ class Session:
             if connection.is_in_transaction():
                 await self._recover(connection)
             raise QueryError(state, str(error)) from None
-        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except asyncpg.InternalClientError:  # its words are about the driver's own states
+            raise self._lost(connection, "the server or a pooler ended it") from None
+        except (OSError, asyncpg.InterfaceError) as error:
             raise self._lost(connection, str(error) or repr(error)) from None
 
     async def close(self) -> None:
