@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config.queues import libraries
-from exporter.sources.postgres import Postgres, library_queries
+from exporter.sources.postgres import Postgres, Query, library_queries
 from exporter.sources.postgres.introspect import Findings, introspect
 from exporter.sources.postgres.session import Session
 from exporter.sources.worker import Worker
@@ -140,3 +140,21 @@ async def test_rows_that_a_policy_hides_are_no_zeros(
         else:
             await until(lambda: app.disabled().get("river_jobs") == "privilege", "a reason")
             assert app.series("watched_queue_jobs") == {}
+
+
+async def test_what_nobody_expected_leaves_no_old_value_behind(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = opened(postgres)
+    async with asked(settings(postgres, database)) as app:
+        await healthy(app, database)
+
+        def broken(*_: object) -> None:
+            raise KeyError("orders")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Query, "points", broken)
+            await until(lambda: app.failures().get("unexpected", 0) >= 1, "an accident")
+            assert app.series("shop_orders") == {}
+            assert app.value("shop_carts") is None
+        await healthy(app, database)

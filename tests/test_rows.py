@@ -223,6 +223,20 @@ async def test_a_row_whose_clock_is_not_set_has_no_age(postgres: Server) -> None
         assert app.series("watched_rows_oldest_seconds") == {}
 
 
+async def test_a_clock_that_is_infinite_tells_no_age(postgres: Server) -> None:
+    database = postgres.database()
+    postgres.psql(PLAIN_TABLE, database)
+    ages = "(1, 'open', '-infinity'), (2, 'open', now() - interval '5 min')"
+    postgres.psql(f"INSERT INTO t VALUES {ages}", database)
+    grant(postgres, database)
+    rows = {"things": {"table": "t", "states": {"open": "waiting"}, "since": "at"}}
+    async with told(config(postgres, database, None, rows)) as app:
+        await app.answered()
+        assert app.series("watched_rows") == {("things", "open", "waiting"): 2}
+        (age,) = app.series("watched_rows_oldest_seconds").values()
+        assert age == pytest.approx(300, abs=30)
+
+
 async def test_names_and_values_are_whatever_they_are(postgres: Server) -> None:
     database = postgres.database()
     name = ODD.replace('"', '""')

@@ -76,6 +76,9 @@ class Collector:
                 except SourceError as error:
                     self._disconnected(error)
                 self._expire()
+        except Exception:
+            self._unsay()
+            raise
         finally:
             self._worker.close(lambda: None)
             await self._session.close()
@@ -277,6 +280,13 @@ class Collector:
             else:
                 self._shown.put(key, lane.query.name, value)
         return key
+
+    def _unsay(self) -> None:
+        """Leave nothing behind that another, who takes over, does not know to be ours."""
+        for lane in self._lanes:
+            self._show(lane, set())
+            lane.obstacle = lane.trouble = None
+            self._telling.disabled(lane)
 
     def _expire(self) -> None:
         """Drop what could not be refreshed: three intervals old is unknown."""

@@ -225,7 +225,7 @@ def _rows(entity: str, name: str, table: StateTable) -> Query:
   CASE s.window {recent} END AS recent
 FROM (VALUES {told}) AS s(state, phase, "window", counted, aged)
 LEFT JOIN (
-  SELECT state, count(*) AS n, min(since) AS since, {within}
+  SELECT state, count(*) AS n, min(since) FILTER (WHERE since > '-Infinity') AS since, {within}
   FROM (
     SELECT CASE {states} ELSE {literal(OTHER)} END AS state,
       {f"CASE {since} END" if since else "NULL::float8"} AS since
