@@ -284,6 +284,13 @@ def test_a_query_that_cannot_work_is_complained_of(rest: str, said: str) -> None
     assert said in complaint(QUERY % rest, ORDERS)
 
 
+@pytest.mark.parametrize("name", ["connections", "river_jobs"])
+def test_a_query_may_not_have_the_name_of_one_that_comes_with_sidewatch(name: str) -> None:
+    rest = "labels: [state], metrics: {shop_orders: n}"
+    taken = QUERY.replace("name: orders", f"name: {name}") % rest
+    assert f"there is a query {name} already" in complaint(taken, ORDERS)
+
+
 @pytest.mark.parametrize(
     ("rest", "said"),
     [

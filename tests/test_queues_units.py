@@ -187,6 +187,13 @@ def test_the_libraries_that_come_with_sidewatch_can_be_read() -> None:
         ("live: seen", "dead: seen", "no dead; there are live, stale"),
         ("library: errands", "library: My Queue", "small letters, digits and '-'"),
         ("about: errands", "abuot: errands", "no such key; did you mean about?"),
+        ('signs: {"{schema}.errand": [claimed_at]}', "signs: {}", "name a table at the least"),
+        ("{completed: e.state = 'done', exhausted: e.state = 'given_up'}", "{}", "names none of"),
+        ("supervision:", "my-leader:", "my-leader cannot be the name of one"),
+        ("supervision:", "jobs:", "jobs cannot be the name of one"),
+        ("interval: 5m", "interval: 0s", "above 0"),
+        ("library: errands", f"library: {'e' * 60}", "too long"),
+        ('needs: {"{schema}.errand"', 'needs: {"{schemma}.errand"', "no schemma among `names`"),
     ],
 )
 def test_what_is_wrong_in_a_description_is_said(sound: str, wrong: str, complaint: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -53,12 +53,13 @@ def postgres(
     except Refused:
         return None
     mapping = entries(part.node, part.at)
-    _check_queries(settings.queries, mapping, part.at, families)
     known = health()
     _check_subjects(settings, known, mapping, part.at)
     asked = [one for one in known if settings.subjects.get(one.subject, True)]
-    queues = queue_queries(settings, part.node, part.at, base)
+    queues = tuple(queue_queries(settings, part.node, part.at, base))
     rows = row_queries(profile.rows, settings.rows, _complains(mapping, part.at))
+    taken = {one.name for one in (*known, *queues, *rows)}
+    _check_queries(settings.queries, taken, mapping, part.at, families)
     return replace(
         settings,
         password_file=settings.password_file and base / settings.password_file,
@@ -113,11 +114,15 @@ def _check_subjects(settings: Postgres, known: tuple[Query, ...], mapping: Entri
 
 
 def _check_queries(
-    queries: tuple[Query, ...], mapping: Entries, at: At, families: Mapping[str, Family]
+    queries: tuple[Query, ...],
+    taken: Collection[str],
+    mapping: Entries,
+    at: At,
+    families: Mapping[str, Family],
 ) -> None:
     """Complain of names that stand twice, and of metrics that the columns cannot fill."""
     line, here = mapping.line_of("queries"), at.child("queries")
-    seen = {one.name for one in health()}
+    seen = set(taken)
     for query in queries:
         if query.name in seen:
             here.say(line, f"there is a query {query.name} already")

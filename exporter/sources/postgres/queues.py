@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from exporter.model import Duration
@@ -14,6 +15,10 @@ REASONS = ("expired", "heartbeat", "timeout", "lease")
 OUTCOMES = ("completed", "failed", "lost", "exhausted", "cancelled")
 WORKERS = ("live", "stale")
 
+# What the queries of every library are called, so that no sign of life is.
+QUERIES = ("jobs", "due", "claimed", "enqueued", "stuck", "ended", "workers", "schedules")
+WORD = re.compile(r"\{([a-z_]+)\}")
+
 # Columns by table, as the database knows them: `schema.table` or `table`.
 Columns = Mapping[str, tuple[str, ...]]
 
@@ -21,6 +26,12 @@ Columns = Mapping[str, tuple[str, ...]]
 def _check(what: str, given: Mapping[str, object], known: tuple[str, ...]) -> None:
     for name in given.keys() - set(known):
         raise ValueError(f"{what}: there is no {name}; there are {', '.join(known)}")
+
+
+def _check_some(what: str, given: Mapping[str, object], known: tuple[str, ...]) -> None:
+    _check(what, given, known)
+    if not given:
+        raise ValueError(f"{what}: names none of {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ class Jobs:
     capped: bool = True
 
     def __post_init__(self) -> None:
-        _check("states", self.states, STATES)
+        _check_some("states", self.states, STATES)
         _check("clocks", self.clocks, CLOCKS)
         _check("stuck", self.stuck, REASONS)
 
@@ -69,7 +80,7 @@ class Ended:
     where: str = "true"
 
     def __post_init__(self) -> None:
-        _check("outcomes", self.outcomes, OUTCOMES)
+        _check_some("outcomes", self.outcomes, OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,7 @@ class Workers:
     needs: Columns
 
     def __post_init__(self) -> None:
-        _check("states", self.states, WORKERS)
+        _check_some("states", self.states, WORKERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,10 @@ class Stamp:
     at: str
     interval: Duration
     needs: Columns
+
+    def __post_init__(self) -> None:
+        if not self.interval > 0:
+            raise ValueError("interval: above 0; how often it is renewed at the least")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +129,23 @@ class Generation:
     heartbeats: Mapping[str, Stamp] = field(default_factory=dict)
     schedules: Schedules | None = None
 
+    def __post_init__(self) -> None:
+        if not self.signs:
+            raise ValueError("signs: name a table at the least; else every database would have it")
+        for name in self.heartbeats:
+            if name in QUERIES or not NAME.fullmatch(name):
+                raise ValueError(
+                    f"heartbeats: {name} cannot be the name of one; write small letters, digits and"
+                    f" '_', a letter first, and none of {', '.join(QUERIES)}"
+                )
+
+    def tables(self) -> Iterator[str]:
+        """Every table that is named, with its placeholders."""
+        yield from (*self.signs, *self.lacks, *self.jobs.needs)
+        parts = (self.ended, self.workers, self.schedules, *self.heartbeats.values())
+        for part in parts:
+            yield from () if part is None else part.needs
+
 
 @dataclass(frozen=True, slots=True)
 class Library:
@@ -129,6 +161,13 @@ class Library:
             raise ValueError("library: small letters, digits and '-' or '.', a letter first")
         if not self.generations:
             raise ValueError("generations: describe one at the least")
+        for each in self.generations:
+            for name in (*QUERIES, *each.heartbeats):
+                if not NAME.fullmatch(f"{self.key}_{name}"):
+                    raise ValueError(f"library: with {name} the name is too long, above 63 letters")
+            for table in each.tables():
+                for word in set(WORD.findall(table)) - self.names.keys():
+                    raise ValueError(f"{table}: there is no {word} among `names`")
 
     @property
     def key(self) -> str:
