@@ -15,7 +15,8 @@ PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 # The first of the path's schemas that has the table is meant where no schema is named. Only the
 # catalogs are read: they are open to every role, and a lock on the table does not lock them. Where
 # row-level security has no policy for this role, the table would seem to be empty; so it would
-# where one is for everybody on a condition, which is that of the application's own sessions.
+# where one is for everybody on a condition, which is that of the application's own sessions. (The
+# condition `true` is known by its tree, for pg_get_expr would wait for the table's lock.)
 # Names may hold dots, so that of the table may begin after any of them; each is looked up by the
 # catalog's index, for there are databases with a hundred thousand tables.
 COLUMNS = """
@@ -28,7 +29,8 @@ CROSS JOIN LATERAL (
     SELECT c.oid, c.relnamespace, row_security_active(c.oid) AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_policy AS y
         WHERE y.polrelid = c.oid AND y.polpermissive AND y.polcmd IN ('r', '*')
-          AND (0 = ANY (y.polroles) AND pg_get_expr(y.polqual, y.polrelid) = 'true'
+          AND (0 = ANY (y.polroles)
+               AND y.polqual::text LIKE '{CONST :consttype 16 %:constisnull false %[% 1 %]%'
                OR EXISTS (SELECT FROM unnest(y.polroles) AS r(role)
                           WHERE r.role <> 0 AND pg_has_role(r.role, 'USAGE')))
     ) AS hidden
