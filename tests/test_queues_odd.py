@@ -71,6 +71,22 @@ async def test_times_that_are_infinite_tell_no_age_and_spoil_no_other(server: Se
         assert own(app.disabled()) == {}
 
 
+async def test_jobs_whose_clock_is_not_set_have_no_age_of_zero(postgres: Server) -> None:
+    database = errands(
+        postgres,
+        add("mail", "taken", "5"),
+        "UPDATE errand SET claimed_at = NULL",
+        add("mail", "open", "3"),
+        add("other one", "open", "3"),
+    )
+    async with asked(settings(postgres, database)) as app:
+        await told(app, "jobs", "due")
+        assert app.value(JOBS, "mail", "running") == 1
+        assert app.value(AGES, "mail", "claimed") is None
+        assert app.value(AGES, "mail", "due") == pytest.approx(180, abs=10)
+        assert app.value(AGES, "other one", "claimed") == 0
+
+
 async def test_a_clock_that_was_set_back_makes_no_age_negative(postgres: Server) -> None:
     database = errands(postgres, add("mail", "taken", "-600"), add("mail", "done", "5", "-600"))
     async with asked(settings(postgres, database)) as app:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -42,19 +43,26 @@ class Known:
                 del self._met[name]
 
     def told(self, fill: Fill, points: Iterable[Point], now: float) -> Iterator[Point]:
-        """The points with admitted names, and those that `fill` says where none was given."""
+        """The points with admitted names, and those that `fill` says where none was given.
+
+        What is NaN is unknown, and not filled.
+        """
         merged: dict[tuple[str, tuple[tuple[str, str], ...]], Point] = {}
+        unknown: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
         for point in points:
             name = self.admit(point.labels[fill.per] or NAMELESS, now)
             here = replace(point, labels=_given({**point.labels, fill.per: name}))
             key = _key(here)
+            if math.isnan(point.value):
+                unknown.add(key)
+                continue
             merged[key] = _merged(merged[key], here) if key in merged else here
         self.forget(now)
         yield from merged.values()
         for name in self._met:
             for metric, labels, value in fill.values:
                 point = Point(metric, {fill.per: name, **labels}, value)
-                if _key(point) not in merged:
+                if (key := _key(point)) not in merged and key not in unknown:
                     yield point
 
 

@@ -143,7 +143,10 @@ class Query:
         )
 
     def points(self, rows: Sequence[Sequence[Any]]) -> Iterator[Point]:
-        """What the rows say; a NULL says nothing. Raises RowsError."""
+        """What the rows say; a NULL says nothing, or NaN where it is to be filled.
+
+        Raises RowsError.
+        """
         if len(rows) > self.most:
             raise RowsError(f"more than {self.most} rows; group them, or give a LIMIT")
         metrics = [metric for metric, _ in self.values()]
@@ -158,7 +161,9 @@ class Query:
             labels = dict(zip(self.labels, texts, strict=False))
             epoch = "" if self.epoch is None else texts[-1]
             for i, (metric, value) in enumerate(zip(metrics, row, strict=False)):
-                if value is not None and not math.isnan(value):
+                if value is None and per is not None:  # so that it is not filled, either
+                    yield Point(metric, labels, math.nan)
+                elif value is not None and not math.isnan(value):
                     yield Point(metric, labels, float(value), epoch, age=i >= aged)
 
 

@@ -147,12 +147,16 @@ class _Compiler:
         clocks = {name: jobs.clocks[name] for name in names if name in jobs.clocks}
         if not clocks:
             return None
-        sql = " UNION ALL ".join(
+        ages = " UNION ALL ".join(
             f"SELECT ({jobs.queue})::text AS queue, '{name}' AS clock,"
-            f" greatest(0, extract(epoch FROM now() - min({clock.since})"
-            f" FILTER (WHERE isfinite({clock.since})))) AS age"
+            f" extract(epoch FROM now() - min({clock.since})"
+            f" FILTER (WHERE isfinite({clock.since}))) AS age"
             f" FROM {jobs.from_} WHERE {clock.where} GROUP BY 1"
             for name, clock in clocks.items()
+        )
+        # Where jobs are there and nothing tells since when, their age is NULL, and not 0.
+        sql = (
+            f"SELECT queue, clock, CASE WHEN age < 0 THEN 0 ELSE age END AS age FROM ({ages}) AS a"
         )
         metric = "watched_queue_oldest_age_seconds"
         return self._query(
