@@ -73,15 +73,21 @@ def test_of_ages_told_as_one_the_greatest_counts() -> None:
 
 @dataclass
 class Server:
-    """Stands in for a session: `slow` forms are canceled; there are `rows` jobs."""
+    """Stands in for a session: `slow` forms are canceled; there are `rows` jobs.
+
+    Its clock goes by the `seconds` that a form takes.
+    """
 
     rows: float
     slow: set[str] = field(default_factory=set)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    time: float = 0.0
     asked: list[str] = field(default_factory=list)
 
     async def ask(self, sql: str, *arguments: object, timeout: float) -> list[tuple[object, ...]]:  # noqa: ASYNC109 - as the real one
         form = next(one for one in ("EXACT", "CAPPED", "NAMES", "EXPLAIN") if one in sql)
         self.asked.append(form)
+        self.time += self.seconds.get(form, 0.0)
         if form in self.slow:
             raise QueryError("57014", f"canceled after {timeout} s")
         if form == "NAMES":
@@ -91,6 +97,9 @@ class Server:
         if form == "CAPPED":
             return [("mail", "ready", min(self.rows, cast("int", arguments[1]) + 1.0))]
         return [(self.rows, "mail", "ready")]
+
+    def now(self) -> float:
+        return self.time
 
 
 def counter() -> Counter:
@@ -124,13 +133,33 @@ async def test_more_jobs_are_counted_up_to_a_cap_that_is_said() -> None:
     assert server.asked == ["EXACT", "CAPPED"]
 
 
-async def test_now_and_then_it_is_tried_whether_they_have_become_few() -> None:
+async def test_now_and_then_one_pass_over_many_jobs_tells_what_it_costs() -> None:
     one, server = counter(), Server(rows=1_000_000)
-    await answers(one, server, 43)
-    assert [i for i, form in enumerate(server.asked) if form == "EXACT"] == [0, 21, 42]
+    await answers(one, server, 83)
+    assert [i for i, form in enumerate(server.asked) if form == "EXACT"] == [0, 41, 82]
+
+
+async def test_jobs_that_have_become_few_are_counted_exactly_again() -> None:
+    one, server = counter(), Server(rows=1_000_000)
+    await answers(one, server, 2)
     server.rows = 5
-    assert await answers(one, server, 42) == {JOBS: 5}
-    assert server.asked[-2:] == ["EXACT", "EXACT"]
+    assert await answers(one, server, 2) == {JOBS: 5}
+    assert server.asked[-2:] == ["CAPPED", "EXACT"]
+
+
+async def test_where_no_index_serves_the_cap_one_pass_over_all_jobs_is_kept() -> None:
+    one, server = counter(), Server(rows=1_000_000, seconds={"EXACT": 0.3, "CAPPED": 2.0})
+    one.now = server.now
+    values = await answers(one, server, 50)
+    assert values == {JOBS: 1_000_000}
+    assert one.many
+    assert [i for i, form in enumerate(server.asked) if form == "CAPPED"] == [1]
+
+
+async def test_a_cap_that_takes_too_long_gives_way_to_one_pass_that_does_not() -> None:
+    one, server = counter(), Server(rows=1_000_000, slow={"CAPPED"})
+    assert await answers(one, server, 3) == {JOBS: 1_000_000}
+    assert server.asked == ["EXACT", "CAPPED", "EXACT"]
 
 
 async def test_where_counting_takes_too_long_the_planner_is_asked() -> None:

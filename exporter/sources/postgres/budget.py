@@ -11,7 +11,7 @@ OPENS_AFTER = 2  # failures in a row
 LONGEST_REST = 300.0
 MANY_SLACK = 4  # intervals between two askings about many jobs, but for their number
 COUNT_SHARE = 0.2  # of one pass over all jobs: what counting them may cost an interval
-OTHER_SHARE = 0.1  # and each other question about them
+OTHER_SHARE = 0.08  # and each other question about them
 LONGEST_SLACK = 600.0  # seconds that a dear question may rest for the sake of these
 KEPT_INTERVALS = 3  # how long a value that is not refreshed is shown
 

@@ -22,6 +22,7 @@ ESTIMATED = "watched_queue_count_estimated"
 EXACT_ROWS = 10_000  # as many live jobs are counted one by one; capped, the queues share them
 LEAST_CAP = 1_000
 RETRY_RUNS = 20  # answers of a cheaper form after which the dearer one is tried again
+MANY_RUNS = 40  # and one pass over many jobs, whose cost is the measure of what may be spent
 LONGEST_RETRY = 320
 DEAR_SECONDS = 0.05  # below that no form is worth comparing
 MAX_GUESSES = 200  # queues times states that the planner is asked for in one go
@@ -73,6 +74,7 @@ class Counter:
             cap = max(LEAST_CAP, EXACT_ROWS // max(1, len(known)))
             rows = await session.ask(self.counting.capped, list(known), cap, timeout=timeout)
             points = list(_capped(rows, cap))
+            many = self.pass_seconds is None or _beyond(rows, cap)
         else:
             points = await self._guess(session, known, timeout)
         self.took[form] = self.now() - began
@@ -105,17 +107,19 @@ class Counter:
 
     def _counted(self, form: Form, *, many: bool) -> None:
         """It was answered: keep a form, or take another."""
-        before, self.many = self.form, many
-        best = form
-        if form != "estimated" and many:
-            best = "exact" if self._better_exact() else "capped"
-        if best != before or form != before:
-            self._become(best)
-        else:
+        before, best = self.form, form
+        if form != "estimated":
+            best = "exact" if not many or self._better_exact() else "capped"
+        self.many = many
+        if best == form == before:
             self.answers += 1
-        if best == form != before:
+            return
+        self._become(best)
+        if best == form or not many:
             self.patience = RETRY_RUNS
-        elif form == "capped" and best == before == "exact":  # the other one is still too dear
+        elif form == "exact":
+            self.patience = max(self.patience, MANY_RUNS)
+        else:  # as dear as before
             self.patience = min(2 * self.patience, LONGEST_RETRY)
 
     def _better_exact(self) -> bool:
@@ -151,6 +155,12 @@ def _capped(rows: Sequence[Sequence[Any]], cap: int) -> Iterator[Point]:
         beyond[queue] = beyond.get(queue, False) or jobs > cap
     for queue, more in beyond.items():
         yield Point(CAPPED, {"queue": queue}, float(more))
+
+
+def _beyond(rows: Sequence[Sequence[Any]], cap: int) -> bool:
+    """Whether there may be more jobs than are counted one by one."""
+    counts = [jobs for _, _, jobs in rows]
+    return max(counts, default=0) > cap or sum(counts) > EXACT_ROWS
 
 
 def _planned(rows: Sequence[Sequence[Any]]) -> float:
