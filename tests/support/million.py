@@ -14,7 +14,13 @@ from exporter.config.nodes import At
 from exporter.config.queues import libraries, read
 from exporter.sources.postgres import Library, Query, library_queries
 from exporter.sources.postgres.budget import Many
-from exporter.sources.postgres.counting import DEAR_SECONDS, EXACT_ROWS, LEAST_CAP, MANY_RUNS
+from exporter.sources.postgres.counting import (
+    DEAR_SECONDS,
+    EXACT_ROWS,
+    LEAST_CAP,
+    LONGEST_RETRY,
+    MANY_RUNS,
+)
 from tests.support.pg import Server
 
 QUEUES = Path(__file__).parents[1] / "queues"
@@ -103,7 +109,7 @@ def costs(postgres: Server, database: str, queries: Iterator[Query]) -> list[Cos
     slack = many.slack(once / 1000, INTERVAL, 1, counts=True)
     found = [
         Cost("exact", exact, slack * (1 if once == exact else MANY_RUNS)),
-        Cost("capped", few, slack * (1 if once == few else MANY_RUNS)),
+        Cost("capped", few, slack * (1 if once == few else LONGEST_RETRY)),
     ]
     for query in by_name.values():
         if query is not counting:

@@ -10,8 +10,9 @@ SHARE = 0.05  # of the time: a query that took 1 s rests for 20 s
 OPENS_AFTER = 2  # failures in a row
 LONGEST_REST = 300.0
 MANY_SLACK = 4  # intervals between two askings about many jobs, but for their number
-COUNT_SHARE = 0.2  # of one pass over all jobs: what counting them may cost an interval
-OTHER_SHARE = 0.08  # and each other question about them
+COUNT_SHARE = 0.15  # of one pass over all jobs: what counting them may cost an interval
+OTHER_SHARE = 0.06  # and each other question about them
+CHEAPEST_PASS = 0.02  # seconds: less is not worth sparing
 LONGEST_SLACK = 600.0  # seconds that a dear question may rest for the sake of these
 KEPT_INTERVALS = 3  # how long a value that is not refreshed is shown
 
@@ -34,7 +35,7 @@ class Many:
         if not self.pass_seconds:
             return least
         share = COUNT_SHARE if counts else OTHER_SHARE
-        wanted = took / (self.pass_seconds * share * spacing)
+        wanted = took / (max(self.pass_seconds, CHEAPEST_PASS) * share * spacing)
         return max(least, min(wanted, LONGEST_SLACK / interval))
 
 
