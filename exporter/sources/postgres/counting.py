@@ -28,8 +28,6 @@ DEAR_SECONDS = 0.05  # below that no form is worth comparing
 MAX_GUESSES = 200  # queues times states that the planner is asked for in one go
 
 Form = Literal["exact", "capped", "estimated"]
-CHEAPER: dict[Form, Form] = {"exact": "capped", "capped": "estimated"}
-DEARER: dict[Form, Form] = {"capped": "exact", "estimated": "capped"}
 
 
 @dataclass(slots=True)
@@ -70,7 +68,7 @@ class Counter:
                 self.query.points(await session.ask(self.query.wrapped(), timeout=timeout))
             )
             many = sum(point.value for point in points) > EXACT_ROWS
-        elif form == "capped":
+        elif form == "capped" and self.counting.capped is not None:
             cap = max(LEAST_CAP, EXACT_ROWS // max(1, len(known)))
             rows = await session.ask(self.counting.capped, list(known), cap, timeout=timeout)
             points = list(_capped(rows, cap))
@@ -84,7 +82,7 @@ class Counter:
     def yields(self, state: str) -> bool:
         """After a failure: whether there is another form to try at once."""
         form = self.trying or self.form
-        if state != CANCELED or form not in CHEAPER:
+        if state != CANCELED or form == "estimated":
             return False
         self.took[form] = math.inf
         if form != self.form:  # the other one is still too dear
@@ -93,17 +91,15 @@ class Counter:
         elif form == "capped" and self._better_exact():
             self._become("exact")
         else:
-            self._become(CHEAPER[form])
+            self._become("capped" if form == "exact" and self.counting.capped else "estimated")
             self.many = True
         return True
 
     def _due(self) -> Form:
         """The form for this time: now and then another one."""
-        if self.answers < self.patience:
+        if self.answers < self.patience or (self.form == "exact" and not self.many):
             return self.form
-        if self.form == "exact":
-            return "capped" if self.many else "exact"
-        return DEARER[self.form]
+        return "exact" if self.form == "capped" or not self.counting.capped else "capped"
 
     def _counted(self, form: Form, *, many: bool) -> None:
         """It was answered: keep a form, or take another."""
@@ -124,6 +120,8 @@ class Counter:
 
     def _better_exact(self) -> bool:
         """Whether one pass over all jobs is known to take less than looking for a few of each."""
+        if not self.counting.capped:
+            return True
         exact = self.took.get("exact", math.inf)
         return self.took.get("capped", 0.0) > max(DEAR_SECONDS, exact)
 
