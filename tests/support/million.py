@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import yaml
 
 from exporter.config.nodes import At
 from exporter.config.queues import libraries, read
-from exporter.sources.postgres import Library, Query, library_queries
+from exporter.sources.postgres import Library, library_queries
 from exporter.sources.postgres.budget import Many
 from exporter.sources.postgres.counting import (
     DEAR_SECONDS,
@@ -21,12 +22,13 @@ from exporter.sources.postgres.counting import (
     LONGEST_RETRY,
     MANY_RUNS,
 )
+from exporter.sources.postgres.query import Counting
 from tests.support.pg import Server
 
 QUEUES = Path(__file__).parents[1] / "queues"
 SEEDS: Mapping[str, Any] = yaml.safe_load((QUEUES / "million.yaml").read_text())
 NAMES = tuple(f"queue{i}" for i in range(10))
-# How many of a million jobs have ended, by what the bench calls it.
+# How many of a million jobs have ended.
 SHAPES = {"900,000 ended, 100,000 ready": 900_000, "1,000,000 ready": 0}
 EACH = """
 CREATE VIEW each AS
@@ -35,7 +37,7 @@ SELECT i, 'queue' || i % 10 AS queue, i <= {ended} AS ended,
                     ELSE interval '1 s' * ((1000000 - i) * 0.01) END AS at
 FROM generate_series(1, 1000000) AS i
 """
-RUNS = 5
+RUNS = 3
 INTERVAL = 15.0  # seconds, as it is unless somebody says otherwise
 
 
@@ -60,10 +62,12 @@ def library(name: str) -> Library:
     return libraries()[name]
 
 
-def tables(postgres: Server, database: str, name: str) -> None:
-    """The tables of a library of which the tests have a copy."""
+def seeded(postgres: Server, name: str) -> str:
+    """A database with the tables of a library of which the tests have a copy."""
+    database = postgres.database()
     file = QUEUES / "errands.sql" if name == "errands" else QUEUES / name / "schema.sql"
     postgres.psql(file.read_text(), database)
+    return database
 
 
 def fill(postgres: Server, database: str, name: str, ended: int) -> None:
@@ -74,48 +78,74 @@ def fill(postgres: Server, database: str, name: str, ended: int) -> None:
     postgres.psql("VACUUM ANALYZE", database)
 
 
-def milliseconds(postgres: Server, database: str, sql: str) -> float:
-    """What the server takes, the least of some: the others were disturbed."""
-    least = float("inf")
-    for _ in range(RUNS):
-        (answer,) = json.loads(
-            postgres.psql(
-                "SET max_parallel_workers_per_gather = 0; SET jit = off;"
-                f" EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}",
-                database,
-            )
-        )
-        least = min(least, answer["Execution Time"] + answer["Planning Time"])
-    return least
+@contextmanager
+def measuring(postgres: Server, database: str) -> Iterator[Callable[[str], float]]:
+    """What a question costs the server, as a function: its own milliseconds at work.
+
+    Other programs of the machine do not count, though they make a question take longer. It is the
+    least of some, planned anew each time, with the limits that a session of ours has.
+    """
+    child = postgres.session(
+        database, "SET max_parallel_workers_per_gather = 0", "SET jit = off", "SET timezone = 'UTC'"
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    into, out = child.stdin, child.stdout
+
+    def say(text: str) -> str:
+        into.write(f"{text}\n")
+        into.flush()
+        return out.readline().strip()
+
+    worked = Path("/proc") / say("SELECT pg_backend_pid();") / "schedstat"
+
+    def ask(sql: str) -> float:
+        least = math.inf
+        for _ in range(RUNS):
+            before = int(worked.read_text().split()[0])
+            assert say(f"\\o /dev/null\n{sql};\n\\echo done") == "done", sql
+            least = min(least, int(worked.read_text().split()[0]) - before)
+        return least / 1e6
+
+    try:
+        yield ask
+    finally:
+        child.kill()
+        child.communicate()
 
 
-def capped(query: Query) -> str:
+def capped(counting: Counting) -> str | None:
     """The question in the form for many jobs, as it is asked once the ten queues are known."""
-    assert query.counting is not None
+    if counting.capped is None:
+        return None
     cap = max(LEAST_CAP, EXACT_ROWS // len(NAMES))
     names = ", ".join(f"'{name}'" for name in NAMES)
-    return query.counting.capped.replace("$1", f"ARRAY[{names}]").replace("$2", str(cap))
+    return counting.capped.replace("$1", f"ARRAY[{names}]").replace("$2", str(cap))
 
 
-def costs(postgres: Server, database: str, queries: Iterator[Query]) -> list[Cost]:
-    """What each question costs, spaced as the collector does where jobs are many."""
-    by_name = {query.name: query for query in queries}
-    (counting,) = (query for query in by_name.values() if query.counting is not None)
-    exact = milliseconds(postgres, database, counting.wrapped())
-    few = milliseconds(postgres, database, capped(counting))
-    many = Many(exact / 1000)
-    # The cheaper form is asked, and the other one is tried now and then.
-    once, other = (exact, few) if few > max(1000 * DEAR_SECONDS, exact) else (few, exact)
-    slack = many.slack(once / 1000, INTERVAL, 1, counts=True)
-    found = [
-        Cost("exact", exact, slack * (1 if once == exact else MANY_RUNS)),
-        Cost("capped", few, slack * (1 if once == few else LONGEST_RETRY)),
+def costs(ask: Callable[[str], float], one: Library) -> Iterator[Cost]:
+    """What each question about a library's first generation costs, by `ask` in milliseconds.
+
+    They are spaced as the collector spaces them where there are many jobs.
+    """
+    queries = [
+        query
+        for query in library_queries(one, {}, asked=True)
+        if query.part is not None and query.part.order == 0
     ]
-    for query in by_name.values():
-        if query is not counting:
-            took = milliseconds(postgres, database, query.wrapped())
-            slack = 1.0
-            if query.fill is not None:
-                slack = many.slack(took / 1000, INTERVAL * query.spacing, query.spacing)
-            found.append(Cost(query.name, took, slack * query.spacing))
-    return found
+    count, *others = sorted(queries, key=lambda query: query.counting is None)
+    assert count.counting is not None
+    exact, form = ask(count.wrapped()), capped(count.counting)
+    many = Many(exact / 1000)
+    few = ask(form) if form is not None else math.inf
+    # The cheaper form is asked, and the other one is tried now and then.
+    by_pass = few > max(1000 * DEAR_SECONDS, exact)
+    slack = many.slack((exact if by_pass else few) / 1000, INTERVAL, 1, counts=True)
+    yield Cost("exact", exact, slack if by_pass else slack * MANY_RUNS)
+    if form is not None:
+        yield Cost("capped", few, slack * LONGEST_RETRY if by_pass else slack)
+    for query in others:
+        took, slack = ask(query.wrapped()), 1.0
+        if query.fill is not None:
+            slack = many.slack(took / 1000, INTERVAL * query.spacing, query.spacing)
+        yield Cost(query.name.removeprefix(f"{one.key}_"), took, slack * query.spacing)
