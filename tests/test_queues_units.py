@@ -11,6 +11,7 @@ import pytest
 
 from exporter.config.nodes import At, Refused
 from exporter.config.queues import libraries, read
+from exporter.sources.postgres.budget import Many
 from exporter.sources.postgres.counting import Counter
 from exporter.sources.postgres.known import Known
 from exporter.sources.postgres.query import Counting, Fill, Point, Query
@@ -196,6 +197,28 @@ async def test_a_lock_is_no_reason_to_count_otherwise() -> None:
     one = counter()
     assert not one.yields("55P03")
     assert one.form == "exact"
+
+
+# -- how often ----------------------------------------------------------------------------------
+
+
+def test_what_is_dear_beside_one_pass_over_many_jobs_is_asked_the_more_seldom() -> None:
+    many = Many(pass_seconds=0.2)
+    assert many.slack(0.01, 15.0, 1) == 4  # others rest for four intervals at the least
+    assert many.slack(0.12, 15.0, 1) == pytest.approx(10)  # 120 ms / 10 are 6 % of 200 ms
+    assert many.slack(0.12, 60.0, 4) == 4  # it is asked every fourth interval anyhow
+    assert many.slack(0.01, 15.0, 1, counts=True) == 1
+    assert many.slack(0.2, 15.0, 1, counts=True) == pytest.approx(1 / 0.15)
+
+
+def test_no_question_rests_for_more_than_ten_minutes_to_be_cheap() -> None:
+    assert Many(pass_seconds=0.1).slack(60.0, 15.0, 1) == 40
+    assert Many(pass_seconds=0.1).slack(60.0, 300.0, 1) == 4
+
+
+def test_what_takes_no_time_is_not_spared() -> None:
+    assert Many(pass_seconds=0.001).slack(0.001, 15.0, 1, counts=True) == 1
+    assert Many(pass_seconds=None).slack(1.0, 15.0, 1, counts=True) == 1
 
 
 # -- descriptions -------------------------------------------------------------------------------
