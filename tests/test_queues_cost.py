@@ -2,106 +2,123 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from exporter.config.nodes import At
-from exporter.config.queues import read
-from exporter.sources.postgres import Query, library_queries
+from exporter.sources.postgres import library_queries
 from tests.support.asking import asked, until
+from tests.support.million import (
+    NAMES,
+    SEEDS,
+    costs,
+    fill,
+    library,
+    measuring,
+    seeded,
+)
 from tests.support.pg import Server
+from tests.support.queues import grant
 
 HERE = Path(__file__).parent / "queues"
-NAMES = tuple(f"queue{i}" for i in range(10))
-MILLION = """
-INSERT INTO errand (queue, state, due, ended_at)
-SELECT 'queue' || i % 10, CASE WHEN i % 100 < 10 THEN 'open' ELSE 'done' END,
-       now() - interval '1 s' * (i / 100), now() - interval '1 s' * (i / 2)
-FROM generate_series(1, 1000000) AS i
+LIBRARIES = ("errands", *sorted(file.parent.name for file in HERE.glob("*/schema.sql")))
+UNINDEXED = """
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT i.indexrelid::regclass
+              FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+              WHERE c.relnamespace = 'public'::regnamespace AND NOT i.indisunique LOOP
+    EXECUTE 'DROP INDEX ' || name;
+  END LOOP;
+END $$
 """
-INDEXES = (
-    "CREATE INDEX ON errand (state, queue, due)",
-    "CREATE INDEX ON errand (state, ended_at)",
-    "VACUUM ANALYZE errand",
-)
 SETTINGS = """\
 url: "{url}"
 password: first
 interval: 1s
 statement_timeout: {timeout}
-subjects: {{traffic: false, server: false, connections: false, size: false}}
-queues: {{errands: {{file: {file}}}}}
+subjects: {{traffic: false, server: false, connections: {connections}, size: false}}
+queues: {{{library}: {{{file}}}}}
 """
 
 
-def queries() -> dict[str, Query]:
-    """The queries of the library's first generation, by name."""
-    library = read((HERE / "errands.yaml").read_text(), At("errands.yaml"))
-    return {
-        one.name: one
-        for one in library_queries(library, {}, asked=True)
-        if one.part is not None and one.part.order == 0
-    }
+def settings(postgres: Server, database: str, name: str, timeout: str, connections: str) -> str:
+    file = f"file: {HERE / 'errands.yaml'}" if name == "errands" else ""
+    url = postgres.url("watcher", database)
+    return SETTINGS.format(
+        url=url, library=name, file=file, timeout=timeout, connections=connections
+    )
 
 
-def million(postgres: Server, *statements: str) -> str:
-    database = postgres.database()
-    postgres.psql((HERE / "errands.sql").read_text(), database)
-    for statement in (MILLION, *statements):
-        postgres.psql(statement, database)
-    return database
+@pytest.fixture(scope="module", params=LIBRARIES)
+def filled(request: pytest.FixtureRequest, postgres: Server) -> Iterator[tuple[str, str]]:
+    """Each library with nine of ten jobs ended, to be copied: its name, and the database."""
+    name: str = request.param
+    database = seeded(postgres, name)
+    fill(postgres, database, name, 900_000)
+    yield name, database
+    postgres.psql(f"DROP DATABASE {database} WITH (FORCE)")
 
 
-def cost(postgres: Server, database: str, sql: str) -> float:
-    """Milliseconds that the server takes, the least of some: the others were disturbed."""
-    least = float("inf")
-    for _ in range(7):
-        (answer,) = json.loads(
-            postgres.psql(
-                "SET max_parallel_workers_per_gather = 0; SET jit = off;"
-                f" EXPLAIN (ANALYZE, FORMAT JSON) {sql}",
-                database,
-            )
-        )
-        least = min(least, answer["Execution Time"] + answer["Planning Time"])
-    return least
+def held(postgres: Server, database: str, name: str) -> None:
+    """Hold a round against one plain count of the live rows."""
+    with measuring(postgres, database) as ask:
+        once = ask(SEEDS[name]["live"])
+        spent = list(costs(ask, library(name)))
+    assert sum(each.a_round for each in spent) <= once, (once, spent)
 
 
 @pytest.mark.long
-def test_all_questions_together_cost_no_more_than_one_count_of_the_live_rows(
-    postgres: Server,
+def test_a_round_costs_no_more_than_one_count_of_the_live_rows(
+    postgres: Server, filled: tuple[str, str]
 ) -> None:
-    database = million(postgres, *INDEXES)
-    known = queries()
-    counting = known["errands_jobs"].counting
-    assert counting is not None
-    assert counting.capped is not None
-    names = ", ".join(f"'{name}'" for name in NAMES)
-    capped = counting.capped.replace("$1", f"ARRAY[{names}]").replace("$2", "1000")
-    spent = cost(postgres, database, capped)
-    for name, query in known.items():
-        if name != "errands_jobs":
-            slack = 4 if query.fill is not None else 1
-            spent += cost(postgres, database, query.wrapped()) / (query.spacing * slack)
-    plain = (
-        "SELECT queue, state, count(*) FROM errand WHERE state IN ('open', 'taken') GROUP BY 1, 2"
-    )
-    once = cost(postgres, database, plain)
-    assert spent <= once, f"{spent:.1f} ms, where one count takes {once:.1f} ms"
+    name, database = filled
+    held(postgres, database, name)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_nor_does_it_where_a_million_wait(postgres: Server, name: str) -> None:
+    database = seeded(postgres, name)
+    fill(postgres, database, name, 0)
+    held(postgres, database, name)
+    postgres.psql(f"DROP DATABASE {database} WITH (FORCE)")
+
+
+@pytest.mark.long
+async def test_without_an_index_each_question_keeps_its_budget_or_is_switched_off(
+    postgres: Server, filled: tuple[str, str]
+) -> None:
+    name, original = filled
+    database = postgres.database_like(original)
+    postgres.psql(UNINDEXED, database)
+    one = library(name)
+    grant(postgres, database, one)
+    wanted = {
+        query.name
+        for query in library_queries(one, {}, asked=True)
+        if query.part is not None and query.part.order == 0
+    }
+    async with asked(settings(postgres, database, name, "50ms", "true")) as app:
+
+        def answered() -> set[str]:
+            return {query for (query,) in app.series("sidewatch_query_duration_seconds")}
+
+        await until(
+            lambda: wanted <= answered() | app.disabled().keys(), "each to end one way", 30.0
+        )
+        assert {reason for query, reason in app.disabled().items() if query in wanted} <= {"slow"}
+        durations = app.series("sidewatch_query_duration_seconds")
+        assert all(durations[query,] < 1.0 for (query,) in durations if query in wanted)
+        assert app.value("watched_postgres_up", database) == 1
+        assert "connections" in answered()
 
 
 async def test_without_an_index_the_planner_is_asked_and_the_budget_kept(postgres: Server) -> None:
-    database = million(
-        postgres,
-        "INSERT INTO errand_queue SELECT 'queue' || i FROM generate_series(0, 9) AS i",
-        "ANALYZE errand",
-    )
-    text = SETTINGS.format(
-        url=postgres.url("watcher", database), file=HERE / "errands.yaml", timeout="20ms"
-    )
-    async with asked(text) as app:
+    database = seeded(postgres, "errands")
+    fill(postgres, database, "errands", 900_000)
+    postgres.psql(UNINDEXED, database)
+    async with asked(settings(postgres, database, "errands", "20ms", "false")) as app:
         await until(
             lambda: app.disabled().get("errands_due") == "slow", "what costs too much to rest"
         )

@@ -11,6 +11,7 @@ import pytest
 
 from exporter.config.nodes import At, Refused
 from exporter.config.queues import libraries, read
+from exporter.sources.postgres.budget import Many
 from exporter.sources.postgres.counting import Counter
 from exporter.sources.postgres.known import Known
 from exporter.sources.postgres.query import Counting, Fill, Point, Query
@@ -73,15 +74,21 @@ def test_of_ages_told_as_one_the_greatest_counts() -> None:
 
 @dataclass
 class Server:
-    """Stands in for a session: `slow` forms are canceled; there are `rows` jobs."""
+    """Stands in for a session: `slow` forms are canceled; there are `rows` jobs.
+
+    Its clock goes by the `seconds` that a form takes.
+    """
 
     rows: float
     slow: set[str] = field(default_factory=set)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    time: float = 0.0
     asked: list[str] = field(default_factory=list)
 
     async def ask(self, sql: str, *arguments: object, timeout: float) -> list[tuple[object, ...]]:  # noqa: ASYNC109 - as the real one
         form = next(one for one in ("EXACT", "CAPPED", "NAMES", "EXPLAIN") if one in sql)
         self.asked.append(form)
+        self.time += self.seconds.get(form, 0.0)
         if form in self.slow:
             raise QueryError("57014", f"canceled after {timeout} s")
         if form == "NAMES":
@@ -91,6 +98,9 @@ class Server:
         if form == "CAPPED":
             return [("mail", "ready", min(self.rows, cast("int", arguments[1]) + 1.0))]
         return [(self.rows, "mail", "ready")]
+
+    def now(self) -> float:
+        return self.time
 
 
 def counter() -> Counter:
@@ -124,13 +134,33 @@ async def test_more_jobs_are_counted_up_to_a_cap_that_is_said() -> None:
     assert server.asked == ["EXACT", "CAPPED"]
 
 
-async def test_now_and_then_it_is_tried_whether_they_have_become_few() -> None:
+async def test_now_and_then_one_pass_over_many_jobs_tells_what_it_costs() -> None:
     one, server = counter(), Server(rows=1_000_000)
-    await answers(one, server, 43)
-    assert [i for i, form in enumerate(server.asked) if form == "EXACT"] == [0, 21, 42]
+    await answers(one, server, 83)
+    assert [i for i, form in enumerate(server.asked) if form == "EXACT"] == [0, 41, 82]
+
+
+async def test_jobs_that_have_become_few_are_counted_exactly_again() -> None:
+    one, server = counter(), Server(rows=1_000_000)
+    await answers(one, server, 2)
     server.rows = 5
-    assert await answers(one, server, 42) == {JOBS: 5}
-    assert server.asked[-2:] == ["EXACT", "EXACT"]
+    assert await answers(one, server, 2) == {JOBS: 5}
+    assert server.asked[-2:] == ["CAPPED", "EXACT"]
+
+
+async def test_where_no_index_serves_the_cap_one_pass_over_all_jobs_is_kept() -> None:
+    one, server = counter(), Server(rows=1_000_000, seconds={"EXACT": 0.3, "CAPPED": 2.0})
+    one.now = server.now
+    values = await answers(one, server, 50)
+    assert values == {JOBS: 1_000_000}
+    assert one.many
+    assert [i for i, form in enumerate(server.asked) if form == "CAPPED"] == [1]
+
+
+async def test_a_cap_that_takes_too_long_gives_way_to_one_pass_that_does_not() -> None:
+    one, server = counter(), Server(rows=1_000_000, slow={"CAPPED"})
+    assert await answers(one, server, 3) == {JOBS: 1_000_000}
+    assert server.asked == ["EXACT", "CAPPED", "EXACT"]
 
 
 async def test_where_counting_takes_too_long_the_planner_is_asked() -> None:
@@ -146,19 +176,18 @@ async def test_a_form_that_is_still_too_dear_is_tried_more_and_more_seldom() -> 
     assert [i for i, form in enumerate(server.asked) if form == "EXACT"] == [0, 21, 62, 143]
 
 
-async def test_where_no_index_would_help_many_are_counted_exactly_and_more_seldom() -> None:
+async def test_where_no_index_would_help_many_are_counted_exactly() -> None:
     counting = Counting("NAMES", None, {"ready": "SELECT 1 WHERE QUEUE"})
     one = Counter(replace(counter().query, counting=counting), counting)
     server = Server(rows=10_000)
     assert await answers(one, server) == {JOBS: 10_000}
-    assert not one.seldom
+    assert not one.many
     server.rows = 1_000_000
     assert await answers(one, server, 30) == {JOBS: 1_000_000}
-    assert one.seldom
+    assert one.many
     server.slow = {"EXACT"}
     values = await answers(one, server, 40)
     assert values == {JOBS: 1_000_000, "watched_queue_count_estimated": 1}
-    assert not one.seldom
     assert server.asked[31:34] == ["EXACT", "NAMES", "EXPLAIN"]
     server.slow, server.rows = set(), 5
     assert await answers(one, server, 42) == {JOBS: 5}
@@ -168,6 +197,28 @@ async def test_a_lock_is_no_reason_to_count_otherwise() -> None:
     one = counter()
     assert not one.yields("55P03")
     assert one.form == "exact"
+
+
+# -- how often ----------------------------------------------------------------------------------
+
+
+def test_what_is_dear_beside_one_pass_over_many_jobs_is_asked_the_more_seldom() -> None:
+    many = Many(pass_seconds=0.2)
+    assert many.slack(0.01, 15.0, 1) == 4  # others rest for four intervals at the least
+    assert many.slack(0.12, 15.0, 1) == pytest.approx(10)  # 120 ms / 10 are 6 % of 200 ms
+    assert many.slack(0.12, 60.0, 4) == 4  # it is asked every fourth interval anyhow
+    assert many.slack(0.01, 15.0, 1, counts=True) == 1
+    assert many.slack(0.2, 15.0, 1, counts=True) == pytest.approx(1 / 0.15)
+
+
+def test_no_question_rests_for_more_than_ten_minutes_to_be_cheap() -> None:
+    assert Many(pass_seconds=0.1).slack(60.0, 15.0, 1) == 40
+    assert Many(pass_seconds=0.1).slack(60.0, 300.0, 1) == 4
+
+
+def test_what_takes_no_time_is_not_spared() -> None:
+    assert Many(pass_seconds=0.001).slack(0.001, 15.0, 1, counts=True) == 1
+    assert Many(pass_seconds=None).slack(1.0, 15.0, 1, counts=True) == 1
 
 
 # -- descriptions -------------------------------------------------------------------------------

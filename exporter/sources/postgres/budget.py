@@ -9,7 +9,34 @@ from dataclasses import dataclass, field
 SHARE = 0.05  # of the time: a query that took 1 s rests for 20 s
 OPENS_AFTER = 2  # failures in a row
 LONGEST_REST = 300.0
+MANY_SLACK = 4  # intervals between two askings about many jobs, but for their number
+COUNT_SHARE = 0.15  # of one pass over all jobs: what counting them may cost an interval
+OTHER_SHARE = 0.06  # and each other question about them
+CHEAPEST_PASS = 0.02  # seconds: less is not worth sparing
+LONGEST_SLACK = 600.0  # seconds that a dear question may rest for the sake of these
 KEPT_INTERVALS = 3  # how long a value that is not refreshed is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """That there are many jobs; `pass_seconds` is what one pass over all of them took, if known.
+
+    That pass is the measure of what may be spent on them: it is what a person would ask.
+    """
+
+    pass_seconds: float | None
+
+    def slack(self, took: float, interval: float, spacing: int, *, counts: bool = False) -> float:
+        """How much longer than its interval a question that `took` seconds is to rest.
+
+        `spacing` is how many rounds its interval has.
+        """
+        least = 1 if counts else MANY_SLACK
+        if not self.pass_seconds:
+            return least
+        share = COUNT_SHARE if counts else OTHER_SHARE
+        wanted = took / (max(self.pass_seconds, CHEAPEST_PASS) * share * spacing)
+        return max(least, min(wanted, LONGEST_SLACK / interval))
 
 
 def _jitter() -> float:
@@ -33,7 +60,7 @@ class Pace:
     def __post_init__(self) -> None:
         self.rest = self.interval
 
-    def succeeded(self, now: float, took: float, slack: int = 1) -> None:
+    def succeeded(self, now: float, took: float, slack: float = 1) -> None:
         """It ran, and took so long; it may rest for `slack` intervals."""
         self.failures = 0
         self.rest = max(slack * self.interval, took / SHARE)

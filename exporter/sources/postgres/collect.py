@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from exporter.clock import Clock
 from exporter.errors import SourceError
 from exporter.model import Board
-from exporter.sources.postgres.budget import OPENS_AFTER, Backoff
+from exporter.sources.postgres.budget import OPENS_AFTER, Backoff, Many
 from exporter.sources.postgres.introspect import Findings, Obstacle, introspect
 from exporter.sources.postgres.known import Known
 from exporter.sources.postgres.lanes import Key, Lane, Shown, Telling, new_lane
@@ -26,7 +26,6 @@ from exporter.sources.postgres.settings import Postgres
 from exporter.sources.worker import Worker
 
 INTROSPECT_SECONDS = 180.0
-MANY_SLACK = 4
 STEP_SECONDS = 1.0  # the loop wakes this often, to drop what has become old
 SCHEMA_CLASS = "42"  # the tables are not as they were found, or may not be read any more
 
@@ -236,7 +235,7 @@ class Collector:
         if lane.counter is not None and fill is not None:
             known = self._known[fill.group]
             points = await lane.counter.ask(self._session, known.names(), timeout)
-            known.many = lane.counter.many or lane.counter.form != "exact"
+            known.many = Many(lane.counter.pass_seconds) if lane.counter.many else None
         else:
             points = list(query.points(await self._session.ask(query.wrapped(), timeout=timeout)))
         if fill is not None:
@@ -247,7 +246,7 @@ class Collector:
         return points
 
     def _succeeded(self, lane: Lane, points: list[Point], took: float) -> None:
-        lane.pace.succeeded(self.now(), took, self._slack(lane))
+        lane.pace.succeeded(self.now(), took, self._slack(lane, took))
         lane.trouble = None
         self._answered()
         self._show(lane, {self._write(lane, point) for point in points})
@@ -255,12 +254,13 @@ class Collector:
         self._telling.took(lane, took)
         self._telling.clock_of(lane)
 
-    def _slack(self, lane: Lane) -> int:
-        """Where jobs are many, what has to look at all of them is asked more seldom."""
-        fill, counter = lane.query.fill, lane.counter
-        if counter is not None:
-            return MANY_SLACK if counter.seldom else 1
-        return MANY_SLACK if fill is not None and self._known[fill.group].many else 1
+    def _slack(self, lane: Lane, took: float) -> float:
+        """Where jobs are many, what is asked about them rests longer: it changes slowly."""
+        fill = lane.query.fill
+        if fill is None or (many := self._known[fill.group].many) is None:
+            return 1
+        counts = lane.counter is not None
+        return many.slack(took, lane.pace.interval, lane.query.spacing, counts=counts)
 
     def _show(self, lane: Lane, shown: set[Key]) -> None:
         """Drop what the query showed and says no more."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from exporter.sources.postgres.budget import Many
 from exporter.sources.postgres.query import Fill, Point
 
 MOST = 100  # names of one library; the rest of them are `other`
@@ -19,10 +20,10 @@ PROGRESS = "progress"  # the clock that tells how long ago something was done
 class Known:
     """Names by the time at which a row last had them; those not met for a day are forgotten.
 
-    `many` says that there are too many jobs to count them exactly.
+    `many` is there where there are too many jobs to ask about them each time.
     """
 
-    many: bool = False
+    many: Many | None = None
     _met: dict[str, float] = field(default_factory=dict)
 
     def names(self) -> tuple[str, ...]:
