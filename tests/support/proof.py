@@ -14,7 +14,7 @@ import yaml
 from tests.support.told import One
 
 ROOT = Path(__file__).parents[2]
-STEPS = 26  # of a minute, or of an hour where a forecast looks back for a day
+STEPS = 36  # of a minute, or of an hour where a forecast looks back for a day
 Alert = Mapping[str, str]
 
 
