@@ -70,7 +70,6 @@ def test_the_file_of_the_design_is_enough() -> None:
 def test_what_another_version_serves_is_noted_and_left_alone() -> None:
     later = "not available in this version; left alone"
     assert [str(note) for note in read(DESIGN).notes] == [
-        "/etc/sidewatch/sidewatch.yaml:11: apps[0].probes.base: no probe asks there",
         f"/etc/sidewatch/sidewatch.yaml:12: apps[0].containers: {later}",
     ]
 

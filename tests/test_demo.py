@@ -49,6 +49,9 @@ def test_it_shows_both_applications_tells_of_them_and_leaves_nothing() -> None:
     for scene in SCRIPT[:4]:  # 3 + 4 + 2 s, then the workers die
         assert f"-- {scene.title}" in said
     assert "would fire: WatchedHttpErrors · pullapprove webhooks" in said
+    assert "would fire: WatchedProbeRedirected · pullapprove server" in said
+    assert re.search(r"Their health: http://127\.0\.0\.1:\d+/up/, http://.*/readiness", said)
+    assert re.search(r"on disk      backups [1-9]\d* · the newest with \d+ bytes", said)
     found = re.search(r"wrote (\d+) lines, through (\d+) rotations .* counted (\d+)\.", said)
     assert found, said
     written, rotations, counted = map(int, found.groups())

@@ -57,6 +57,13 @@ watched_queue_recent_jobs{{app="pa",queue="q",outcome="exhausted",window="1h"}} 
 watched_queue_recent_jobs{{app="pa",queue="q",outcome="cancelled",window="1h"}} 9
 watched_workers{{app="pa",queue_library="l",state="live"}} 1
 watched_workers{{app="pa",queue_library="l",state="stale"}} 2
+watched_probe_success{{app="ko",probe="s",kind="readiness"}} 1
+watched_probe_success{{app="ko",probe="s",kind="status"}} 0
+watched_probe_failing{{app="pa",probe="s",kind="liveness",reason="redirect"}} 0
+watched_probe_failing{{app="pa",probe="s",kind="liveness",reason="status"}} 1
+watched_component_up{{app="ko",probe="s",component="github"}} 1
+watched_file_newest_bytes{{app="pa",file="dump"}} 50
+watched_file_previous_bytes{{app="pa",file="dump"}} 100
 """
 
 
@@ -107,6 +114,11 @@ HOLDS = [
     ({'outcome="completed",window="1h"': 56}, "WatchedJobFailureRatio"),  # 3 of 59
     ({'outcome="completed",window="1h"': 0, 'outcome="lost"': 1}, None),  # fewer than three
     ({'outcome="exhausted"': 1, 'outcome="lost"': 0}, "WatchedJobsExhausted"),
+    ({'reason="redirect"': 1}, "WatchedProbeRedirected"),
+    ({"watched_component_up": 0}, "WatchedComponentDown"),
+    ({"watched_component_up": 0, 'kind="readiness"': 0}, None),  # it fails as a whole
+    ({"watched_file_newest_bytes": 49}, "WatchedFileShrunk"),
+    ({"watched_file_newest_bytes": 0, "watched_file_previous_bytes": 0}, "WatchedFileShrunk"),
 ]
 
 

@@ -7,8 +7,6 @@ fault is to raise fire, each for its own labels, and no other does; before the f
 from __future__ import annotations
 
 import re
-import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,11 +19,11 @@ import yaml
 from tests.support.asking import until
 from tests.support.parts import Parts
 from tests.support.pg import Server
+from tests.support.proof import check
 from tests.support.told import One, Told, grant, told
 
 ROOT = Path(__file__).parents[1]
 HERE = ROOT / "tests/rows"
-STEPS = 26  # of a minute, or of an hour where a forecast looks back for a day
 BEGUN = ("BEGIN", "SELECT 1")
 
 
@@ -163,53 +161,3 @@ def holding(postgres: Server, database: str) -> Iterator[None]:
     finally:
         client.kill()
         client.communicate()
-
-
-def check(
-    promtool: Path,
-    path: Path,
-    known: Mapping[One, float],
-    moved: Mapping[One, float],
-    alerts: list[dict[str, str]],
-) -> None:
-    """Hold the rules to these series, each minute the same but for what moves."""
-    firing = 'ALERTS{alertstate="firing"}'
-    names = sorted({one["alert"] for one in alerts})
-    expected = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in names]
-    questions = [
-        {"expr": f"count by (alertname) (count by (alertname) ({firing}))", "exp_samples": expected}
-    ]
-    for one in alerts:
-        labels = {"alertname": one["alert"], **{k: v for k, v in one.items() if k != "alert"}}
-        wanted = ",".join(f'{name}="{value}"' for name, value in labels.items())
-        questions.append(
-            {
-                "expr": f"count(ALERTS{{alertstate='firing',{wanted}}})",
-                "exp_samples": [{"labels": "{}", "value": 1}],
-            }
-        )
-    unit, step = ("h", 3600) if "WatchedPostgresSizeForecast" in names else ("m", 60)
-    test = {
-        "interval": f"1{unit}",
-        "input_series": [
-            series(one, value, moved.get(one, 0), step) for one, value in known.items()
-        ],
-        "promql_expr_test": [{"eval_time": f"{STEPS}{unit}", **one} for one in questions],
-    }
-    rules = [str(each) for each in sorted((ROOT / "rules").glob("*.yaml"))]
-    path.write_text(
-        yaml.safe_dump({"rule_files": rules, "evaluation_interval": f"1{unit}", "tests": [test]})
-    )
-    answer = subprocess.run(
-        [promtool, "test", "rules", path], capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-
-
-def series(one: One, value: float, move: float, step: int) -> dict[str, str]:
-    """A series of promtool's; a time that was so long ago is so at each of its minutes."""
-    name, labels = one
-    if name.endswith("_timestamp_seconds"):
-        value, move = value - time.time(), step
-    text = ",".join(f'{label}="{told}"' for label, told in labels)
-    return {"series": f"{name}{{{text}}}", "values": f"{value:.9g}{move:+.9g}x{STEPS}"}

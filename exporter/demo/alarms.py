@@ -163,6 +163,33 @@ def _ended_badly(memory: Memory) -> Iterator[Alarm]:
             yield Alarm("WatchedJobsExhausted", " ".join(key), why)
 
 
+# -- what they answer, and what lies on the disk --------------------------------------------------
+
+
+def _redirected(memory: Memory) -> Iterator[Alarm]:
+    for one in memory.page.find("watched_probe_failing", reason="redirect"):
+        if one.value == 1.0:
+            subject = f"{one.labels['app']} {one.labels['probe']}"
+            yield Alarm("WatchedProbeRedirected", subject, "sent elsewhere, so nothing is known")
+
+
+def _components(memory: Memory) -> Iterator[Alarm]:
+    for one in memory.page.find("watched_component_up"):
+        app, probe, part = (one.labels[name] for name in ("app", "probe", "component"))
+        asked = memory.page.find("watched_probe_success", app=app, probe=probe)
+        kinds = {each.labels["kind"] for each in asked if each.value == 0.0}
+        if one.value == 0.0 and not kinds & {"liveness", "readiness"} and not _quiet(memory, app):
+            yield Alarm("WatchedComponentDown", f"{app} {part}", f"{probe} names it in its body")
+
+
+def _shrunk(memory: Memory) -> Iterator[Alarm]:
+    page, by = memory.page, ("app", "file")
+    before = page.sums("watched_file_previous_bytes", by)
+    for key, size in page.sums("watched_file_newest_bytes", by).items():
+        if size == 0 or size < before.get(key, 0.0) / 2:
+            yield Alarm("WatchedFileShrunk", " ".join(key), f"the newest has {size:.0f} bytes")
+
+
 def _quiet(memory: Memory, app: str, service: str | None = None) -> bool:
     labels = {"app": app} if service is None else {"app": app, "service": service}
     return any(one.value == 1.0 for one in memory.page.find("watched_quiet_window", **labels))
@@ -180,4 +207,7 @@ TELLERS: tuple[Callable[[Memory], Iterator[Alarm]], ...] = (
     _no_workers,
     _stuck,
     _ended_badly,
+    _redirected,
+    _components,
+    _shrunk,
 )

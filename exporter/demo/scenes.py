@@ -14,7 +14,8 @@ class Scene:
 
     `broken` is the share of pullapprove's webhooks and jobs that fail, `failing` that of kodiai's
     jobs. `quota` is the range of what is left. `crash`: kodiai is killed at its next start, as it
-    replays webhooks.
+    replays webhooks. `redirected`: pullapprove sends its health check to https. `github`: kodiai
+    reaches it. `backups`: there is something in those of pullapprove.
     """
 
     title: str
@@ -27,6 +28,9 @@ class Scene:
     quota: tuple[int, int] = (3800, 4900)
     shutdown: Literal["drained", "abandoned"] | None = None
     crash: bool = False
+    redirected: bool = False
+    github: bool = True
+    backups: bool = True
 
 
 # The workers are dead for 20 minutes, 100 s of ours: a heartbeat is missed after 10 s, and its rule
@@ -43,10 +47,12 @@ SCRIPT = (
         "A release breaks pullapprove's webhooks",
         4,
         "Two of three webhooks get a 500, and the jobs of that release fail with a traceback. "
-        "Their lines do not say how they end; the database does.",
+        "Their lines do not say how they end; the database does. Its health check is sent on to "
+        "https, which says nothing of it, so that is told as what it is.",
         'watched_http_requests_total{status="500"}, watched_exceptions_total{type="KeyError"}, '
-        "watched_queue_recent_jobs",
+        'watched_queue_recent_jobs, watched_probe_failing{reason="redirect"}',
         broken=0.67,
+        redirected=True,
     ),
     Scene(
         "The release is taken back",
@@ -85,9 +91,12 @@ SCRIPT = (
     Scene(
         "The quota of the Git provider runs low",
         3,
-        "pullapprove pauses its background sync by itself; reviews go on.",
-        "watched_quota_remaining (the lowest of a minute), watched_quota_remaining_objective",
+        "pullapprove pauses its background sync by itself; reviews go on. kodiai does not reach "
+        "it at all: its readiness is a 200 still, and only the body names GitHub.",
+        "watched_quota_remaining (the lowest of a minute), watched_quota_remaining_objective, "
+        'watched_component_up{component="github"}',
         quota=(12, 180),
+        github=False,
     ),
     Scene(
         "The model that kodiai asks answers with errors",
@@ -100,8 +109,10 @@ SCRIPT = (
         "A webhook of kodiai is stuck",
         8,
         "The last one of that replay is still marked as being processed, by a kodiai that is dead. "
-        "After a quarter of an hour that is no hope any more; no line tells it, only the database.",
-        'watched_queue_stuck_jobs{app="kodiai"}',
+        "After a quarter of an hour that is no hope any more; no line tells it, only the database. "
+        "And the backups of pullapprove are empty: a file is there each time, as it should be.",
+        'watched_queue_stuck_jobs{app="kodiai"}, watched_file_newest_bytes',
+        backups=False,
     ),
     Scene(
         "A deploy of kodiai",

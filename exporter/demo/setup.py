@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import socket
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from exporter.demo.backups import EVERY
 from exporter.demo.databases import APPS, url
 
 HOST, PORT = "127.0.0.1", 9877
@@ -19,6 +21,9 @@ SERVICES = 3  # whose logs CONFIG names
 # there is one a second at most), so the heartbeat is expected a little later than it comes.
 SHORTEST_HEARTBEAT = 1.5
 
+# Files are looked at every 30 s, and a backup is not to count as late before it was looked for.
+SHORTEST_BACKUP = 60.0
+
 # Label sets are declared so that they stand at 0 from the beginning: others show 0 for their first
 # 30 s, which is right for Prometheus, and long for who watches a demo.
 CONFIG = """\
@@ -29,6 +34,7 @@ apps:
   - name: pullapprove
     profile: pullapprove
     heartbeats: {{worker_stats: {heartbeat:g}s}}
+    files: {{backups: {{glob: "backups/*.dump", every: {backup:g}s}}}}
 {pullapprove}    logs:
       - files: ["logs/pullapprove/server*.log"]
         service: server
@@ -69,17 +75,34 @@ POSTGRES = """\
 """
 
 
-def write_config(folder: Path, listen: str, minute: float, *, databases: bool = False) -> Path:
+PROBES = """\
+    probes: {{base: "{base}", interval: 1s}}
+"""
+
+
+def write_config(
+    folder: Path,
+    listen: str,
+    minute: float,
+    *,
+    databases: bool = False,
+    bases: Mapping[str, str] | None = None,
+) -> Path:
     """The configuration; `minute` is how many seconds a minute of the applications lasts.
 
-    It is replaced in one step, because a sidewatch may be about to read it.
+    `bases` are where they answer, if they do. The file is replaced in one step, because a sidewatch
+    may be about to read it.
     """
     path = folder / "sidewatch.yaml"
     heartbeat = max(minute, SHORTEST_HEARTBEAT)
-    asked = {app: POSTGRES.format(url=json.dumps(url(folder, app))) for app in APPS}
-    parts = asked if databases else dict.fromkeys(APPS, "")
+    parts = {app: PROBES.format(base=base) for app, base in (bases or {}).items()}
+    for app in APPS:
+        asked = POSTGRES.format(url=json.dumps(url(folder, app))) if databases else ""
+        parts[app] = parts.get(app, "") + asked
+    backup = max(EVERY / 60.0 * minute, SHORTEST_BACKUP)
+    times = {"minute": minute, "heartbeat": heartbeat, "backup": backup}
     new = path.with_suffix(".new")
-    new.write_text(CONFIG.format(listen=listen, minute=minute, heartbeat=heartbeat, **parts))
+    new.write_text(CONFIG.format(listen=listen, **times, **parts))
     new.replace(path)
     return path
 

@@ -22,9 +22,11 @@ from exporter.clock import WallClock
 from exporter.config import LISTEN_VARIABLE, load
 from exporter.demo import kodiai, pullapprove, workers
 from exporter.demo.alarms import NAMES, alarms
+from exporter.demo.backups import dumps, write
 from exporter.demo.databases import APPS, LOST, WATCHER, Writers, keep
 from exporter.demo.entries import Deed, Happening
 from exporter.demo.folder import private_folder, sweep
+from exporter.demo.health import Health
 from exporter.demo.logs import Logs
 from exporter.demo.page import Memory, Page, fetch
 from exporter.demo.postgres import Installed, NoPostgresError, installed
@@ -67,14 +69,15 @@ def demo(options: Options) -> None:
 def _perform_in(folder: Path, options: Options) -> None:
     listen, minute = usual_address(), FAST_MINUTE if options.fast else MINUTE
     configure = partial(write_config, folder, listen, minute)
-    config = configure()
+    health = Health()
+    config = configure(bases=health.bases())
     with _log_of_sidewatch(folder) as complaints:
-        show = Show(options, folder, minute, complaints, configure)
+        show = Show(options, folder, complaints, health, configure, Timeline(minute))
         if listen != USUAL and not os.environ.get(LISTEN_VARIABLE):
             show.say(f"{USUAL} is taken, so this demo listens at another port.")
         asyncio.run(show.run(config))
     if options.keep:
-        configure()  # of its databases only the files are left
+        configure()  # of its databases only the files are left, and nobody answers
         show.say(f"Kept: {folder}", f"sidewatch run --config {config} goes on from there.")
 
 
@@ -130,16 +133,18 @@ class Show:
         self,
         options: Options,
         folder: Path,
-        minute: float,
         complaints: Complaints,
+        health: Health,
         configure: Callable[..., Path],
+        timeline: Timeline,
     ) -> None:
         self.options = options
         self.folder = folder
         self.complaints = complaints
+        self.health = health
         self.configure = configure
         self.logs = Logs(folder / "logs")
-        self.timeline = Timeline(minute)
+        self.timeline = timeline
         self.writers = Writers(self.timeline)
         self.memory = Memory(NAMES)
         self.board = Board()
@@ -161,6 +166,7 @@ class Show:
         self._end_when_told()
         plan = load(config)
         self.logs.begin(LOGS)
+        await self.health.open()
         running = Running(plan, self._clock, lambda: load(config))
         databases = asyncio.create_task(self._keep_databases(running))
         stop = asyncio.Event()
@@ -178,6 +184,7 @@ class Show:
                 one.cancel()
             await asyncio.gather(*performances, databases, return_exceptions=True)
             self.logs.close()
+            self.health.close()
         for one in (*performances, databases):
             if not one.cancelled():
                 one.result()
@@ -186,7 +193,7 @@ class Show:
         """Have them where they can be had; when they are there, sidewatch is told of them."""
 
         def ready() -> None:
-            self.configure(databases=True)
+            self.configure(databases=True, bases=self.health.bases())
             running.reload()
 
         if self._postgres is None:
@@ -211,7 +218,7 @@ class Show:
         self._open(url)
         await self._until_shown(url)
         self.timeline.begin()
-        acts = (self._play(), self._tell(url), self._ended.wait())
+        acts = (self._play(), self._back_up(), self._tell(url), self._ended.wait())
         tasks = [asyncio.create_task(act) for act in acts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -241,11 +248,18 @@ class Show:
             else:
                 self.logs.write(one, self._clock.now())
 
+    async def _back_up(self) -> None:
+        """Have each backup written when it is due."""
+        for dump in dumps(SCRIPT):
+            await asyncio.sleep(max(0.0, self.timeline.left(dump.at)))
+            write(self.folder / "backups", dump)
+
     async def _tell(self, url: str) -> None:
         """Read /metrics back and tell of it, moment after moment."""
         left, speaker = self.timeline.left, voice(self._listener)
         moment = FAST_MOMENT if self.options.fast else MOMENT
         for span in spans():
+            self.health.scene = span.scene
             while left(span.end) > 0:
                 page = await self._scrape(url)
                 at = self._clock.now()
@@ -279,6 +293,8 @@ class Show:
             f"A minute of theirs lasts {self.timeline.minute:g} s. Logs, state and all else: "
             f"{self.folder}",
             self._word_of_postgres(),
+            f"Backups of pullapprove: {self.folder / 'backups'}",
+            "Their health: {pullapprove}/up/, {kodiai}/readiness".format(**self.health.bases()),
         )
         if shutil.which("prometheus"):
             config = write_prometheus(self.folder, url.removeprefix("http://"))

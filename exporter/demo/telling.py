@@ -62,6 +62,10 @@ def number_lines(page: Page, now: float) -> Iterator[str]:
     yield f"kodiai       {' · '.join(_kodiai(page))}"
     if page.find("watched_queue_jobs"):
         yield f"in SQL       {' · '.join(_databases(page))}"
+    if page.find("watched_probe_success"):
+        yield f"asked        {' · '.join(_health(page))}"
+    if page.find("watched_file_count"):
+        yield f"on disk      {' · '.join(_files(page))}"
 
 
 def _pullapprove(page: Page, now: float) -> Iterator[str]:
@@ -105,6 +109,20 @@ def _databases(page: Page) -> Iterator[str]:
     yield f"workers {live} alive, {stale} dead"
     yield f"kodiai: webhooks waiting {total(jobs, app='kodiai', state='ready')}"
     yield f"stuck {total('watched_queue_stuck_jobs', app='kodiai')}"
+
+
+def _health(page: Page) -> Iterator[str]:
+    for app, kind in (("pullapprove", "liveness"), ("kodiai", "liveness"), ("kodiai", "readiness")):
+        well = _yes(page.total("watched_probe_success", app=app, kind=kind))
+        found = page.find("watched_probe_failing", app=app, kind=kind)
+        reasons = [one.labels["reason"] for one in found if one.value == 1.0]
+        yield f"{app} {kind} {' '.join([well, *reasons])}"
+    yield f"its GitHub {_yes(page.total('watched_component_up', component='github'))}"
+
+
+def _files(page: Page) -> Iterator[str]:
+    yield f"backups {whole(page.total('watched_file_count'))}"
+    yield f"the newest with {whole(page.total('watched_file_newest_bytes'))} bytes"
 
 
 def whole(value: float) -> str:
