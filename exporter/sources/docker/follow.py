@@ -1,0 +1,177 @@
+"""One container: its log is followed while it runs, read to its end when it does not.
+
+A follow ends alike when the container exits, when the daemon stops and when a proxy cuts a quiet
+connection. Only inspect tells which it was; so it is asked before anything else is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from exporter.clock import Clock
+from exporter.errors import SourceError
+from exporter.model import Cursor, Sink
+from exporter.sources.docker.engine import Answer, Engine, Status
+from exporter.sources.docker.frames import Cutter, Frames, Terminal
+from exporter.sources.docker.tracks import SECOND, Tracks
+
+QUIET = 1.0  # seconds without a word after which a log counts as read to its end
+MARGIN = 2 * SECOND  # the daemon tells its time by the second
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+SHORT = 10.0  # a follow that ended sooner, with no exit behind it, was in vain
+SHARE = 10  # a daemon that took a second to find the place is left alone for ten
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the containers of a source have in common.
+
+    `stirred` has their list looked at; `gate` lets a few at a time have the daemon search a log.
+    """
+
+    source: str
+    sink: Sink
+    clock: Clock
+    engine: Engine
+    stirred: asyncio.Event
+    gate: asyncio.Semaphore
+
+
+@dataclass(slots=True, eq=False)
+class Follower:
+    """A container that is read; `looked` wakes it at each look at the list.
+
+    `settled` is the start (as inspect spells it) of the run that was read to its end.
+    """
+
+    identity: str
+    cursor: Cursor
+    shared: Shared
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
+    settled: str | None = None
+    _tracks: Tracks = field(default_factory=Tracks)
+    _pause: float = FIRST_PAUSE
+    _said: str = ""
+
+    def __post_init__(self) -> None:
+        self._tracks.load(self.cursor.place or {})
+
+    async def run(self) -> None:
+        """Read until there is no such container. Raises SourceError where no log may be read."""
+        while True:
+            self.looked.clear()
+            try:
+                await self._turn()
+            except SourceError as error:
+                if error.reason == "gone":
+                    self._count(self._tracks.close())
+                    return
+                if error.reason == "denied":
+                    raise
+                self._tell(error)
+                await self._wait()
+
+    async def _turn(self) -> None:
+        """Read what there is now, and be ready for the next time."""
+        status = await self.shared.engine.inspect(self.identity)
+        if not status.running and status.started == self.settled:
+            await self.looked.wait()
+            return
+        if (self.cursor.place or {}).get("end"):
+            await self._skip(tty=status.tty)
+        began = asyncio.get_running_loop().time()
+        cost = await self._read(status)
+        lasted = asyncio.get_running_loop().time() - began
+        self.shared.stirred.set()
+        after = await self.shared.engine.inspect(self.identity)
+        self._said = ""
+        if after == status and not status.running:
+            self.settled, self._pause = status.started, FIRST_PAUSE
+            self._count(self._tracks.close())
+        elif after == status and lasted < SHORT:
+            await self._wait()
+        else:
+            self._pause = FIRST_PAUSE
+            await asyncio.sleep(min(max(FIRST_PAUSE, SHARE * cost), LONGEST_PAUSE))
+
+    async def _skip(self, *, tty: bool) -> None:
+        """Take what there is now for counted: the last entry tells where that ends."""
+        cutter: Cutter = Terminal() if tty else Frames()
+        async with self.shared.engine.log(self.identity, tail="1") as answer:
+            while data := await _in_time(answer):
+                self._tracks.start_behind(cutter.take(data))
+            self._tracks.start_behind(cutter.rest())
+            _whole(answer)
+        self._save()
+
+    async def _read(self, status: Status) -> float:
+        """Go through the log from where it was left; how long the daemon searched for that."""
+        cutter: Cutter = Terminal() if status.tty else Frames()
+        loop = asyncio.get_running_loop()
+        asked, since = loop.time(), self._tracks.since()
+        async with self.shared.engine.log(
+            self.identity, since=since, follow=status.running
+        ) as answer:
+            live = answer.live or int(self.shared.clock.now()) * SECOND
+            self._tracks.again(live + MARGIN)
+            async with self.shared.gate:
+                data = await answer.more(QUIET)
+            cost = loop.time() - asked if data else 0.0
+            while data != b"":
+                if data:
+                    self._count(self._tracks.take(cutter.take(data)))
+                self._tell_lag(0 if data is None else len(data), live)
+                await asyncio.sleep(0)
+                data = await answer.more(QUIET)
+            self._count(self._tracks.take(cutter.rest()))
+            if not status.running:
+                _whole(answer)
+        self._tell_lag(0, live)
+        return cost
+
+    def _count(self, lines: list[bytes]) -> None:
+        """Feed lines and move the place, with nothing in between."""
+        text = b"".join(lines)
+        while text and (consumed := self.shared.sink.feed(self.cursor, text)):
+            text = text[consumed:]
+        self._save()
+
+    def _save(self) -> None:
+        self.cursor.place = {"id": self.identity, **self._tracks.dump()}
+
+    def _tell_lag(self, read: int, live: int) -> None:
+        """Bytes that wait are not known; while old lines come, more of them will."""
+        newest = self._tracks.newest
+        waiting = read if newest < live - MARGIN else 0
+        self.shared.sink.lag(self.cursor, waiting, newest / SECOND if newest else None)
+
+    def _tell(self, error: SourceError) -> None:
+        shared = self.shared
+        shared.sink.failed(shared.source, error.reason)
+        if self._said != str(error):
+            self._said = str(error)
+            name = f"{self.cursor.service} ({self.identity[:12]})"
+            logger.warning("%s: %s cannot be read: %s", shared.source, name, error)
+
+    async def _wait(self) -> None:
+        """A pause that doubles."""
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+        await asyncio.sleep(pause)
+
+
+async def _in_time(answer: Answer) -> bytes:
+    """What comes next of an answer that ends by itself. Raises SourceError where it hangs."""
+    data = await answer.more(LONGEST_PAUSE)
+    if data is None:
+        raise SourceError("timeout", f"the log says nothing for {LONGEST_PAUSE:.0f} s")
+    return data
+
+
+def _whole(answer: Answer) -> None:
+    if answer.broken:
+        raise SourceError("broken", "the connection broke off before the log's end")
