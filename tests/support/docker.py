@@ -49,7 +49,7 @@ class Dockerd:
 
     def start(self) -> None:
         """Start it and wait until it answers; the test is skipped where the kernel forbids it."""
-        command = [
+        command: list[str | Path] = [
             self.binary,
             *OPTIONS,
             *("--data-root", self.folder / "data", "--exec-root", self.folder / "exec"),

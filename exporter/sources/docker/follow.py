@@ -55,7 +55,7 @@ class Follower:
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     settled: str | None = None
     _tracks: Tracks = field(default_factory=Tracks)
-    _pause: float = FIRST_PAUSE
+    _vain: int = 0
     _said: str = ""
 
     def __post_init__(self) -> None:
@@ -91,12 +91,12 @@ class Follower:
         after = await self.shared.engine.inspect(self.identity)
         self._said = ""
         if after == status and not status.running:
-            self.settled, self._pause = status.started, FIRST_PAUSE
+            self.settled, self._vain = status.started, 0
             self._count(self._tracks.close())
         elif after == status and lasted < SHORT:
             await self._wait()
         else:
-            self._pause = FIRST_PAUSE
+            self._vain = 0
             await asyncio.sleep(min(max(FIRST_PAUSE, SHARE * cost), LONGEST_PAUSE))
 
     async def _skip(self, *, tty: bool) -> None:
@@ -160,7 +160,8 @@ class Follower:
 
     async def _wait(self) -> None:
         """A pause that doubles."""
-        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2**self._vain, LONGEST_PAUSE)
+        self._vain = min(self._vain + 1, 10)
         await asyncio.sleep(pause)
 
 

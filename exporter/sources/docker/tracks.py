@@ -88,8 +88,8 @@ class Track:
                 return False
             if at == self.at:
                 self.passed += 1
-                if self.passed <= self.count:
-                    return False
+                self.repeating, self.last = self.passed < self.count, last
+                return False
             self.repeating = False
         elif at == self.at and last == self.last:
             return False
