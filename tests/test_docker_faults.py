@@ -206,18 +206,18 @@ async def test_a_daemon_that_hangs_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     sink = KeepingSink()
     async with served(OneContainer()) as engine:
         engine.say(0, "line\n")
-        with pytest.raises(SourceError, match="may hang") as caught:
-            async with reading(engine, sink) as until:
-                await until(lambda: count(sink) == 1)
-                engine.hang = True
-                engine.cut()
+        async with reading(engine, sink) as until:
+            await until(lambda: count(sink) == 1)
+            engine.hang = True
+            engine.cut()
+            with pytest.raises(SourceError, match="may hang") as caught:
                 await until(lambda: False)
     assert caught.value.reason == "timeout"
 
 
 async def test_a_socket_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     source = Docker(Selection(project="shop", url=f"unix://{tmp_path}/none.sock"))
-    with pytest.raises(SourceError, match="none.sock") as caught:
+    with pytest.raises(SourceError, match=r"none\.sock") as caught:
         await source.run(KeepingSink(), CLOCK)
     assert caught.value.reason == "refused"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,10 +20,12 @@ from exporter.sources.docker import Docker
 from exporter.sources.docker.settings import Selection
 from tests.support.docker import Dockerd, dockerd
 from tests.support.parts import Parts
-from tests.support.process import running
+from tests.support.process import Running, running, start
 from tests.support.sinks import KeepingSink
 from tests.support.waiting import free_port, wait_for
+from tests.support.web import get
 
+ROOT = Path(__file__).parents[1]
 HEAD = re.compile(rb"(\S{30}) (stdout|stderr) F ")
 # Numbered lines on both streams, a pause behind twenty of each.
 COUNTING = """
@@ -141,6 +144,67 @@ async def test_restarts_of_the_container_and_of_the_daemon_lose_and_repeat_nothi
     assert len(held["stdout"]) > 200
     for stream, lines in held.items():
         assert one.lines("web", stream) == lines
+
+
+async def test_the_counters_of_a_sidewatch_that_is_killed_are_those_of_the_log(
+    engine: Dockerd, tmp_path: Path
+) -> None:
+    """kill -9 of sidewatch, restarts of container and daemon, rotations that keep all files."""
+    project, port = engine.project(), free_port()
+    options = ("--stop-timeout=1", "--log-opt=max-size=20k", "--log-opt=max-file=50")
+    script = COUNTING.format(lines=4000, pause=0.03)
+    identity = engine.run(project, "web", script, *options)
+    config = tmp_path / "sidewatch.yaml"
+    docker = f"{{project: {project}, url: '{engine.url}'}}"
+    config.write_text(
+        f"state: ./state\napps: [{{name: shop, logs: [{{docker: {docker}, from: beginning}}]}}]\n"
+    )
+
+    def watching() -> Running:
+        words = [sys.executable, "-m", "tests.support.trap", "run", "--config", str(config)]
+        env = {"SIDEWATCH_LISTEN": f"127.0.0.1:{port}"}
+        return start(words, tmp_path / "sidewatch.out", cwd=ROOT, env=env)
+
+    def restart_daemon() -> None:
+        engine.stop()
+        engine.start()
+        engine("start", identity)
+
+    def shown(stream: str) -> float:
+        return value(get(f"http://127.0.0.1:{port}/metrics").decode(), stream)
+
+    steps: list[Callable[[], object]] = [
+        lambda: engine("restart", identity),
+        restart_daemon,
+        lambda: engine("restart", identity),
+        lambda: engine("kill", identity),
+    ]
+    child = watching()
+    try:
+        for step in steps:
+            wait_for(lambda: shown("stdout") > 0, "the first lines")
+            await asyncio.sleep(0.7)
+            child.process.kill()
+            child.process.wait()
+            step()
+            child = watching()
+        for stream in ("stdout", "stderr"):
+            held = len(held_by(engine, identity, stream))
+            assert held > 300
+            wait_for(lambda s=stream, h=held: shown(s) >= h, f"{held} lines of {stream}")  # type: ignore[misc]
+            assert shown(stream) == held
+    finally:
+        child.process.kill()
+        child.process.wait()
+
+
+def value(text: str, stream: str) -> float:
+    """How many lines are shown to have been read of a stream."""
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line.startswith("watched_log_lines_total{") and f'stream="{stream}"' in line
+    )
 
 
 def held_by(engine: Dockerd, identity: str, stream: str) -> list[str]:

@@ -9,7 +9,6 @@ of a log.
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -77,7 +76,7 @@ class OneContainer:
         payload = stamp(at) + text
         return payload.replace(b"\n", b"\r\n") if self.tty else frame(stream, payload)
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Whatever is asked."""
         if self.hang:
             await asyncio.sleep(3600)
@@ -93,7 +92,7 @@ class OneContainer:
             return web.json_response(self._inspected())
         return await self._log(request)
 
-    async def _log(self, request: web.Request) -> web.StreamResponse:
+    async def _log(self, request: web.BaseRequest) -> web.StreamResponse:
         query = dict(request.query)
         self.asked.append(query)
         second, _, nanos = query.get("since", "0.0").partition(".")
@@ -112,7 +111,7 @@ class OneContainer:
         return await self._stream(request, follow)
 
     async def _stream(
-        self, request: web.Request, parts: asyncio.Queue[bytes]
+        self, request: web.BaseRequest, parts: asyncio.Queue[bytes]
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Api-Version": "1.41"})
         await response.prepare(request)
@@ -127,7 +126,7 @@ class OneContainer:
 
     def _inspected(self) -> dict[str, Any]:
         state = {"Running": self.running, "StartedAt": str(self.started)}
-        return json.loads(json.dumps({"State": state, "Config": {"Tty": self.tty}}))  # type: ignore[no-any-return]
+        return {"State": state, "Config": {"Tty": self.tty}}
 
 
 @asynccontextmanager

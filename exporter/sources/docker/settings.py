@@ -86,6 +86,17 @@ class Selection:
                 return False
         return True
 
+    def shares(self, other: Selection) -> bool:
+        """Whether the other, too, selects some of these containers, as far as settings tell."""
+        own, others = set(self.label), set(other.label)
+        return (
+            (self.url, self.project) == (other.url, other.project)
+            and (own <= others or others <= own)
+            and (
+                not self.service or not other.service or {*self.service} & {*other.service} != set()
+            )
+        )
+
     def inside(self, folder: Path) -> Selection:
         """The same with relative paths taken from the folder."""
         return replace(self, tls=self.tls and self.tls.inside(folder))

@@ -54,6 +54,7 @@ class Track:
         """From now on the daemon sends anew what it sent before, unfinished lines too."""
         self._drop()
         self.repeating, self.passed = self.at > 0, 0
+        del self._recent[:]
 
     def take(self, at: int, text: bytes) -> list[bytes]:
         """The lines that an entry of this time completes."""
@@ -84,6 +85,7 @@ class Track:
     def _new(self, at: int, last: int) -> bool:
         """Whether a line of this time was not counted before; if so, the place moves to it."""
         if self.repeating:
+            self._note(at)
             if at < self.at:
                 return False
             if at == self.at:
@@ -100,10 +102,15 @@ class Track:
             del self._recent[:]  # the wall clock was set back
         self.count = self.count + 1 if at == self.at else 1
         self.at, self.last = at, last
-        self._recent.append(at)
-        if len(self._recent) > 2 * RECENT:
-            del self._recent[:RECENT]
+        self._note(at)
         return True
+
+    def _note(self, at: int) -> None:
+        """A line of this time has come over this connection, so it can be repeated on it."""
+        if not self._recent or at > self._recent[-1]:
+            self._recent.append(at)
+            if len(self._recent) > 2 * RECENT:
+                del self._recent[:RECENT]
 
     def _drop(self) -> None:
         self._pieces, self._size, self.open_at = [], 0, 0
