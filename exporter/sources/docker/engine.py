@@ -14,15 +14,26 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
+
+from aiohttp import (
+    BaseConnector,
+    ClientConnectorCertificateError,
+    ClientConnectorSSLError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    TCPConnector,
+    UnixConnector,
+)
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from exporter.errors import SourceError
 from exporter.sources.docker.settings import Selection, Tls
 from exporter.sources.docker.tracks import SECOND
-
-if TYPE_CHECKING:  # the library is loaded where the source opens
-    from aiohttp import BaseConnector, ClientResponse, ClientSession
+from exporter.sources.worker import Worker
 
 CONNECT = 5.0  # seconds for a connection
 ANSWER = 10.0  # seconds for a whole answer of list or inspect
@@ -66,8 +77,6 @@ class Answer:
 
     async def more(self, patience: float) -> bytes | None:
         """What comes next, nothing at the end; None when for so many seconds nothing came."""
-        from aiohttp import ClientError
-
         try:
             async with asyncio.timeout(patience):
                 return await self._content.read(CHUNK)
@@ -92,10 +101,9 @@ class Engine:
         host = "docker" if scheme == "unix" else urlsplit(selection.url).netloc
         self._base = f"{'https' if secure else 'http'}://{host}"
         self._session: ClientSession | None = None
+        self._names: _Names | None = None
 
     async def __aenter__(self) -> Self:
-        from aiohttp import ClientSession, ClientTimeout
-
         timeout = ClientTimeout(total=None, sock_connect=CONNECT)
         self._session = ClientSession(connector=self._connector(), timeout=timeout)
         return self
@@ -103,15 +111,17 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
             await self._session.close()
+        if self._names is not None:
+            await self._names.close()
 
     def _connector(self) -> BaseConnector:
-        from aiohttp import TCPConnector, UnixConnector
-
         parts = urlsplit(self._selection.url)
         if parts.scheme == "unix":
             return UnixConnector(path=parts.path, limit=0)
         tls = self._selection.tls
-        return TCPConnector(limit=0, ssl=_context(tls) if tls else True, socket_factory=_socket)
+        context = _context(tls) if tls else True
+        self._names = _Names()
+        return TCPConnector(limit=0, ssl=context, socket_factory=_socket, resolver=self._names)
 
     async def containers(self) -> list[Listed]:
         """Those that are selected, also those that do not run."""
@@ -200,8 +210,6 @@ class Engine:
 @contextmanager
 def _told(what: str) -> Iterator[None]:
     """What the library raises, as an error of the source."""
-    from aiohttp import ClientConnectorCertificateError, ClientConnectorSSLError, ClientError
-
     try:
         yield
     except (ClientConnectorCertificateError, ClientConnectorSSLError, ssl.SSLError) as error:
@@ -262,6 +270,36 @@ def _context(tls: Tls) -> ssl.SSLContext:
     except OSError as error:  # SSLError is one
         raise SourceError("tls", f"the files of tls cannot be used: {error}") from error
     return context
+
+
+class _Names(AbstractResolver):  # the library asks for this class
+    """Names to addresses, in a thread of our own: a silent name server stops this source alone."""
+
+    def __init__(self) -> None:
+        self._worker = Worker("names of docker")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses that the system gives. Raises OSError."""
+        found = await self._worker.do(
+            lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+        )
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=int(address[1]),
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Let the thread end."""
+        self._worker.close()
 
 
 def _socket(address: Any) -> socket.socket:

@@ -46,6 +46,7 @@ class Track:
     repeating: bool = False
     passed: int = 0
     last: int | None = None
+    _open_stamp: bytes = b""
     _pieces: list[bytes] = field(default_factory=list)
     _size: int = 0
     _recent: array[int] = field(default_factory=lambda: array("q"))
@@ -56,30 +57,36 @@ class Track:
         self.repeating, self.passed = self.at > 0, 0
         del self._recent[:]
 
-    def take(self, at: int, text: bytes) -> list[bytes]:
-        """The lines that an entry of this time completes."""
+    def take(self, at: int, stamp: bytes, text: bytes) -> list[bytes]:
+        """The lines that an entry of this time, spelled `stamp`, completes."""
         lines: list[bytes] = []
         if self.open_at and self.open_at != at:
             if self._known(at):  # said again from before it, so it comes again as well
                 self._drop()
             else:
                 lines = self.close()
-        whole = text.endswith(b"\n")
+        whole, text = text.endswith(b"\n"), text.removesuffix(b"\n")
+        if whole and not self.open_at:
+            return lines + self._line(at, stamp, text[:ROOM], text)
         if self._size < ROOM:
-            self._pieces.append(text[: ROOM - self._size].removesuffix(b"\n"))
+            self._pieces.append(text[: ROOM - self._size])
             self._size += len(self._pieces[-1])
-        self.open_at = at
+        self.open_at, self._open_stamp = at, stamp
         return lines + self.close(text) if whole else lines
 
-    def close(self, end: bytes = b"") -> list[bytes]:
+    def close(self, end: bytes | None = None) -> list[bytes]:
         """The unfinished line as it is, or with its last piece; nothing where none is new."""
         if not self.open_at:
             return []
-        at, text = self.open_at, b"".join(self._pieces)
+        at, stamp, text = self.open_at, self._open_stamp, b"".join(self._pieces)
         self._drop()
-        if not self._new(at, hash(end.removesuffix(b"\n") or text)):
+        return self._line(at, stamp, text, text if end is None else end)
+
+    def _line(self, at: int, stamp: bytes, text: bytes, end: bytes) -> list[bytes]:
+        """A whole line, if it is new; `end` is its last piece, which may come again alone."""
+        if not self._new(at, hash(end)):
             return []
-        head = _spelled(at) + b" " + self.name + b" F "
+        head = b"%b %b F " % (stamp, self.name)
         return [head + one + b"\n" for one in text.split(b"\n")]
 
     def _new(self, at: int, last: int) -> bool:
@@ -126,7 +133,7 @@ class Tracks:
     def __init__(self) -> None:
         self.stdout, self.stderr = Track(b"stdout"), Track(b"stderr")
         self.live = 0
-        self._second, self._nanos = b"", 0
+        self._second, self._nanos, self._spelled = b"", 0, b""
 
     @property
     def both(self) -> tuple[Track, Track]:
@@ -155,10 +162,10 @@ class Tracks:
         lines: list[bytes] = []
         for stream, payload in entries:
             track = self.stderr if stream == "stderr" else self.stdout
-            at, text = self._stamped(payload, track)
+            at, spelled, text = self._stamped(payload, track)
             if at > self.live:
                 self.stdout.repeating = self.stderr.repeating = False
-            lines += track.take(at, text)
+            lines += track.take(at, spelled, text)
         return lines
 
     def close(self) -> list[bytes]:
@@ -168,7 +175,7 @@ class Tracks:
     def start_behind(self, entries: Iterable[Entry]) -> None:
         """Take the newest entry for counted, with all before it; an unfinished line is not."""
         for _, payload in entries:
-            at, text = self._stamped(payload, self.stdout)
+            at, _, text = self._stamped(payload, self.stdout)
             for one in self.both:
                 one.at, one.count = at - (not text.endswith(b"\n")), ALL
 
@@ -188,21 +195,30 @@ class Tracks:
             values = (place.get(f"{name}{end}") for end in ("", "_n", "_open"))
             one.at, one.count, one.open_at = (int(value or 0) for value in values)
 
-    def _stamped(self, payload: bytes, track: Track) -> tuple[int, bytes]:
-        """The time of an entry and its text; one without a time is as old as the one before."""
+    def _stamped(self, payload: bytes, track: Track) -> tuple[int, bytes, bytes]:
+        """The time of an entry, how it is spelled, and its text.
+
+        An entry without a time is as old as the one before.
+        """
         found = STAMP.match(payload)
-        if found is None:
-            return track.open_at or track.at or 1, payload
-        second, fraction, zone = found.groups()
+        if found is None or not self._turn_to(found[1], found[3]):
+            at = track.open_at or track.at or 1
+            return at, b"%b.%09dZ" % (_second(at // SECOND), at % SECOND), payload
+        fraction = (found[2] or b"").ljust(9, b"0")
+        return self._nanos + int(fraction), self._spelled + fraction + b"Z", payload[found.end() :]
+
+    def _turn_to(self, second: bytes, zone: bytes) -> bool:
+        """Know this second by number and in UTC; False for one that the calendar lacks."""
         if second + zone != self._second:
             try:
                 moment = datetime.fromisoformat((second + zone).decode())
-            except ValueError:
-                return track.open_at or track.at or 1, payload
-            self._second, self._nanos = second + zone, max(0, int(moment.timestamp())) * SECOND
-        return self._nanos + int((fraction or b"").ljust(9, b"0")), payload[found.end() :]
+                number = max(1, int(moment.timestamp()))
+            except (ValueError, OverflowError):
+                return False
+            self._second, self._nanos = second + zone, number * SECOND
+            self._spelled = _second(number) + b"."
+        return True
 
 
-def _spelled(at: int) -> bytes:
-    second, nanos = divmod(at, SECOND)
-    return datetime.fromtimestamp(second, UTC).strftime(f"%Y-%m-%dT%H:%M:%S.{nanos:09}Z").encode()
+def _second(number: int) -> bytes:
+    return datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
