@@ -127,7 +127,7 @@ async def test_restarts_of_the_container_and_of_the_daemon_lose_and_repeat_nothi
 ) -> None:
     one = reader(engine, engine.project())
     script = COUNTING.format(lines=4000, pause=0.05)
-    identity = engine.run(one.selection.project or "", "web", script, "--stop-timeout=1")
+    identity = engine.run(one.selection.project or "", "web", script)
     async with one.reading():
         await asyncio.sleep(0.5)
         await asyncio.to_thread(engine, "restart", "-t", "0", identity)
@@ -151,7 +151,7 @@ async def test_the_counters_of_a_sidewatch_that_is_killed_are_those_of_the_log(
 ) -> None:
     """kill -9 of sidewatch, restarts of container and daemon, rotations that keep all files."""
     project, port = engine.project(), free_port()
-    options = ("--stop-timeout=1", "--log-opt=max-size=20k", "--log-opt=max-file=50")
+    options = ("--log-opt=max-size=20k", "--log-opt=max-file=500")
     script = COUNTING.format(lines=4000, pause=0.03)
     identity = engine.run(project, "web", script, *options)
     config = tmp_path / "sidewatch.yaml"
@@ -328,8 +328,8 @@ global
 defaults
   mode http
   timeout connect 2s
-  timeout client 2s
-  timeout server 2s
+  timeout client 1s
+  timeout server 1s
 frontend api
   bind 127.0.0.1:{port}
   http-request deny unless METH_GET
@@ -363,7 +363,7 @@ async def test_a_proxy_that_cuts_quiet_connections_costs_no_line(
     engine: Dockerd, parts: Parts, tmp_path: Path
 ) -> None:
     project = engine.project()
-    script = "echo 0; sleep 3; echo 1; echo 2; sleep 4; echo 3; sleep 60"
+    script = "echo 0; sleep 2; echo 1; echo 2; sleep 2; echo 3; sleep 60"
     async with proxied(parts, engine, tmp_path) as url:
         one = Reader(Selection(project=project, url=url))
         engine.run(project, "web", script)

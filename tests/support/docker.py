@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -121,7 +122,8 @@ class Dockerd:
         }
         written = [f"--label=com.docker.compose.{name}={value}" for name, value in labels.items()]
         image = more.get("image", FIRST)
-        return self("create", "--network=none", *written, *options, image, "sh", "-c", script)
+        fixed = ("--network=none", "--stop-timeout=1", *written)
+        return self("create", *fixed, *options, image, "sh", "-c", script)
 
     def run(self, project: str, service: str, script: str, *options: str, **more: Any) -> str:
         """The same, started."""
@@ -142,7 +144,7 @@ class Dockerd:
         """What `docker events` has told of this project since the daemon was started."""
         filters = ("--filter", f"label=com.docker.compose.project={project}")
         told = self(
-            *("events", "--since", "0", "--until", "0s", "--format", "{{json .}}"),
+            *("events", "--since", "0", "--until", f"{time.time():.9f}", "--format", "{{json .}}"),
             *(*filters, "--filter", f"event={action}"),
         )
         return [json.loads(line) for line in told.splitlines()]
