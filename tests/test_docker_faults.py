@@ -107,7 +107,7 @@ async def test_a_line_cut_into_pieces_by_the_end_of_a_connection_is_whole() -> N
             engine.say(1, "long ")
             await until(lambda: count(sink) == 1)
             engine.cut()
-            await until(lambda: len(engine.asked) == 2)
+            await until(lambda: len(engine.reads) == 2)
             engine.say(20 * SECOND, "other\n", stream=2)
             await until(lambda: count(sink) == 2)
         sink = KeepingSink.load(sink.dump())
@@ -126,17 +126,17 @@ async def test_a_silent_stream_does_not_have_the_other_read_again() -> None:
         async with reading(engine, sink) as until:
             await until(lambda: count(sink) == 2)
             engine.cut()
-            await until(lambda: len(engine.asked) == 2)
-    assert engine.asked[1]["since"] == f"{NOON // SECOND + 3590}.000000000"
+            await until(lambda: len(engine.reads) == 2)
+    assert engine.reads[1]["since"] == f"{NOON // SECOND + 3590}.000000000"
 
 
 async def test_half_a_line_counts_when_its_container_has_ended_and_not_before() -> None:
     sink = KeepingSink()
     async with served(OneContainer()) as engine, reading(engine, sink) as until:
-        await until(lambda: len(engine.asked) == 1)
+        await until(lambda: len(engine.reads) == 1)
         engine.say(0, "half")
         engine.cut()  # as a daemon that stops does
-        await until(lambda: len(engine.asked) == 2)
+        await until(lambda: len(engine.reads) == 2)
         assert count(sink) == 0
         engine.running = False
         engine.cut()
@@ -151,11 +151,11 @@ async def test_an_end_that_comes_at_once_is_answered_by_longer_and_longer_pauses
     sink = KeepingSink()
     async with served(OneContainer()) as engine, reading(engine, sink) as until:
         for connects in (1, 2, 3, 4):
-            await until(lambda connects=connects: len(engine.asked) >= connects)  # type: ignore[misc]
+            await until(lambda connects=connects: len(engine.reads) >= connects)  # type: ignore[misc]
             engine.cut()
         began = asyncio.get_running_loop().time()
         engine.cut()
-        await until(lambda: len(engine.asked) >= 5)
+        await until(lambda: len(engine.reads) >= 5)
         assert asyncio.get_running_loop().time() - began > 0.5, "0.1, 0.2, 0.4, 0.8"
 
 
@@ -175,7 +175,7 @@ async def test_what_is_no_log_is_a_failure_and_is_tried_again(
         engine.mangle = mangle
         engine.say(0, "line\n")
         await until(lambda: sink.failures.get(reason, 0) >= 2)
-        assert len(engine.asked) <= 3
+        assert len(engine.reads) <= 3
         engine.mangle = bytes
         await until(lambda: count(sink) == 1)
     assert texts(sink) == ["stdout F line"]

@@ -40,8 +40,8 @@ class OneContainer:
     """An Engine that has one container.
 
     `entries` are (time, stream, text), the text with its newline where it has one. A follow gets
-    what is in the log, then what is put to it; `cut` ends all follows. `asked` are the queries of
-    all logs.
+    what is in the log, then what is put to it; `cut` ends all follows. `reads` are the queries of
+    the logs that were read without following.
     """
 
     entries: list[tuple[int, int, bytes]] = field(default_factory=list)
@@ -51,7 +51,7 @@ class OneContainer:
     page: tuple[int, str, str] | None = None
     hang: bool = False
     mangle: Callable[[bytes], bytes] = bytes
-    asked: list[dict[str, str]] = field(default_factory=list)
+    reads: list[dict[str, str]] = field(default_factory=list)
     listed: int = 0
     url: str = ""
     _follows: list[asyncio.Queue[bytes]] = field(default_factory=list)
@@ -94,12 +94,13 @@ class OneContainer:
 
     async def _log(self, request: web.BaseRequest) -> web.StreamResponse:
         query = dict(request.query)
-        self.asked.append(query)
+        if "follow" not in query:
+            self.reads.append(query)
         second, _, nanos = query.get("since", "0.0").partition(".")
         since = int(second) * SECOND + int(nanos)
         found = [self._spelled(one) for one in self.entries if one[0] >= since]
         if query["tail"] != "all":
-            found = found[-int(query["tail"]) :]
+            found = found[len(found) - int(query["tail"]) :]
         follow: asyncio.Queue[bytes] = asyncio.Queue()
         follow.put_nowait(b"".join(found) or b"")
         if not found:

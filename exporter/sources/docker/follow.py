@@ -22,6 +22,7 @@ MARGIN = 2 * SECOND  # the daemon tells its time by the second
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 SHORT = 10.0  # a follow that ended sooner, with no exit behind it, was in vain
+SETTLE = 0.05  # until a daemon that has answered a follow has begun it
 SHARE = 10  # a daemon that took a second to find the place is left alone for ten
 
 logger = logging.getLogger(__name__)
@@ -110,29 +111,59 @@ class Follower:
         self._save()
 
     async def _read(self, status: Status) -> float:
-        """Go through the log from where it was left; how long the daemon searched for that."""
-        cutter: Cutter = Terminal() if status.tty else Frames()
-        loop = asyncio.get_running_loop()
-        asked, since = loop.time(), self._tracks.since()
-        async with self.shared.engine.log(
-            self.identity, since=since, follow=status.running
-        ) as answer:
-            live = answer.live or int(self.shared.clock.now()) * SECOND
-            self._tracks.again(live + MARGIN)
-            async with self.shared.gate:
-                data = await answer.more(QUIET)
-            cost = loop.time() - asked if data else 0.0
-            while data != b"":
-                if data:
-                    self._count(self._tracks.take(cutter.take(data)))
-                self._tell_lag(0 if data is None else len(data), live)
-                await asyncio.sleep(0)
-                data = await answer.more(QUIET)
-            self._count(self._tracks.take(cutter.rest()))
-            if not status.running:
-                _whole(answer)
-        self._tell_lag(0, live)
+        """Go through the log from where it was left; how long the daemon searched for that.
+
+        A daemon that follows goes through what there is first, and does not notice a rotation
+        meanwhile: it would leave out a whole file. So the follow begins at the log's end, what
+        stands before is read without following, and the follow's own beginning is left out.
+        """
+        engine, tracks = self.shared.engine, self._tracks
+        if not status.running:
+            cost, _ = await self._catch_up(status)
+            return cost
+        async with engine.log(self.identity, follow=True, tail="0") as answer:
+            await asyncio.sleep(SETTLE)
+            cost, live = await self._catch_up(status)
+            await engine.inspect(self.identity)  # a daemon that stops ends a log like any other
+            if not tracks.unfinished:
+                tracks.caught_up()
+                await self._consume(answer, status, live)
+                return cost
+        # A line is half written, and the follow may have begun amid it.
+        async with engine.log(self.identity, since=tracks.since(), follow=True) as answer:
+            tracks.again(live + MARGIN)
+            await self._consume(answer, status, live)
         return cost
+
+    async def _catch_up(self, status: Status) -> tuple[float, int]:
+        """Read to the log's end: how long the daemon searched, and its time when it began to."""
+        loop, tracks = asyncio.get_running_loop(), self._tracks
+        async with self.shared.gate:
+            asked, since = loop.time(), tracks.since()
+            async with self.shared.engine.log(self.identity, since=since) as answer:
+                live = answer.live or int(self.shared.clock.now()) * SECOND
+                tracks.again(live + MARGIN)
+                first = await _in_time(answer)
+                cost = loop.time() - asked
+                await self._consume(answer, status, live, first)
+                _whole(answer)
+        return cost, live
+
+    async def _consume(
+        self, answer: Answer, status: Status, live: int, data: bytes | None = None
+    ) -> None:
+        """Count what comes, from `data` on, to its end."""
+        cutter: Cutter = Terminal() if status.tty else Frames()
+        while data != b"":
+            if data:
+                self._count(self._tracks.take(cutter.take(data)))
+                self._tell_lag(len(data), live)
+                await asyncio.sleep(0)
+            else:
+                self._tell_lag(0, live)
+            data = await answer.more(QUIET)
+        self._count(self._tracks.take(cutter.rest()))
+        self._tell_lag(0, live)
 
     def _count(self, lines: list[bytes]) -> None:
         """Feed lines and move the place, with nothing in between."""

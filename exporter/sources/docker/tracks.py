@@ -35,8 +35,9 @@ class Track:
     """One stream: its place, the line that is not whole yet, and the times of its newest lines.
 
     `at` and `count` are the place. `open_at` is the time of an unfinished line, 0 where there is
-    none. `repeating`: what comes is what came before, up to the place; `passed` lines of the
-    place's own time have come by since. `last` stands for the end of the newest line.
+    none. `repeating`: what comes is what came before, up to the place (`unknown`: over another
+    connection); `passed` lines of the place's own time have come by since. `last` stands for the
+    end of the newest line.
     """
 
     name: bytes
@@ -44,6 +45,7 @@ class Track:
     count: int = 0
     open_at: int = 0
     repeating: bool = False
+    unknown: bool = False
     passed: int = 0
     last: int | None = None
     _open_stamp: bytes = b""
@@ -54,8 +56,13 @@ class Track:
     def again(self) -> None:
         """From now on the daemon sends anew what it sent before, unfinished lines too."""
         self._drop()
-        self.repeating, self.passed = self.at > 0, 0
+        self.repeating = self.unknown = self.at > 0
+        self.passed = 0
         del self._recent[:]
+
+    def caught_up(self) -> None:
+        """What is sent from now on may begin with lines that have just come, and no others."""
+        self.repeating, self.unknown, self.passed = self.at > 0, False, 0
 
     def take(self, at: int, stamp: bytes, text: bytes) -> list[bytes]:
         """The lines that an entry of this time, spelled `stamp`, completes."""
@@ -92,19 +99,22 @@ class Track:
     def _new(self, at: int, last: int) -> bool:
         """Whether a line of this time was not counted before; if so, the place moves to it."""
         if self.repeating:
+            came = self.unknown or self._known(at)
             self._note(at)
-            if at < self.at:
+            if at < self.at and came:
                 return False
             if at == self.at:
                 self.passed += 1
                 self.repeating, self.last = self.passed < self.count, last
                 return False
             self.repeating = False
+            if at < self.at:
+                del self._recent[:]
         elif at == self.at and last == self.last:
             return False
         elif at < self.at:
             if self._known(at):  # a rotation was read twice
-                self.repeating, self.passed = True, 0
+                self.repeating, self.unknown, self.passed = True, False, 0
                 return False
             del self._recent[:]  # the wall clock was set back
         self.count = self.count + 1 if at == self.at else 1
@@ -145,6 +155,11 @@ class Tracks:
         """The time of the newest line that was counted, in nanoseconds since 1970; 0 of none."""
         return max(self.stdout.at, self.stderr.at)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a line has begun to come."""
+        return any(one.open_at for one in self.both)
+
     def since(self) -> int:
         """From which time on the daemon may have what was not counted; 0 for all of it."""
         floor = self.newest - SLACK
@@ -156,6 +171,11 @@ class Tracks:
         self.live = live
         for one in self.both:
             one.again()
+
+    def caught_up(self) -> None:
+        """The log was read to its end; what is followed may begin a little before that."""
+        for one in self.both:
+            one.caught_up()
 
     def take(self, entries: Iterable[Entry]) -> list[bytes]:
         """The lines that these complete, as `STAMP STREAM F TEXT`, the form of the CRI."""
