@@ -117,6 +117,39 @@ async def test_a_line_cut_into_pieces_by_the_end_of_a_connection_is_whole() -> N
     assert texts(sink) == ["stdout F first", "stderr F other", "stdout F long line"]
 
 
+async def test_what_is_written_as_a_follow_begins_counts_once() -> None:
+    """It stands in what is read without following, and is followed as well."""
+    sink, times = KeepingSink(), iter(range(100))
+    async with served(OneContainer()) as engine:
+        engine.say(next(times), "0\n")
+
+        def write() -> None:
+            for number in (1, 2):
+                engine.say(next(times), f"{number}\n")
+                engine.say(next(times), f"{number}\n", stream=2)
+
+        engine.before_read = write
+        async with reading(engine, sink) as until:
+            await until(lambda: count(sink) >= 5)
+            engine.say(next(times), "3\n")
+            await until(lambda: count(sink) >= 6)
+    assert [text for text in texts(sink) if "out" in text] == [f"stdout F {n}" for n in range(4)]
+    assert [text for text in texts(sink) if "err" in text] == ["stderr F 1", "stderr F 2"]
+
+
+async def test_a_line_that_is_half_written_as_a_follow_begins_is_whole() -> None:
+    sink = KeepingSink()
+    async with served(OneContainer()) as engine:
+        engine.say(0, "first\n")
+        engine.say(1, "a ")
+        async with reading(engine, sink) as until:
+            engine.before_read = lambda: engine.say(1, "long ")
+            await until(lambda: count(sink) >= 1)
+            engine.say(1, "line\n")
+            await until(lambda: count(sink) >= 2)
+    assert texts(sink) == ["stdout F first", "stdout F a long line"]
+
+
 async def test_a_silent_stream_does_not_have_the_other_read_again() -> None:
     """Where a stream was silent for an hour, the log is read from ten seconds back."""
     sink = KeepingSink()

@@ -51,6 +51,7 @@ class OneContainer:
     page: tuple[int, str, str] | None = None
     hang: bool = False
     mangle: Callable[[bytes], bytes] = bytes
+    before_read: Callable[[], None] = lambda: None  # nothing, unless a test says
     reads: list[dict[str, str]] = field(default_factory=list)
     listed: int = 0
     url: str = ""
@@ -96,6 +97,7 @@ class OneContainer:
         query = dict(request.query)
         if "follow" not in query:
             self.reads.append(query)
+            self.before_read()
         second, _, nanos = query.get("since", "0.0").partition(".")
         since = int(second) * SECOND + int(nanos)
         found = [self._spelled(one) for one in self.entries if one[0] >= since]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from exporter.clock import Clock
 from exporter.errors import SourceError
 from exporter.model import Cursor, Sink
 from exporter.sources.docker.engine import Answer, Engine, Status
-from exporter.sources.docker.frames import Cutter, Frames, Terminal
+from exporter.sources.docker.frames import Cutter, Entry, Frames, Terminal
 from exporter.sources.docker.tracks import SECOND, Tracks
 
 QUIET = 1.0  # seconds without a word after which a log counts as read to its end
@@ -84,7 +85,7 @@ class Follower:
             await self.looked.wait()
             return
         if (self.cursor.place or {}).get("end"):
-            await self._skip(tty=status.tty)
+            await self._skip(status)
         began = asyncio.get_running_loop().time()
         cost = await self._read(status)
         lasted = asyncio.get_running_loop().time() - began
@@ -100,9 +101,9 @@ class Follower:
             self._vain = 0
             await asyncio.sleep(min(max(FIRST_PAUSE, SHARE * cost), LONGEST_PAUSE))
 
-    async def _skip(self, *, tty: bool) -> None:
+    async def _skip(self, status: Status) -> None:
         """Take what there is now for counted: the last entry tells where that ends."""
-        cutter: Cutter = Terminal() if tty else Frames()
+        cutter = _cutter(status)
         async with self.shared.engine.log(self.identity, tail="1") as answer:
             while data := await _in_time(answer):
                 self._tracks.start_behind(cutter.take(data))
@@ -127,43 +128,48 @@ class Follower:
             await engine.inspect(self.identity)  # a daemon that stops ends a log like any other
             if not tracks.unfinished:
                 tracks.caught_up()
-                await self._consume(answer, status, live)
+                await self._follow(answer, status, live)
                 return cost
         # A line is half written, and the follow may have begun amid it.
         async with engine.log(self.identity, since=tracks.since(), follow=True) as answer:
             tracks.again(live + MARGIN)
-            await self._consume(answer, status, live)
+            await self._follow(answer, status, live)
         return cost
 
     async def _catch_up(self, status: Status) -> tuple[float, int]:
         """Read to the log's end: how long the daemon searched, and its time when it began to."""
         loop, tracks = asyncio.get_running_loop(), self._tracks
-        async with self.shared.gate:
-            asked, since = loop.time(), tracks.since()
-            async with self.shared.engine.log(self.identity, since=since) as answer:
+        log = self.shared.engine.log(self.identity, since=tracks.since())
+        async with AsyncExitStack() as stack:
+            async with self.shared.gate:
+                asked = loop.time()
+                answer = await stack.enter_async_context(log)
                 live = answer.live or int(self.shared.clock.now()) * SECOND
                 tracks.again(live + MARGIN)
-                first = await _in_time(answer)
-                cost = loop.time() - asked
-                await self._consume(answer, status, live, first)
-                _whole(answer)
+                first = await answer.more(SHORT)
+            data = await _in_time(answer) if first is None else first
+            cost = loop.time() - asked
+            cutter = _cutter(status)
+            while data:
+                await self._take(cutter.take(data), len(data), live)
+                data = await _in_time(answer)
+            _whole(answer)
+        await self._take(cutter.rest(), 0, live)
         return cost, live
 
-    async def _consume(
-        self, answer: Answer, status: Status, live: int, data: bytes | None = None
-    ) -> None:
-        """Count what comes, from `data` on, to its end."""
-        cutter: Cutter = Terminal() if status.tty else Frames()
-        while data != b"":
-            if data:
-                self._count(self._tracks.take(cutter.take(data)))
-                self._tell_lag(len(data), live)
-                await asyncio.sleep(0)
-            else:
-                self._tell_lag(0, live)
-            data = await answer.more(QUIET)
-        self._count(self._tracks.take(cutter.rest()))
-        self._tell_lag(0, live)
+    async def _follow(self, answer: Answer, status: Status, live: int) -> None:
+        """Count what comes until it ends."""
+        cutter = _cutter(status)
+        while (data := await answer.more(QUIET)) != b"":
+            await self._take(cutter.take(data or b""), len(data or b""), live)
+        await self._take(cutter.rest(), 0, live)
+
+    async def _take(self, entries: list[Entry], size: int, live: int) -> None:
+        """Count what entries complete; let others have their turn."""
+        if entries:
+            self._count(self._tracks.take(entries))
+        self._tell_lag(size, live)
+        await asyncio.sleep(0)
 
     def _count(self, lines: list[bytes]) -> None:
         """Feed lines and move the place, with nothing in between."""
@@ -194,6 +200,10 @@ class Follower:
         pause = min(FIRST_PAUSE * 2**self._vain, LONGEST_PAUSE)
         self._vain = min(self._vain + 1, 10)
         await asyncio.sleep(pause)
+
+
+def _cutter(status: Status) -> Cutter:
+    return Terminal() if status.tty else Frames()
 
 
 async def _in_time(answer: Answer) -> bytes:
