@@ -125,6 +125,9 @@ class Sink(Protocol):
     def looked(self, source: str) -> None:
         """The source was looked at without a failure, whether or not there was anything new."""
 
+    def failed(self, source: str, reason: str) -> None:
+        """A part of the source cannot be read now; the others go on. `reason` is a short word."""
+
 
 class Board(Protocol):
     """What a source that asks (a database, an endpoint) is handed. All calls are quick.

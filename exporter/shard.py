@@ -165,6 +165,12 @@ class Shard:
         """Note that a source was looked at without a failure, new lines or not."""
         self._looked[source] = self.clock.now()
 
+    def failed(self, source: str, reason: str) -> None:
+        """Count that a part of a source could not be read."""
+        family = self.families["sidewatch_source_failures_total"]
+        self.registry.inc(family, (source, reason), self.clock.now())
+        self.version += 1
+
     def rest(self) -> None:
         """The sources have stopped: until when they were level is worth a save."""
         self.version += 1

@@ -15,6 +15,8 @@ from exporter.config.nodes import At, Refused, Scalar
 from exporter.engine.rules import Count, Drain, Event, Label, Observe, Set, Where
 from exporter.errors import ConfigError
 from exporter.model import Duration, Size
+from exporter.sources.docker import Docker
+from exporter.sources.docker.settings import Tls
 from exporter.sources.files import Files
 from exporter.sources.journald import Journald
 from exporter.sources.stdin import Stdin
@@ -74,13 +76,25 @@ def test_what_another_version_serves_is_noted_and_left_alone() -> None:
     ]
 
 
-def test_docker_logs_are_noted_and_the_other_sources_stay() -> None:
+def test_every_kind_of_source_has_its_key() -> None:
     plan = read(
         "apps: [{name: shop, logs: [{docker: {project: shop}}, {stdin: true}, "
         "{journald: {unit: shop.service}}]}]"
     )
-    assert [type(placed.source) for placed in plan.apps[0].logs] == [Stdin, Journald]
-    assert [note.key for note in plan.notes] == ["apps[0].logs[0].docker"]
+    assert [type(placed.source) for placed in plan.apps[0].logs] == [Docker, Stdin, Journald]
+
+
+def test_the_files_that_secure_the_way_to_a_daemon_stand_beside_the_configuration() -> None:
+    plan = read(
+        "apps: [{name: shop, logs: [{docker: {project: shop, url: 'tcp://docker:2376',"
+        " tls: {ca: ca.pem, cert: tls/cert.pem, key: /run/key.pem}}}]}]"
+    )
+    (placed,) = plan.apps[0].logs
+    assert isinstance(placed.source, Docker)
+    assert placed.source.name == "docker:tcp://docker:2376 shop"
+    assert placed.source.docker.tls == Tls(
+        Path("/etc/sidewatch/ca.pem"), Path("/etc/sidewatch/tls/cert.pem"), Path("/run/key.pem")
+    )
 
 
 def test_a_name_is_enough_and_the_rest_has_defaults() -> None:

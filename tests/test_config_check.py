@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 from pathlib import Path
@@ -86,6 +87,49 @@ apps:
         f"note: {path}:6: apps[1].logs[0]: {tmp_path}/a.log {shared}",
         f"note: {path}:7: apps[1].logs[1]: no file fits {tmp_path}/none.log now",
     ]
+
+
+def test_a_containers_log_read_as_a_file_and_through_docker_is_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As Docker lays it out: the log, and the container's configuration beside it."""
+    logs = {}
+    for number, service in enumerate(("web", "db")):
+        identity = str(number) * 64
+        folder = tmp_path / "containers" / identity
+        folder.mkdir(parents=True)
+        logs[service] = folder / f"{identity}-json.log"
+        logs[service].touch()
+        labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": service}
+        config = {"Name": f"/shop_{service}_1", "Config": {"Labels": labels}}
+        (folder / "config.v2.json").write_text(json.dumps(config))
+    path = write(
+        tmp_path,
+        """
+apps:
+  - name: shop
+    logs:
+      - files: containers/*/*-json.log
+      - docker: {project: shop, service: web}
+  - name: blog
+    logs:
+      - docker: {project: shop}
+""",
+    )
+    assert run(path) == 1
+    twice = "is read through Docker by apps[0].logs[1]; its lines would count twice"
+    assert capsys.readouterr().out.splitlines() == [
+        f"{path}:5: apps[0].logs[0]: {logs['web']} {twice}",
+        "1 mistake in the configuration",
+    ]
+
+
+def test_the_exact_way_to_containers_logs_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, "apps: [{name: shop, logs: [{docker: {project: shop}}]}]")
+    assert run(path) == 0
+    assert "mounted read-only and read as files, count exactly" in capsys.readouterr().out
 
 
 def test_a_file_that_one_application_reads_twice_is_a_mistake(

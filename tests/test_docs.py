@@ -62,7 +62,12 @@ def test_every_queue_library_stands_in_its_document() -> None:
 
 
 def test_the_kinds_of_sources_stand_in_the_readme() -> None:
-    words = {"files": "files", "stdin": "standard input", "journald": "journald"}
+    words = {
+        "docker": "Docker Engine",
+        "files": "files",
+        "journald": "journald",
+        "stdin": "standard input",
+    }
     readme = (ROOT / "README.md").read_text()
     assert all(words[kind] in readme for kind in KINDS)
 

@@ -12,10 +12,17 @@ from exporter.clock import WallClock
 from exporter.commands.types import Subparsers
 from exporter.config import AppPlan, Plan, load
 from exporter.errors import Complaint, ConfigError
+from exporter.sources.docker import Docker
+from exporter.sources.docker.twice import reads_twice
 from exporter.sources.files import Files
 from exporter.sources.files.discover import Finder, Found
 from exporter.sources.postgres import Postgres, Report, examine
 from exporter.sources.probes import Resolver, ask_once, system_lookup
+
+EXACT = (
+    "what the daemon rotates away unread is lost without a trace; Docker's json-file logs,"
+    " mounted read-only and read as files, count exactly"
+)
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -136,6 +143,8 @@ def _surroundings(plan: Plan) -> tuple[list[Complaint], list[Complaint]]:
     notes, twice = list[Complaint](), list[Complaint]()
     for app in plan.apps:
         for one in app.logs:
+            if isinstance(one.source, Docker):
+                notes.append(Complaint(plan.file, one.line, one.key, EXACT))
             if not isinstance(one.source, Files):
                 continue
             found = Finder(one.source.files, one.source.exclude).find()
@@ -146,8 +155,22 @@ def _surroundings(plan: Plan) -> tuple[list[Complaint], list[Complaint]]:
                     twice.append(Complaint(plan.file, one.line, one.key, text))
                 else:
                     texts.append(f"{path} is read for {reader} too; its lines count for both")
+            for path, key in _through_docker(found, app):
+                text = f"{path} is read through Docker by {key}; its lines would count twice"
+                twice.append(Complaint(plan.file, one.line, one.key, text))
             notes += [Complaint(plan.file, one.line, one.key, text) for text in texts]
     return notes, twice
+
+
+def _through_docker(found: Found, app: AppPlan) -> list[tuple[str, str]]:
+    """The containers' logs that the application reads through the Engine's API too: path, key."""
+    return sorted(
+        (seen.path, one.key)
+        for one in app.logs
+        if isinstance(one.source, Docker)
+        for seen in found.files.values()
+        if reads_twice(one.source.docker, Path(os.path.realpath(seen.path)))
+    )
 
 
 def _findings(source: Files, found: Found) -> Iterator[str]:

@@ -25,6 +25,7 @@ from exporter.config.settings import (
     ADDRESS_WORDS,
     NAME,
     App,
+    PlacedSource,
     Settings,
     builder,
     listen_address,
@@ -32,6 +33,7 @@ from exporter.config.settings import (
 from exporter.config.texts import read_text
 from exporter.errors import Complaint, ConfigError
 from exporter.model import Family
+from exporter.sources.docker import Docker
 from exporter.sources.stdin import Stdin
 from exporter.vocabulary import FAMILIES
 
@@ -162,10 +164,24 @@ def _check_sources(apps: tuple[App, ...], at: At) -> None:
             first = keys.setdefault(one.source.name, one.key)
             if first != one.key:
                 replace(at, key=one.key).say(one.line, f"is the same source as {first}")
+        _check_containers([one for one in app.logs if keys[one.source.name] == one.key], at)
     inputs = [one for app in apps for one in app.logs if isinstance(one.source, Stdin)]
     for one in inputs[1:]:
         text = f"{inputs[0].key} reads standard input already"
         replace(at, key=one.key).say(one.line, text)
+
+
+def _check_containers(logs: list[PlacedSource], at: At) -> None:
+    """Complain where two sources would read the log of one container."""
+    seen: dict[str, Docker] = {}
+    for one in logs:
+        if not isinstance(one.source, Docker):
+            continue
+        for key, other in seen.items():
+            if one.source.docker.shares(other.docker):
+                text = f"selects containers that {key} selects; their lines would count twice"
+                replace(at, key=one.key).say(one.line, text)
+        seen[one.key] = one.source
 
 
 def _check_labels(

@@ -12,7 +12,6 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from exporter.config.build import (
-    LATER,
     SCALARS,
     Builder,
     Hook,
@@ -26,6 +25,7 @@ from exporter.config.nodes import At, Node, Refused
 from exporter.model import Duration, Kind
 from exporter.sources import KINDS, LogSource
 from exporter.sources.disk import Disk
+from exporter.sources.docker import Docker
 from exporter.sources.files import Files
 from exporter.sources.journald import Journald
 from exporter.sources.postgres import State, StateTable, Use
@@ -40,7 +40,6 @@ Heartbeats = Annotated[Mapping[str, Duration], "heartbeats"]
 Watches = Annotated[Mapping[str, Disk], "files"]
 
 # Keys that another version serves: noted, and left alone.
-LATER_KINDS = frozenset({"docker"})
 LATER_APP = frozenset({"containers"})
 
 # What may be written short: a state by its phase alone.
@@ -248,8 +247,7 @@ def _log_sources(base: Path, build: Builder, node: Node, at: At) -> tuple[Placed
             source = _log_source(build, part.node, part.at)
         except Refused:
             continue
-        if source is not None:
-            found.append(PlacedSource(_from(base, source), part.at.key, part.node.line))
+        found.append(PlacedSource(_from(base, source), part.at.key, part.node.line))
     return tuple(found)
 
 
@@ -263,6 +261,8 @@ def _from(base: Path, source: LogSource) -> LogSource:
     if isinstance(source, Journald) and source.journald.directory is not None:
         directory = str(folder / source.journald.directory)
         return replace(source, journald=replace(source.journald, directory=directory))
+    if isinstance(source, Docker):
+        return replace(source, docker=source.docker.inside(folder))
     if not isinstance(source, Files):
         return source
     inside = Path(escape(str(folder)))
@@ -274,18 +274,15 @@ def _from(base: Path, source: LogSource) -> LogSource:
     )
 
 
-def _log_source(build: Builder, node: Node, at: At) -> LogSource | None:
+def _log_source(build: Builder, node: Node, at: At) -> LogSource:
     """The source that a mapping describes: the key that names its kind says which."""
     keys = [pair.key for pair in entries(node, at).pairs]
-    named = [key for key in keys if key in KINDS or key in LATER_KINDS]
+    named = [key for key in keys if key in KINDS]
     if len(named) > 1:
         text = f"an entry reads one source; {' and '.join(named)} need an entry each"
         raise at.refuse(node.line, text)
     if not named:
         meant = next((key for key in keys if nearest(key, KINDS)), "")
         raise at.refuse(node.line, f"names no source of lines{instead(meant, KINDS)}")
-    if named[0] in LATER_KINDS:
-        at.child(named[0]).note(node.line, LATER)
-        return None
     source: LogSource = build.build(KINDS[named[0]], node, at)
     return source

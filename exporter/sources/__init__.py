@@ -7,6 +7,7 @@ from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.model import Board, Sink
+from exporter.sources.docker import Docker
 from exporter.sources.files import Files
 from exporter.sources.journald import Journald
 from exporter.sources.stdin import Stdin
@@ -46,4 +47,9 @@ class AskingSource(Protocol):
         """Ask until cancelled. It tells of failures itself, and outlives them."""
 
 
-KINDS: Mapping[str, type[LogSource]] = {"files": Files, "stdin": Stdin, "journald": Journald}
+KINDS: Mapping[str, type[LogSource]] = {
+    "docker": Docker,
+    "files": Files,
+    "journald": Journald,
+    "stdin": Stdin,
+}

@@ -23,12 +23,14 @@ TOOLS: dict[str, tuple[str, str]] = {
     "openssl": ("openssl", "version"),
     "faketime": ("faketime", "--version"),
     "journalctl": ("systemd", "--version"),
+    "dockerd": ("docker.io", "--version"),
+    "haproxy": ("haproxy", "-v"),
     "ruby": ("ruby-delayed-job-active-record ruby-pg", "--version"),
     "nginx": ("nginx-light", "-v"),
     "redis-server": ("redis-server", "--version"),
 }
 
-_VERSION = re.compile(r"\d+(?:\.\d+)+\S*|\d{3,}")
+_VERSION = re.compile(r"\d+(?:\.\d+)+[^\s,]*|\d{3,}")
 
 
 @dataclass

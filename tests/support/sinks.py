@@ -21,6 +21,7 @@ class KeepingSink:
     lags: dict[str, tuple[int, float | None]] = field(default_factory=dict)
     known: dict[str, tuple[str, Cursor]] = field(default_factory=dict)
     finished: list[str] = field(default_factory=list)
+    failures: dict[str, int] = field(default_factory=dict)
     looks: int = 0
     feeds: int = 0
     fed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,6 +66,10 @@ class KeepingSink:
     def looked(self, source: str) -> None:
         del source
         self.looks += 1
+
+    def failed(self, source: str, reason: str) -> None:
+        del source
+        self.failures[reason] = self.failures.get(reason, 0) + 1
 
     @property
     def waiting(self) -> int:

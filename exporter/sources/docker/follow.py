@@ -1,0 +1,219 @@
+"""One container: its log is followed while it runs, read to its end when it does not.
+
+A follow ends alike when the container exits, when the daemon stops and when a proxy cuts a quiet
+connection. Only inspect tells which it was; so it is asked before anything else is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from exporter.clock import Clock
+from exporter.errors import SourceError
+from exporter.model import Cursor, Sink
+from exporter.sources.docker.engine import Answer, Engine, Status
+from exporter.sources.docker.frames import Cutter, Entry, Frames, Terminal
+from exporter.sources.docker.tracks import SECOND, Tracks
+
+QUIET = 1.0  # seconds without a word after which a log counts as read to its end
+MARGIN = 2 * SECOND  # the daemon tells its time by the second
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+SHORT = 10.0  # a follow that ended sooner, with no exit behind it, was in vain
+SETTLE = 0.05  # until a daemon that has answered a follow has begun it
+SHARE = 10  # a daemon that took a second to find the place is left alone for ten
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the containers of a source have in common.
+
+    `stirred` has their list looked at; `gate` lets a few at a time have the daemon search a log.
+    """
+
+    source: str
+    sink: Sink
+    clock: Clock
+    engine: Engine
+    stirred: asyncio.Event
+    gate: asyncio.Semaphore
+
+
+@dataclass(slots=True, eq=False)
+class Follower:
+    """A container that is read; `looked` wakes it at each look at the list.
+
+    `settled` is the start (as inspect spells it) of the run that was read to its end.
+    """
+
+    identity: str
+    cursor: Cursor
+    shared: Shared
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
+    settled: str | None = None
+    _tracks: Tracks = field(default_factory=Tracks)
+    _vain: int = 0
+    _said: str = ""
+
+    def __post_init__(self) -> None:
+        self._tracks.load(self.cursor.place or {})
+
+    async def run(self) -> None:
+        """Read until there is no such container. Raises SourceError where no log may be read."""
+        while True:
+            self.looked.clear()
+            try:
+                await self._turn()
+            except SourceError as error:
+                if error.reason == "gone":
+                    self._count(self._tracks.close())
+                    return
+                if error.reason == "denied":
+                    raise
+                self._tell(error)
+                await self._wait()
+
+    async def _turn(self) -> None:
+        """Read what there is now, and be ready for the next time."""
+        status = await self.shared.engine.inspect(self.identity)
+        if not status.running and status.started == self.settled:
+            await self.looked.wait()
+            return
+        if (self.cursor.place or {}).get("end"):
+            await self._skip(status)
+        began = asyncio.get_running_loop().time()
+        cost = await self._read(status)
+        lasted = asyncio.get_running_loop().time() - began
+        self.shared.stirred.set()
+        after = await self.shared.engine.inspect(self.identity)
+        self._said = ""
+        if after == status and not status.running:
+            self.settled, self._vain = status.started, 0
+            self._count(self._tracks.close())
+        elif after == status and lasted < SHORT:
+            await self._wait()
+        else:
+            self._vain = 0
+            await asyncio.sleep(min(max(FIRST_PAUSE, SHARE * cost), LONGEST_PAUSE))
+
+    async def _skip(self, status: Status) -> None:
+        """Take what there is now for counted: the last entry tells where that ends."""
+        cutter = _cutter(status)
+        async with self.shared.engine.log(self.identity, tail="1") as answer:
+            while data := await _in_time(answer):
+                self._tracks.start_behind(cutter.take(data))
+            self._tracks.start_behind(cutter.rest())
+            _whole(answer)
+        self._save()
+
+    async def _read(self, status: Status) -> float:
+        """Go through the log from where it was left; how long the daemon searched for that.
+
+        A daemon that follows goes through what there is first, and does not notice a rotation
+        meanwhile: it would leave out a whole file. So the follow begins at the log's end, what
+        stands before is read without following, and the follow's own beginning is left out.
+        """
+        engine, tracks = self.shared.engine, self._tracks
+        if not status.running:
+            cost, _ = await self._catch_up(status)
+            return cost
+        async with engine.log(self.identity, follow=True, tail="0") as answer:
+            await asyncio.sleep(SETTLE)
+            cost, live = await self._catch_up(status)
+            await engine.inspect(self.identity)  # a daemon that stops ends a log like any other
+            if not tracks.unfinished:
+                tracks.caught_up()
+                await self._follow(answer, status, live)
+                return cost
+        # A line is half written, and the follow may have begun amid it.
+        async with engine.log(self.identity, since=tracks.since(), follow=True) as answer:
+            tracks.again(live + MARGIN)
+            await self._follow(answer, status, live)
+        return cost
+
+    async def _catch_up(self, status: Status) -> tuple[float, int]:
+        """Read to the log's end: how long the daemon searched, and its time when it began to."""
+        loop, tracks = asyncio.get_running_loop(), self._tracks
+        log = self.shared.engine.log(self.identity, since=tracks.since())
+        async with AsyncExitStack() as stack:
+            async with self.shared.gate:
+                asked = loop.time()
+                answer = await stack.enter_async_context(log)
+                live = answer.live or int(self.shared.clock.now()) * SECOND
+                tracks.again(live + MARGIN)
+                first = await answer.more(SHORT)
+            data = await _in_time(answer) if first is None else first
+            cost = loop.time() - asked
+            cutter = _cutter(status)
+            while data:
+                await self._take(cutter.take(data), len(data), live)
+                data = await _in_time(answer)
+            _whole(answer)
+        await self._take(cutter.rest(), 0, live)
+        return cost, live
+
+    async def _follow(self, answer: Answer, status: Status, live: int) -> None:
+        """Count what comes until it ends."""
+        cutter = _cutter(status)
+        while (data := await answer.more(QUIET)) != b"":
+            await self._take(cutter.take(data or b""), len(data or b""), live)
+        await self._take(cutter.rest(), 0, live)
+
+    async def _take(self, entries: list[Entry], size: int, live: int) -> None:
+        """Count what entries complete; let others have their turn."""
+        if entries:
+            self._count(self._tracks.take(entries))
+        self._tell_lag(size, live)
+        await asyncio.sleep(0)
+
+    def _count(self, lines: list[bytes]) -> None:
+        """Feed lines and move the place, with nothing in between."""
+        text = b"".join(lines)
+        while text and (consumed := self.shared.sink.feed(self.cursor, text)):
+            text = text[consumed:]
+        self._save()
+
+    def _save(self) -> None:
+        self.cursor.place = {"id": self.identity, **self._tracks.dump()}
+
+    def _tell_lag(self, read: int, live: int) -> None:
+        """Bytes that wait are not known; while old lines come, more of them will."""
+        newest = self._tracks.newest
+        waiting = read if newest < live - MARGIN else 0
+        self.shared.sink.lag(self.cursor, waiting, newest / SECOND if newest else None)
+
+    def _tell(self, error: SourceError) -> None:
+        shared = self.shared
+        shared.sink.failed(shared.source, error.reason)
+        if self._said != str(error):
+            self._said = str(error)
+            name = f"{self.cursor.service} ({self.identity[:12]})"
+            logger.warning("%s: %s cannot be read: %s", shared.source, name, error)
+
+    async def _wait(self) -> None:
+        """A pause that doubles."""
+        pause = min(FIRST_PAUSE * 2**self._vain, LONGEST_PAUSE)
+        self._vain = min(self._vain + 1, 10)
+        await asyncio.sleep(pause)
+
+
+def _cutter(status: Status) -> Cutter:
+    return Terminal() if status.tty else Frames()
+
+
+async def _in_time(answer: Answer) -> bytes:
+    """What comes next of an answer that ends by itself. Raises SourceError where it hangs."""
+    data = await answer.more(LONGEST_PAUSE)
+    if data is None:
+        raise SourceError("timeout", f"the log says nothing for {LONGEST_PAUSE:.0f} s")
+    return data
+
+
+def _whole(answer: Answer) -> None:
+    if answer.broken:
+        raise SourceError("broken", "the connection broke off before the log's end")
