@@ -59,13 +59,15 @@ class Listed:
 class Status:
     """What inspect says: whether it runs, since when (as the daemon spells it), on a terminal.
 
-    `rotates_at` is how many bytes one file of its log takes, 0 where it is not rotated.
+    `rotates_at` is how many bytes one file of its log takes, 0 where it is not rotated; `holds` is
+    how many all of them take.
     """
 
     running: bool
     started: str
     tty: bool
-    rotates_at: int
+    rotates_at: int = 0
+    holds: int = 0
 
 
 class Answer:
@@ -148,7 +150,7 @@ class Engine:
             bool(state.get("Running")),
             str(state.get("StartedAt")),
             bool(config.get("Tty")),
-            _rotates_at(str(log.get("Type")), log.get("Config") or {}),
+            *_limits(str(log.get("Type")), log.get("Config") or {}),
         )
 
     @asynccontextmanager
@@ -263,10 +265,15 @@ def _listed(one: Mapping[str, Any]) -> Listed:
     )
 
 
-def _rotates_at(driver: str, options: Mapping[str, Any]) -> int:
-    """The option `max-size`, in bytes; the driver `local` has one by itself."""
-    found = SIZE.fullmatch(str(options.get("max-size", "20m" if driver == "local" else "")))
-    return int(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " ") if found else 0
+def _limits(driver: str, options: Mapping[str, Any]) -> tuple[int, int]:
+    """What `max-size` and `max-file` come to, in bytes; the driver `local` has them by itself."""
+    local = driver == "local"
+    found = SIZE.fullmatch(str(options.get("max-size", "20m" if local else "")))
+    files = str(options.get("max-file", "5" if local else "1"))
+    if found is None or not files.isdecimal():
+        return 0, 0
+    size = int(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " ")
+    return size, size * int(files)
 
 
 def _date(response: ClientResponse) -> int:

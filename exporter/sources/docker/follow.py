@@ -25,6 +25,8 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 SHORT = 10.0  # a follow that ended sooner, with no exit behind it, was in vain
 SETTLE = 0.05  # until a daemon that has answered a follow has begun it
+MUCH = 4_000_000  # bytes; a log that holds as much can be read every now and then
+LITTLE = 500_000  # bytes in a second that are followed in time by all experience
 BUSY_PAUSE = 0.25  # between two readings of a log that is written too fast to be followed
 SHARE = 10  # a daemon that took a second to find the place is left alone for ten
 
@@ -137,7 +139,7 @@ class Follower:
         comes that may do so, it is given up for another reading.
         """
         engine, tracks = self.shared.engine, self._tracks
-        burst = status.rotates_at // 4 or math.inf
+        burst = _burst(status)
         if not status.running:
             return (await self._catch_up(status)).cost
         while True:
@@ -229,6 +231,18 @@ class Follower:
         pause = min(FIRST_PAUSE * 2**self._vain, LONGEST_PAUSE)
         self._vain = min(self._vain + 1, 10)
         await asyncio.sleep(pause)
+
+
+def _burst(status: Status) -> float:
+    """How many bytes in a second are too many to follow.
+
+    They may rotate the log twice before the daemon has sent what came before. But where it holds
+    little, it would be gone before the next reading.
+    """
+    if not status.rotates_at:
+        return math.inf
+    quarter = status.rotates_at // 4
+    return quarter if status.holds >= MUCH else max(quarter, LITTLE)
 
 
 def _cutter(status: Status) -> Cutter:
