@@ -35,7 +35,7 @@ while [ $i -lt {lines} ]; do
   [ $((i % 20)) = 0 ] && sleep {pause}
 done
 """
-ROTATING = ("--log-opt=max-size=20k", "--log-opt=max-file=3")
+ROTATING = ("--log-opt=max-size=20k", "--log-opt=max-file=20")
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +122,17 @@ async def test_rotation_and_restarts_of_sidewatch_lose_and_repeat_nothing(
     assert one.lines("web", "stderr") == numbered("err", 2000)
 
 
+async def test_a_burst_that_rotates_the_log_many_times_is_read_whole(engine: Dockerd) -> None:
+    """60,000 lines at full speed; the daemon keeps them all, in some fifty files."""
+    one = reader(engine, engine.project())
+    script = "sleep 1; busybox seq 0 59999; sleep 60"
+    options = ("--log-opt=max-size=100k", "--log-opt=max-file=100")
+    async with one.reading():
+        engine.run(one.selection.project or "", "web", script, *options)
+        await one.until("web", 60_000)
+    assert one.lines("web", "stdout") == [str(number) for number in range(60_000)]
+
+
 async def test_restarts_of_the_container_and_of_the_daemon_lose_and_repeat_nothing(
     engine: Dockerd,
 ) -> None:
@@ -151,7 +162,7 @@ async def test_the_counters_of_a_sidewatch_that_is_killed_are_those_of_the_log(
 ) -> None:
     """kill -9 of sidewatch, restarts of container and daemon, rotations that keep all files."""
     project, port = engine.project(), free_port()
-    options = ("--log-opt=max-size=20k", "--log-opt=max-file=500")
+    options = ("--log-opt=max-size=50k", "--log-opt=max-file=200")
     script = COUNTING.format(lines=4000, pause=0.03)
     identity = engine.run(project, "web", script, *options)
     config = tmp_path / "sidewatch.yaml"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -40,6 +41,7 @@ ANSWER = 10.0  # seconds for a whole answer of list or inspect
 FIRST_WORD = 60.0  # seconds until a log answers: a daemon goes through the whole of it first
 LARGEST = 16 << 20  # bytes of an answer of list or inspect
 CHUNK = 1 << 16
+SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)b?", re.IGNORECASE)
 KEEPALIVE = 30  # seconds of silence after which the other side of a connection is asked for
 
 
@@ -55,11 +57,17 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What inspect says: whether it runs, since when (as the daemon spells it), on a terminal."""
+    """What inspect says: whether it runs, since when (as the daemon spells it), on a terminal.
+
+    `rotates_at` is how many bytes one file of its log takes, 0 where it is not rotated; `holds` is
+    how many all of them take.
+    """
 
     running: bool
     started: str
     tty: bool
+    rotates_at: int = 0
+    holds: int = 0
 
 
 class Answer:
@@ -137,8 +145,12 @@ class Engine:
         if not isinstance(found, dict):
             raise SourceError("garbled", "the daemon's word on a container is none")
         state, config = found.get("State") or {}, found.get("Config") or {}
+        log = (found.get("HostConfig") or {}).get("LogConfig") or {}
         return Status(
-            bool(state.get("Running")), str(state.get("StartedAt")), bool(config.get("Tty"))
+            bool(state.get("Running")),
+            str(state.get("StartedAt")),
+            bool(config.get("Tty")),
+            *_limits(str(log.get("Type")), log.get("Config") or {}),
         )
 
     @asynccontextmanager
@@ -251,6 +263,17 @@ def _listed(one: Mapping[str, Any]) -> Listed:
         {str(key): str(value) for key, value in labels.items()},
         running=one.get("State") == "running",
     )
+
+
+def _limits(driver: str, options: Mapping[str, Any]) -> tuple[int, int]:
+    """What `max-size` and `max-file` come to, in bytes; the driver `local` has them by itself."""
+    local = driver == "local"
+    found = SIZE.fullmatch(str(options.get("max-size", "20m" if local else "")))
+    files = str(options.get("max-file", "5" if local else "1"))
+    if found is None or not files.isdecimal():
+        return 0, 0
+    size = int(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " ")
+    return size, size * int(files)
 
 
 def _date(response: ClientResponse) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -24,6 +25,9 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 SHORT = 10.0  # a follow that ended sooner, with no exit behind it, was in vain
 SETTLE = 0.05  # until a daemon that has answered a follow has begun it
+MUCH = 4_000_000  # bytes; a log that holds as much can be read every now and then
+LITTLE = 500_000  # bytes in a second that are followed in time by all experience
+BUSY_PAUSE = 0.25  # between two readings of a log that is written too fast to be followed
 SHARE = 10  # a daemon that took a second to find the place is left alone for ten
 
 logger = logging.getLogger(__name__)
@@ -42,6 +46,19 @@ class Shared:
     engine: Engine
     stirred: asyncio.Event
     gate: asyncio.Semaphore
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A reading to the log's end.
+
+    `cost` is how many seconds the daemon searched, `live` its time when it began to, in
+    nanoseconds, `size` how many bytes were new.
+    """
+
+    cost: float
+    live: int
+    size: int
 
 
 @dataclass(slots=True, eq=False)
@@ -117,27 +134,33 @@ class Follower:
         A daemon that follows goes through what there is first, and does not notice a rotation
         meanwhile: it would leave out a whole file. So the follow begins at the log's end, what
         stands before is read without following, and the follow's own beginning is left out.
+
+        A follow that falls behind leaves out files as well. So where a log is rotated, and a burst
+        comes that may do so, it is given up for another reading.
         """
         engine, tracks = self.shared.engine, self._tracks
+        burst = _burst(status)
         if not status.running:
-            cost, _ = await self._catch_up(status)
-            return cost
-        async with engine.log(self.identity, follow=True, tail="0") as answer:
-            await asyncio.sleep(SETTLE)
-            cost, live = await self._catch_up(status)
-            await engine.inspect(self.identity)  # a daemon that stops ends a log like any other
-            if not tracks.unfinished:
+            return (await self._catch_up(status)).cost
+        while True:
+            async with engine.log(self.identity, follow=True, tail="0") as answer:
+                await asyncio.sleep(SETTLE)
+                read = await self._catch_up(status)
+                await engine.inspect(self.identity)  # a daemon that stops ends a log like any other
+                if tracks.unfinished:
+                    break
                 tracks.caught_up()
-                await self._follow(answer, status, live)
-                return cost
+                if read.size <= burst and await self._follow(answer, status, read.live, burst):
+                    return read.cost
+            await asyncio.sleep(max(BUSY_PAUSE, read.cost))
         # A line is half written, and the follow may have begun amid it.
         async with engine.log(self.identity, since=tracks.since(), follow=True) as answer:
-            tracks.again(live + MARGIN)
-            await self._follow(answer, status, live)
-        return cost
+            tracks.again(read.live + MARGIN)
+            await self._follow(answer, status, read.live, math.inf)
+        return read.cost
 
-    async def _catch_up(self, status: Status) -> tuple[float, int]:
-        """Read to the log's end: how long the daemon searched, and its time when it began to."""
+    async def _catch_up(self, status: Status) -> Read:
+        """Read to the log's end."""
         loop, tracks = asyncio.get_running_loop(), self._tracks
         log = self.shared.engine.log(self.identity, since=tracks.since())
         async with AsyncExitStack() as stack:
@@ -149,34 +172,42 @@ class Follower:
                 first = await answer.more(SHORT)
             data = await _in_time(answer) if first is None else first
             cost = loop.time() - asked
-            cutter = _cutter(status)
+            cutter, size = _cutter(status), 0
             while data:
-                await self._take(cutter.take(data), len(data), live)
+                size += await self._take(cutter.take(data), len(data), live)
                 data = await _in_time(answer)
             _whole(answer)
-        await self._take(cutter.rest(), 0, live)
-        return cost, live
+        size += await self._take(cutter.rest(), 0, live)
+        return Read(cost, live, size)
 
-    async def _follow(self, answer: Answer, status: Status, live: int) -> None:
-        """Count what comes until it ends."""
-        cutter = _cutter(status)
+    async def _follow(self, answer: Answer, status: Status, live: int, burst: float) -> bool:
+        """Count what comes until it ends; False where more than `burst` bytes come in a second."""
+        loop, cutter = asyncio.get_running_loop(), _cutter(status)
+        second, size = loop.time(), 0
         while (data := await answer.more(QUIET)) != b"":
-            await self._take(cutter.take(data or b""), len(data or b""), live)
+            if loop.time() - second > 1:
+                second, size = loop.time(), 0
+            size += await self._take(cutter.take(data or b""), len(data or b""), live)
+            if size > burst:
+                return False
         await self._take(cutter.rest(), 0, live)
+        return True
 
-    async def _take(self, entries: list[Entry], size: int, live: int) -> None:
-        """Count what entries complete; let others have their turn."""
-        if entries:
-            self._count(self._tracks.take(entries))
+    async def _take(self, entries: list[Entry], size: int, live: int) -> int:
+        """Count what entries complete, and let others have their turn; how many bytes were new."""
+        new = self._count(self._tracks.take(entries)) if entries else 0
         self._tell_lag(size, live)
         await asyncio.sleep(0)
+        return new
 
-    def _count(self, lines: list[bytes]) -> None:
-        """Feed lines and move the place, with nothing in between."""
+    def _count(self, lines: list[bytes]) -> int:
+        """Feed lines and move the place, with nothing in between; how many bytes they are."""
         text = b"".join(lines)
+        size = len(text)
         while text and (consumed := self.shared.sink.feed(self.cursor, text)):
             text = text[consumed:]
         self._save()
+        return size
 
     def _save(self) -> None:
         self.cursor.place = {"id": self.identity, **self._tracks.dump()}
@@ -200,6 +231,18 @@ class Follower:
         pause = min(FIRST_PAUSE * 2**self._vain, LONGEST_PAUSE)
         self._vain = min(self._vain + 1, 10)
         await asyncio.sleep(pause)
+
+
+def _burst(status: Status) -> float:
+    """How many bytes in a second are too many to follow.
+
+    They may rotate the log twice before the daemon has sent what came before. But where it holds
+    little, it would be gone before the next reading.
+    """
+    if not status.rotates_at:
+        return math.inf
+    quarter = status.rotates_at // 4
+    return quarter if status.holds >= MUCH else max(quarter, LITTLE)
 
 
 def _cutter(status: Status) -> Cutter:

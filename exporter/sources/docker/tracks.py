@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -98,27 +98,26 @@ class Track:
 
     def _new(self, at: int, last: int) -> bool:
         """Whether a line of this time was not counted before; if so, the place moves to it."""
-        if self.repeating:
-            came = self.unknown or self._known(at)
-            self._note(at)
-            if at < self.at and came:
+        if at < self.at:
+            if self.repeating and self.unknown:
+                self._note(at)
                 return False
-            if at == self.at:
-                self.passed += 1
-                self.repeating, self.last = self.passed < self.count, last
-                return False
-            self.repeating = False
-            if at < self.at:
-                del self._recent[:]
-        elif at == self.at and last == self.last:
-            return False
-        elif at < self.at:
             if self._known(at):  # a rotation was read twice
                 self.repeating, self.unknown, self.passed = True, False, 0
                 return False
+            if self._recent and at > self._recent[0]:  # one that was left out before
+                insort(self._recent, at)
+                return True
             del self._recent[:]  # the wall clock was set back
+        elif at == self.at and self.repeating:
+            self._note(at)
+            self.passed += 1
+            self.repeating, self.last = self.passed < self.count, last
+            return False
+        elif at == self.at and last == self.last:
+            return False
         self.count = self.count + 1 if at == self.at else 1
-        self.at, self.last = at, last
+        self.at, self.last, self.repeating = at, last, False
         self._note(at)
         return True
 
