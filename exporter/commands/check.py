@@ -90,7 +90,7 @@ def _probe(plan: Plan) -> int:
     asked = [
         (app.name, check)
         for app in plan.apps
-        for check in (app.probing.probes.checks if app.probing.probes else ())
+        for check in (*app.probing.checks, *(app.brokers.checks if app.brokers else ()))
     ]
     resolver = Resolver(system_lookup)
     results = asyncio.run(ask_once([check for _, check in asked], WallClock(), resolver))
@@ -119,7 +119,8 @@ def _summary(app: AppPlan) -> str:
     database = "" if asked is None else f", database {asked.database}: {len(asked.queries)} queries"
     probes = app.probing.probes
     probed = "" if probes is None else f", {_number(len(probes.checks), 'probe')}"
-    return f"{app.name}: profile {app.profile}, {', '.join(counts)}{database}{probed}"
+    known = "" if app.brokers is None else f", {_number(len(app.brokers.checks), 'broker')}"
+    return f"{app.name}: profile {app.profile}, {', '.join(counts)}{database}{probed}{known}"
 
 
 def _number(count: int, what: str) -> str:
