@@ -30,6 +30,9 @@ management.tcp.port = {management}
 default_user = {user}
 default_pass = {password}
 collect_statistics_interval = 500
+management.sample_retention_policies.global.minute = 1
+management.sample_retention_policies.basic.minute = 1
+management.sample_retention_policies.detailed.10 = 1
 disk_free_limit.absolute = 1MB
 """
 
@@ -80,7 +83,7 @@ class Server:
             "RABBITMQ_NODENAME": f"sidewatch-{self.amqp}@localhost",
             "RABBITMQ_NODE_PORT": str(self.amqp),
             "RABBITMQ_PID_FILE": str(self.folder / "pid"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1 +sbwt none",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none",
             "RUNNING_UNDER_SYSTEMD": "true",  # no shell between us and it
         }
 
@@ -91,7 +94,9 @@ class Server:
         self.process = self.stack.enter_context(node).process
 
     def stop(self) -> None:
-        """End it, if it runs."""
+        """End it, if it runs; gently it takes seconds."""
+        if self.process is not None:
+            self.process.kill()
         self.stack.close()
 
     @contextmanager
@@ -175,7 +180,7 @@ class Vhost:
             assert answer == {"routed": True}
 
     def take(self, queue: str, count: int) -> None:
-        """Take messages out of a queue, and acknowledge them."""
+        """Take messages out of a queue, for good."""
         body = {"count": count, "ackmode": "ack_requeue_false", "encoding": "auto"}
         taken = self.server.ask("POST", self._path("queues", queue) + "/get", body)
         assert len(taken) == count

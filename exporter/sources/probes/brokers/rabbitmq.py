@@ -30,14 +30,17 @@ OK, MISSING = 200, 404
 REFUSED = frozenset({401, 403})
 LASTING = {"durable": True, "auto_delete": False, "exclusive": False}
 STATES = {"messages_ready": "ready", "messages_unacknowledged": "running"}
-COUNTS: Mapping[Effect, str] = {"published": "publish", "acknowledged": "ack"}
+COUNTS: Mapping[Effect, tuple[str, ...]] = {
+    "published": ("publish",),
+    "taken": ("ack", "deliver_no_ack", "get_no_ack"),  # what was taken for good
+}
 QUEUE_COLUMNS = (
     "name",
     "state",
     "consumers",
     *LASTING,
     *STATES,
-    *(f"message_stats.{count}" for count in COUNTS.values()),
+    *(f"message_stats.{key}" for keys in COUNTS.values() for key in keys),
 )
 NODE_COLUMNS = ("running", "uptime", "mem_alarm", "disk_free_alarm")
 ALARMS = {"mem_alarm": "memory", "disk_free_alarm": "disk"}
@@ -136,7 +139,7 @@ class Examiner:
     def _beats(self, rows: list[Row], now: float) -> Iterator[Point]:
         """When messages last moved; at first, when they were first looked at."""
         for name, effect in self.check.heartbeats.items():
-            count = sum(_count(row, COUNTS[effect]) for row in rows)
+            count = sum(_count(row, key) for row in rows for key in COUNTS[effect])
             self.pulses.setdefault(name, Pulse(count, now)).turn(count, now)
             labels = {"heartbeat": name}
             yield Point("watched_heartbeat_timestamp_seconds", labels, self.pulses[name].at)

@@ -14,7 +14,7 @@ from exporter.sources.probes.settings import Base, Family, Kind, Tcp, Tls, check
 PRIORITY_STEPS = (0, 3, 6, 9)
 
 # What is seen of somebody's work, by the broker's own counters.
-Effect = Literal["published", "acknowledged"]
+Effect = Literal["published", "taken"]
 
 
 @dataclass(frozen=True, slots=True)
