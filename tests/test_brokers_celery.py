@@ -1,4 +1,4 @@
-"""A real Celery on both brokers: queues as long as it says, worker and beat seen by what they do."""
+"""A real Celery on both brokers: its queues, and worker and beat by what they do."""
 
 from __future__ import annotations
 

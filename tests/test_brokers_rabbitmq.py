@@ -183,6 +183,7 @@ async def test_a_broker_that_hangs_delays_nobody_and_is_dropped_when_old(rabbit:
     [
         (http("<html>"), "json"),
         (http("[]"), "json"),
+        (http("5"), "json"),
         (http('{"items": {}}'), "json"),
         (http('{"items": [5]}'), "json"),
         (http('{"items": [{"consumers": 1}]}'), "json"),
@@ -195,9 +196,20 @@ async def test_a_broker_that_hangs_delays_nobody_and_is_dropped_when_old(rabbit:
 )
 async def test_what_is_no_management_api_is_told_apart(answer: bytes, reason: str) -> None:
     async with serving(saying(answer)) as port:
-        found = await failure(f"rabbit: {{rabbitmq: 'http://127.0.0.1:{port}'}}")
-    assert found is not None
-    assert found[0] == reason
+        settings = f"rabbit: {{rabbitmq: 'http://127.0.0.1:{port}', queues: ['*']}}"
+        result = (await once(settings))["rabbit"]
+    assert result.failure is not None
+    assert result.failure.reason == reason
+    assert result.points is None
+
+
+async def test_what_is_known_of_queues_stays_when_the_nodes_cannot_be_asked() -> None:
+    page = '{"items": [{"name": "buns", "consumers": 2}]}'
+    async with serving(saying(http(page))) as port:
+        settings = f"rabbit: {{rabbitmq: 'http://127.0.0.1:{port}', queues: [buns]}}"
+        result = (await once(settings))["rabbit"]
+    assert told(result) == {("queue_consumers", "buns"): 2}
+    assert str(result.failure) == "the answer is not a list of things"
 
 
 async def test_nobody_and_silence_are_told_apart() -> None:

@@ -19,7 +19,7 @@ from tests.support.probing import Server, reset, serving, silence
 from tests.support.redis import redis
 from tests.support.waiting import free_port
 
-SECRET = "yeast-7"  # noqa: S105 - a test's
+SECRET = "yeast-7"
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def add_parser(commands: Subparsers) -> None:
         "check",
         help="say all that is wrong with a configuration",
         description="Reads the configuration and its profiles, and says all that is wrong at once."
-        " With --connect it also looks at each database, and asks each probe once.",
+        " With --connect it also looks at each database, and asks each probe and broker once.",
     )
     parser.add_argument(
         "--config",
@@ -43,7 +43,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--connect",
         action="store_true",
-        help="ask each database and each probe once, and say what would not work, and what helps",
+        help="ask each database, probe and broker once; say what would not work, and what helps",
     )
     parser.set_defaults(run=run)
 
@@ -69,8 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _connect(plan: Plan) -> int:
     """Say how each database fares; 1 where something cannot work that was asked for."""
     asked = [(app.name, app.postgres) for app in plan.apps if app.postgres is not None]
-    if not asked and not any(app.probing.probes for app in plan.apps):
-        print("note: no application names a database or a probe to connect to")
+    if not asked and not any(app.probing.probes or app.brokers for app in plan.apps):
+        print("note: no application names a database, a probe or a broker to connect to")
     reports = asyncio.run(_examine([settings for _, settings in asked]))
     for (app, settings), report in zip(asked, reports, strict=True):
         print(f"{app}: database {settings.database}: {report.summary}")

@@ -75,6 +75,7 @@ def brokers(under: Raw | None, over: Raw | None, others: Others, folder: Path) -
 def _given(part: Raw | None) -> Iterator[tuple[str, _Given]]:
     builder = Builder(short={Base: "url", Redis: "address"})
     for pair, at in part.pairs() if part else ():
+        said = len(at.complaints)
         try:
             broker = builder.build(Broker, pair.node, at)
             keys = [one.key for one in entries(pair.node, at).pairs]
@@ -84,6 +85,8 @@ def _given(part: Raw | None) -> Iterator[tuple[str, _Given]]:
         except ValueError as error:
             at.say(pair.line, str(error))
             continue
+        if len(at.complaints) > said:
+            continue  # what was refused is no more among the settings
         yield pair.key, _Given({key: getattr(broker, key) for key in keys}, at, pair.line)
 
 

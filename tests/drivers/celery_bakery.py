@@ -23,7 +23,7 @@ app.conf.update(
 )
 
 
-@app.task(name="bake")
+@app.task(name="bake")  # type: ignore[untyped-decorator]  # it carries no types
 def bake(seconds: float) -> None:
     """Take this long."""
     time.sleep(seconds)
@@ -36,17 +36,24 @@ def count() -> int:
     return int(answer.message_count)
 
 
-match sys.argv[1:]:
-    case ["send"]:
-        for priority in PRIORITIES:
-            bake.apply_async((0.1,), priority=priority)
-        print(json.dumps(len(PRIORITIES)))
-    case ["send-long"]:
-        bake.delay(600.0)
-        print(json.dumps(1))
-    case ["count"]:
-        print(json.dumps(count()))
-    case ["work"]:
+def send() -> int:
+    """Put a task of each priority into the queue; how many these are."""
+    for priority in PRIORITIES:
+        bake.apply_async((0.1,), priority=priority)
+    return len(PRIORITIES)
+
+
+def send_long() -> int:
+    """Put a task into the queue that takes longer than anybody waits."""
+    bake.delay(600.0)
+    return 1
+
+
+match sys.argv[1]:
+    case "work":
         app.worker_main(["worker", "--pool=solo", "--without-gossip", "--without-mingle"])
-    case ["tick"]:
+    case "tick":
         app.start(["beat", f"--schedule={os.environ['SCHEDULE']}"])
+    case word:
+        answer = {"send": send, "send-long": send_long, "count": count}[word]()
+        sys.stdout.write(f"{json.dumps(answer)}\n")

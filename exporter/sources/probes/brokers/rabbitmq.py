@@ -102,9 +102,12 @@ class Examiner:
             raise ProbeError("json", "the answer is no page of queues")
         if document.get("page_count", 1) > 1:
             raise ProbeError("size", f"more than {MOST_QUEUES} queues; name those that matter")
+        rows = _rows(document.get("items"))
+        if not all(isinstance(row.get("name"), str) for row in rows):
+            raise ProbeError("json", "the answer has a queue without a name")
         return [
             row
-            for row in _rows(document.get("items"))
+            for row in rows
             if self.check.queues or all(row.get(key) is value for key, value in LASTING.items())
         ]
 
@@ -204,7 +207,7 @@ def alarms(nodes: Sequence[Row]) -> Iterator[str]:
 
 
 def _rows(document: Any) -> list[Row]:
-    """A list of things, each with a name where it needs one. Raises ProbeError."""
+    """A list of things. Raises ProbeError."""
     if not isinstance(document, list) or not all(isinstance(one, dict) for one in document):
         raise ProbeError("json", "the answer is not a list of things")
     return document
