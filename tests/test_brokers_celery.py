@@ -49,11 +49,6 @@ def bakery(parts: Parts, broker: str, folder: Path) -> Application:
     )
 
 
-async def call(shop: Application, word: str) -> int:
-    """Have it do something, while sidewatch goes on."""
-    return int(await asyncio.to_thread(shop.call, word))
-
-
 def jobs(seen: Asked, state: str) -> float | None:
     """How many tasks of the queue are in this state."""
     return seen.value("watched_queue_jobs", "buns", state)
@@ -67,17 +62,15 @@ async def test_on_rabbitmq(rabbit: Server, parts: Parts, tmp_path: Path) -> None
     async with watched(settings) as seen:
         await until(lambda: seen.value(CONSUMERS, "buns") == 0, "that nobody is there yet")
         started = seen.series(HEARTBEAT)
-        sent = await call(shop, "send")
-        assert await call(shop, "count") == sent
+        sent = await asyncio.to_thread(shop.call, "send")
         await until(lambda: jobs(seen, "ready") == sent, "what Celery counts")
         assert seen.series(HEARTBEAT)["clock",] > started["clock",]
         assert seen.series(HEARTBEAT)["oven",] == started["oven",]
         with shop.working():
             await until(lambda: seen.value(CONSUMERS, "buns") == 1, "a worker")
-            await until(lambda: jobs(seen, "ready") == 0, "the end of the work")
-            await until(lambda: seen.series(HEARTBEAT)["oven",] > started["oven",], "its work")
-            await call(shop, "send-long")
-            await until(lambda: jobs(seen, "running") == 1, "a task at work")
+            await until(lambda: jobs(seen, "ready") == 0, "the long task's turn")
+            await until(lambda: jobs(seen, "running") == 1, "the others' end")
+            assert seen.series(HEARTBEAT)["oven",] > started["oven",]
         await until(lambda: seen.value(CONSUMERS, "buns") == 0, "the worker's end")
         await until(lambda: jobs(seen, "ready") == 1, "its task to wait again")
 
@@ -100,8 +93,7 @@ async def test_on_redis_with_its_priorities(parts: Parts, tmp_path: Path) -> Non
         words = f"{{address: '127.0.0.1:{port}', database: 2}}"
         async with watched(f"cache: {{redis: {words}, queues: [buns], interval: 1s}}") as seen:
             await until(lambda: jobs(seen, "ready") == 0, "an empty queue")
-            sent = await call(shop, "send")
-            assert await call(shop, "count") == sent
+            sent = await asyncio.to_thread(shop.call, "send")
             await until(lambda: jobs(seen, "ready") == sent, "what Celery counts")
             with shop.working():
-                await until(lambda: jobs(seen, "ready") == 0, "the end of the work")
+                await until(lambda: jobs(seen, "ready") == 0, "the work")

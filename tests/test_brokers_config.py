@@ -153,7 +153,9 @@ def test_secrets_are_never_repeated() -> None:
 
 
 def test_tripls_brokers_are_known_by_their_services() -> None:
-    text = "apps: [{name: tripl, profile: tripl, brokers: {rabbitmq: {rabbitmq: 'http://r:15672'}}}]"
+    text = (
+        "apps: [{name: tripl, profile: tripl, brokers: {rabbitmq: {rabbitmq: 'http://r:15672'}}}]"
+    )
     plan = parse(text, Path("sidewatch.yaml"), {}).apps[0]
     assert plan.brokers is not None
     (rabbitmq,) = plan.brokers.checks

@@ -94,10 +94,11 @@ async def test_a_volatile_broker_tells_when_it_was_started(rabbit: Server) -> No
     settings = asked(vhost, "volatile: true")
     result = (await once(settings, clock=SetClock(now)))["rabbit"]
     uptime = now - told(result)["broker_start_timestamp_seconds", "rabbit"]
-    assert node["uptime"] / 1000 <= uptime < node["uptime"] / 1000 + 20
+    assert -0.1 < uptime - node["uptime"] / 1000 < 20
     assert not told((await once(asked(vhost)))["rabbit"])
 
 
+@pytest.mark.long
 async def test_a_restart_is_a_new_start_and_what_was_not_kept_is_gone(rabbit: Server) -> None:
     vhost = rabbit.vhost()
     vhost.declare("buns")
