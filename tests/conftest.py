@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.support import pg, servers
+from tests.support import pg, rabbitmq, servers
 from tests.support.node import Node
 from tests.support.node import node as real_node
 from tests.support.parts import Parts
@@ -127,6 +127,20 @@ def each_postgres(request: pytest.FixtureRequest) -> pg.Server:
     """The test runs on each version that there is."""
     server: pg.Server = request.getfixturevalue(request.param)
     return server
+
+
+@pytest.fixture(scope="session")
+def rabbit(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq.Server]:
+    """A real RabbitMQ for the whole session; every test makes a vhost of its own."""
+    if not rabbitmq.PROGRAM.exists():
+        pytest.fail(
+            "rabbitmq-server is not installed: run ./run test, or apt-get install rabbitmq-server",
+            pytrace=False,
+        )
+    folder = tmp_path_factory.mktemp("rabbitmq")
+    with rabbitmq.rabbitmq(folder) as server:
+        parts.note("rabbitmq", server.ask("GET", "/api/overview")["rabbitmq_version"])
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ NAME = "a name of letters, digits, '_', '-' and '.' (63 at most)"
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXAMPLES = [
     (name, text)
-    for name in ("README.md", "docs/configuration.md", "docs/probes.md")
+    for name in ("README.md", "docs/configuration.md", "docs/probes.md", "docs/brokers.md")
     for text in BLOCK.findall((ROOT / name).read_text())
     if text.startswith(("# sidewatch.yaml", "# profile"))
 ]
@@ -189,6 +189,7 @@ def test_the_documentation_has_examples() -> None:
         "README.md",
         "docs/configuration.md",
         "docs/probes.md",
+        "docs/brokers.md",
     }
 
 

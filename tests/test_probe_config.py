@@ -34,7 +34,7 @@ def bakery(folder: Path, probes: str) -> AppPlan:
 def asked(plan: AppPlan) -> dict[str, str]:
     """Where each probe asks."""
     return {
-        check.name: check.url if isinstance(check, HttpCheck) else check.tcp.address
+        check.name: check.url if isinstance(check, HttpCheck) else check.target
         for check in (plan.probing.probes.checks if plan.probing.probes else ())
     }
 

@@ -66,6 +66,8 @@ def sources(plan: AppPlan) -> list[LogSource | AskingSource]:
         asking.append(Prober(plan.probing.probes))
     if plan.probing.certificates is not None:
         asking.append(plan.probing.certificates)
+    if plan.brokers is not None:
+        asking.append(plan.brokers)
     return [*(placed.source for placed in plan.logs), *asking]
 
 

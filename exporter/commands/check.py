@@ -31,7 +31,7 @@ def add_parser(commands: Subparsers) -> None:
         "check",
         help="say all that is wrong with a configuration",
         description="Reads the configuration and its profiles, and says all that is wrong at once."
-        " With --connect it also looks at each database, and asks each probe once.",
+        " With --connect it also looks at each database, and asks each probe and broker once.",
     )
     parser.add_argument(
         "--config",
@@ -43,7 +43,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--connect",
         action="store_true",
-        help="ask each database and each probe once, and say what would not work, and what helps",
+        help="ask each database, probe and broker once; say what would not work, and what helps",
     )
     parser.set_defaults(run=run)
 
@@ -69,8 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _connect(plan: Plan) -> int:
     """Say how each database fares; 1 where something cannot work that was asked for."""
     asked = [(app.name, app.postgres) for app in plan.apps if app.postgres is not None]
-    if not asked and not any(app.probing.probes for app in plan.apps):
-        print("note: no application names a database or a probe to connect to")
+    if not asked and not any(app.probing.probes or app.brokers for app in plan.apps):
+        print("note: no application names a database, a probe or a broker to connect to")
     reports = asyncio.run(_examine([settings for _, settings in asked]))
     for (app, settings), report in zip(asked, reports, strict=True):
         print(f"{app}: database {settings.database}: {report.summary}")
@@ -90,7 +90,7 @@ def _probe(plan: Plan) -> int:
     asked = [
         (app.name, check)
         for app in plan.apps
-        for check in (app.probing.probes.checks if app.probing.probes else ())
+        for check in (*app.probing.checks, *(app.brokers.checks if app.brokers else ()))
     ]
     resolver = Resolver(system_lookup)
     results = asyncio.run(ask_once([check for _, check in asked], WallClock(), resolver))
@@ -119,7 +119,8 @@ def _summary(app: AppPlan) -> str:
     database = "" if asked is None else f", database {asked.database}: {len(asked.queries)} queries"
     probes = app.probing.probes
     probed = "" if probes is None else f", {_number(len(probes.checks), 'probe')}"
-    return f"{app.name}: profile {app.profile}, {', '.join(counts)}{database}{probed}"
+    known = "" if app.brokers is None else f", {_number(len(app.brokers.checks), 'broker')}"
+    return f"{app.name}: profile {app.profile}, {', '.join(counts)}{database}{probed}{known}"
 
 
 def _number(count: int, what: str) -> str:

@@ -154,6 +154,7 @@ GOALS: Mapping[str, Goal] = {
         ("queue",),
         "queues",
         float,
+        none=True,
     ),
     "queue_growth": Goal(
         "watched_queue_growth_objective",

@@ -84,6 +84,11 @@ class Probing:
     probes: Probes | None = None
     certificates: Certificates | None = None
 
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All that is asked."""
+        return self.probes.checks if self.probes else ()
+
 
 def probing(
     under: Raw | None, over: Raw | None, families: Mapping[str, Family], folder: Path
@@ -97,7 +102,7 @@ def probing(
     app = _part(AppPart, over)
     if over is None or app is None:
         return Probing()
-    app = _from(folder, app)
+    app = from_folder(folder, app)
     mine = _Kinds.of(app.http, app.tcp)
     checks: list[Check] = [
         *_http_checks(theirs.http, mine.http, app, folder),
@@ -111,7 +116,7 @@ def probing(
         if base not in used:
             here.child("bases" if name else "base").note(over.node.line, "no probe asks there")
     probes = Probes(tuple(_dated(checks)), app.interval, app.concurrency) if checks else None
-    return Probing(probes, _globs_from(folder, app.certificates))
+    return Probing(probes, _globsfrom_folder(folder, app.certificates))
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -249,7 +254,7 @@ def _http_checks(
             continue
         yield HttpCheck(
             http.probe or name,
-            _from(folder, http),
+            from_folder(folder, http),
             base,
             http.interval or app.interval,
             http.timeout or app.timeout,
@@ -263,7 +268,7 @@ def _tcp_checks(
         if tcp.address or tcp.socket:
             yield TcpCheck(
                 tcp.probe or name,
-                _from(folder, tcp),
+                from_folder(folder, tcp),
                 tcp.interval or app.interval,
                 tcp.timeout or app.timeout,
             )
@@ -318,9 +323,9 @@ def _misfit(rows: Rows, metric: str, families: Mapping[str, Family]) -> str | No
     return f"{metric} has no label {', '.join(unknown)}" if unknown else None
 
 
-def _from(folder: Path, value: T) -> T:
+def from_folder(folder: Path, value: T) -> T:
     """The same settings with their relative paths taken from the folder."""
-    change: Any = partial(_from, folder)
+    change: Any = partial(from_folder, folder)
     if isinstance(value, Path):
         return folder / value
     if isinstance(value, Mapping) and any(isinstance(one, Path | Base) for one in value.values()):
@@ -332,7 +337,7 @@ def _from(folder: Path, value: T) -> T:
     return value
 
 
-def _globs_from(folder: Path, certificates: Certificates | None) -> Certificates | None:
+def _globsfrom_folder(folder: Path, certificates: Certificates | None) -> Certificates | None:
     if certificates is None:
         return None
     inside = Path(escape(str(folder.absolute())))

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from exporter.config.brokers import Others, brokers
 from exporter.config.build import Builder, Raw, entries, instead, read_scalar
 from exporter.config.grammar import Words, declared, limits, rules
 from exporter.config.nodes import At, Node, Pair, Refused, compose, quote
@@ -22,6 +23,7 @@ from exporter.engine.rules import LogRules
 from exporter.model import JOB_BUCKETS, Family
 from exporter.sources.disk import Disk
 from exporter.sources.postgres import Postgres
+from exporter.sources.probes import Brokers
 from exporter.vocabulary import FAMILIES
 from exporter.vocabulary.sql import ROWS
 
@@ -49,6 +51,7 @@ class AppPlan:
     postgres: Postgres | None = None
     files: tuple[Disk, ...] = ()
     probing: Probing = field(default_factory=Probing)
+    brokers: Brokers | None = None
 
 
 # -- finding ------------------------------------------------------------------------------------
@@ -129,6 +132,13 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
     database = postgres(app.postgres, profile.postgres, families, base)
     if app.objectives is not None and database is not None and not _brings_rows(database):
         check_entities(app.objectives, asked, states(profile.postgres.rows, database.rows))
+    probed = probing(profile.probes, app.probes, families, base)
+    others = Others(
+        aims.get("queue_growth"),
+        {check.name for check in probed.checks},
+        words.heartbeats,
+        {rule.heartbeat for rule in log_rules.rules if rule.heartbeat},
+    )
     return AppPlan(
         app.name,
         profile.profile,
@@ -140,7 +150,8 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
         app.idle_hosts,
         database,
         tuple(app.files.values()),
-        probing(profile.probes, app.probes, families, base),
+        probed,
+        brokers(profile.brokers, app.brokers, others, base),
     )
 
 

@@ -94,6 +94,7 @@ class Profile:
     declare: Raw | None = None
     limits: Raw | None = None
     probes: Raw | None = None
+    brokers: Raw | None = None
     logs: LogPart = LogPart()
     postgres: PostgresPart = PostgresPart()
 
@@ -112,6 +113,7 @@ class App:
     postgres: Raw | None = None
     files: Watches = field(default_factory=dict)
     probes: Raw | None = None
+    brokers: Raw | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     timezone: TimeZone | None = None
     heartbeats: Heartbeats = field(default_factory=dict)

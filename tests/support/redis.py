@@ -12,9 +12,9 @@ from tests.support.waiting import free_port
 
 
 @contextmanager
-def redis(binary: Path, folder: Path, *settings: str) -> Iterator[int]:
+def redis(binary: Path, folder: Path, *settings: str, port: int = 0) -> Iterator[int]:
     """A Redis that keeps nothing: its port. `settings` are more of its words."""
-    port = free_port()
+    port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
 

@@ -1,6 +1,8 @@
 """Probes: what an application's endpoints answer, held against what they should."""
 
 from exporter.sources.probes.assertions import Expectation, Statuses, Text, statuses
+from exporter.sources.probes.brokers.settings import Broker, RabbitmqCheck, Redis, RedisCheck
+from exporter.sources.probes.checks import Check, Probes
 from exporter.sources.probes.examine import ask_once
 from exporter.sources.probes.jsonpath import RIGHT as PATH_WORDS
 from exporter.sources.probes.jsonpath import JsonPath, json_path
@@ -9,20 +11,20 @@ from exporter.sources.probes.readings import Number, RowLabel, Rows
 from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.probes.settings import (
     Base,
-    Check,
     Http,
     HttpCheck,
-    Probes,
     Tcp,
     TcpCheck,
     check_times,
     probe_name,
 )
-from exporter.sources.probes.source import Prober
+from exporter.sources.probes.source import Brokers, Prober
 
 __all__ = [
     "PATH_WORDS",
     "Base",
+    "Broker",
+    "Brokers",
     "Certificates",
     "Check",
     "Expectation",
@@ -32,6 +34,9 @@ __all__ = [
     "Number",
     "Prober",
     "Probes",
+    "RabbitmqCheck",
+    "Redis",
+    "RedisCheck",
     "Resolver",
     "RowLabel",
     "Rows",

@@ -8,10 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from exporter.clock import Clock
+from exporter.sources.probes.brokers import rabbitmq, redis
+from exporter.sources.probes.brokers.settings import RabbitmqCheck, RedisCheck
 from exporter.sources.probes.certificates import Trust
+from exporter.sources.probes.checks import Check
 from exporter.sources.probes.credentials import Aside, prepare
 from exporter.sources.probes.resolver import Resolver
-from exporter.sources.probes.settings import Check, HttpCheck, TcpCheck
+from exporter.sources.probes.settings import HttpCheck, TcpCheck
 from exporter.sources.probes.tcp import converse
 from exporter.sources.probes.verdict import Phases, ProbeError, Result, timed_out
 from exporter.sources.worker import Worker
@@ -33,6 +36,10 @@ def exam(check: Check, clock: Clock, resolver: Resolver, worker: Worker) -> Exam
             tls = check.tcp.secured
             trust = None if tls is None else Aside(worker, Trust(tls).context)
             return partial(converse, check, resolver, trust)
+        case RabbitmqCheck():
+            return rabbitmq.examiner(check, clock, resolver, worker).ask
+        case RedisCheck():
+            return redis.examiner(check, clock, resolver, worker).ask
 
 
 async def examine(one: Exam, seconds: float, now: Callable[[], float]) -> Result:

@@ -58,6 +58,14 @@ async def ask(
     check: HttpCheck, clock: Clock, resolver: Resolver, ready: Aside[Ready], result: Result
 ) -> None:
     """Ask and judge. Raises ProbeError."""
+    answer = await fetch(check, resolver, ready, result)
+    judge(check.http, answer, result, clock.now())
+
+
+async def fetch(
+    check: HttpCheck, resolver: Resolver, ready: Aside[Ready], result: Result
+) -> Answer:
+    """Ask, and read what is answered. Raises ProbeError."""
     carried = await in_time(ready, result)
     is_address(check.base.origin[1], check.base.family)  # aiohttp asks for names alone
     if carried.context is not None:
@@ -79,7 +87,7 @@ async def ask(
         shown = None if carried.context is None else carried.context.shown()
         result.not_after = result.not_after or shown
     result.phases.stop()
-    judge(check.http, answer, result, clock.now())
+    return answer
 
 
 def judge(http: Http, answer: Answer, result: Result, now: float) -> None:

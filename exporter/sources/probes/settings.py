@@ -254,18 +254,6 @@ class TcpCheck:
         return str(self.tcp.socket or self.tcp.address)
 
 
-Check = HttpCheck | TcpCheck
-
-
-@dataclass(frozen=True, slots=True)
-class Probes:
-    """All that an application is asked. `concurrency` bounds how many are under way at once."""
-
-    checks: tuple[Check, ...] = ()
-    interval: float = 15.0
-    concurrency: int = 8
-
-
 def host_and_port(address: str) -> tuple[str, int]:
     """The two halves of `redis:6379` or `[::1]:6379`. Raises ValueError."""
     found = ADDRESS.fullmatch(address)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from exporter.clock import Clock
 from exporter.model import Board
+from exporter.sources.probes.checks import Check, Probes
 from exporter.sources.probes.examine import Exam, exam, examine
 from exporter.sources.probes.gate import Gate
 from exporter.sources.probes.resolver import Resolver, system_lookup
-from exporter.sources.probes.settings import Check, Probes
 from exporter.sources.probes.verdict import REASONS, Latch, ProbeError, Result
 from exporter.sources.worker import Worker
 
@@ -50,6 +50,30 @@ class Prober:
     async def run(self, board: Board, clock: Clock) -> None:
         """Ask until cancelled, whatever becomes of the targets."""
         await Round(self.settings, board, clock, self.name).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Brokers:
+    """The brokers of one application; like its probes, and no broker waits for one of them."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def name(self) -> str:
+        """The label `source`."""
+        return "brokers"
+
+    @property
+    def finite(self) -> bool:
+        """There is always more to ask."""
+        return False
+
+    async def run(self, board: Board, clock: Clock) -> None:
+        """Ask until cancelled, whatever becomes of the brokers."""
+        # They are few, so that each has a place of its own, and there is always one left.
+        interval = max(check.interval for check in self.checks)
+        settings = Probes(self.checks, interval, len(self.checks) + 1)
+        await Round(settings, board, clock, self.name).run()
 
 
 @dataclass(slots=True)

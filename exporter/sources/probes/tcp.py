@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import struct
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -80,18 +81,32 @@ class Talk:
             raise ProbeError("other" if answer else "closed", "this is no PostgreSQL")
 
 
+GoOn = Callable[[Talk], Awaitable[None]]
+
+
 async def converse(
     check: TcpCheck, resolver: Resolver, trust: Aside[WatchedContext] | None, result: Result
 ) -> None:
     """Hold the conversation. Raises ProbeError."""
+    await hold(check.tcp, resolver, trust, result)
+
+
+async def hold(
+    tcp: Tcp,
+    resolver: Resolver,
+    trust: Aside[WatchedContext] | None,
+    result: Result,
+    go_on: GoOn | None = None,
+) -> None:
+    """Hold a conversation, and go on with it where its steps end. Raises ProbeError."""
     context: WatchedContext | None = None
     if trust is not None:
         context = await in_time(trust, result)
     try:
-        await _converse(check.tcp, resolver, context, result)
+        await _converse(tcp, resolver, context, result, go_on)
     except ssl.SSLCertVerificationError as error:
         result.late = failure = tls_failure(error)
-        await look(check.tcp, resolver, result)
+        await look(tcp, resolver, result)
         raise failure from None
     except TimeoutError:
         raise
@@ -100,7 +115,11 @@ async def converse(
 
 
 async def _converse(
-    tcp: Tcp, resolver: Resolver, context: WatchedContext | None, result: Result
+    tcp: Tcp,
+    resolver: Resolver,
+    context: WatchedContext | None,
+    result: Result,
+    go_on: GoOn | None = None,
 ) -> None:
     reader, writer = await _open(tcp, resolver, result)
     talk = Talk(reader, writer, result)
@@ -115,6 +134,8 @@ async def _converse(
             await talk.say(step)
             if step.starttls and context is not None:
                 await talk.encrypt(context, name)
+        if go_on is not None:
+            await go_on(talk)
     except BaseException:
         writer.transport.abort()
         raise

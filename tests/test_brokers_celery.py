@@ -1,0 +1,99 @@
+"""A real Celery on both brokers: its queues, and worker and beat by what they do."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.support.asking import Asked, until
+from tests.support.brokers import CONSUMERS, watched
+from tests.support.parts import Parts
+from tests.support.process import running
+from tests.support.queues import Application
+from tests.support.rabbitmq import Server
+from tests.support.redis import redis
+from tests.support.wheels import environment, installed
+
+PINS = (
+    "celery==5.7.0",
+    "amqp==5.4.2",
+    "billiard==4.3.2",
+    "click==8.5.1",
+    "click-didyoumean==0.3.1",
+    "click-plugins==1.1.1.2",
+    "click-repl==0.4.1",
+    "kombu==5.7.0",
+    "packaging==26.3",
+    "prompt-toolkit==3.0.53",
+    "python-dateutil==2.9.0.post0",
+    "redis==8.1.0",
+    "six==1.17.0",
+    "typing-extensions==4.16.0",
+    "tzlocal==5.4.5",
+    "vine==5.1.0",
+    "wcwidth==0.9.4",
+)
+HEARTBEAT = "watched_heartbeat_timestamp_seconds"
+
+
+def bakery(parts: Parts, broker: str, folder: Path) -> Application:
+    """A Celery application with this broker."""
+    return Application(
+        [sys.executable, "-m", "tests.drivers.celery_bakery"],
+        {
+            **environment(installed(parts, *PINS)),
+            "BROKER": broker,
+            "SCHEDULE": str(folder / "schedule"),
+        },
+    )
+
+
+def jobs(seen: Asked, state: str) -> float | None:
+    """How many tasks of the queue are in this state."""
+    return seen.value("watched_queue_jobs", "buns", state)
+
+
+async def test_on_rabbitmq(rabbit: Server, parts: Parts, tmp_path: Path) -> None:
+    vhost = rabbit.vhost()
+    shop = bakery(parts, vhost.amqp, tmp_path)
+    words = "queues: [buns], interval: 1s, heartbeats: {clock: published, oven: taken}"
+    settings = f"rabbit: {{rabbitmq: {rabbit.base}, vhost: '{vhost.name}', {words}}}"
+    async with watched(settings) as seen:
+        await until(lambda: seen.value(CONSUMERS, "buns") == 0, "that nobody is there yet")
+        started = seen.series(HEARTBEAT)
+        sent = await asyncio.to_thread(shop.call, "send")
+        await until(lambda: jobs(seen, "ready") == sent, "what Celery counts")
+        assert seen.series(HEARTBEAT)["clock",] > started["clock",]
+        assert seen.series(HEARTBEAT)["oven",] == started["oven",]
+        with shop.working():
+            await until(lambda: seen.value(CONSUMERS, "buns") == 1, "a worker")
+            await until(lambda: jobs(seen, "ready") == 0, "the long task's turn")
+            await until(lambda: jobs(seen, "running") == 1, "the others' end")
+            assert seen.series(HEARTBEAT)["oven",] > started["oven",]
+        await until(lambda: seen.value(CONSUMERS, "buns") == 0, "the worker's end")
+        await until(lambda: jobs(seen, "ready") == 1, "its task to wait again")
+
+
+async def test_beat_is_seen_by_what_it_sends(rabbit: Server, parts: Parts, tmp_path: Path) -> None:
+    vhost = rabbit.vhost()
+    vhost.declare("buns")
+    shop = bakery(parts, vhost.amqp, tmp_path)
+    settings = f"rabbit: {{rabbitmq: {rabbit.base}, vhost: '{vhost.name}', queues: [buns]"
+    async with watched(f"{settings}, interval: 1s, heartbeats: {{clock: published}}}}") as seen:
+        await until(lambda: bool(seen.series(HEARTBEAT)), "the first look")
+        before = seen.value(HEARTBEAT, "clock") or 0.0
+        with running([*shop.command, "tick"], tmp_path / "log", lambda: True, env=shop.environment):
+            await until(lambda: (seen.value(HEARTBEAT, "clock") or 0.0) > before, "a tick")
+
+
+async def test_on_redis_with_its_priorities(parts: Parts, tmp_path: Path) -> None:
+    with redis(parts.need("redis-server"), tmp_path / "redis") as port:
+        shop = bakery(parts, f"redis://127.0.0.1:{port}/2", tmp_path)
+        words = f"{{address: '127.0.0.1:{port}', database: 2}}"
+        async with watched(f"cache: {{redis: {words}, queues: [buns], interval: 1s}}") as seen:
+            await until(lambda: jobs(seen, "ready") == 0, "an empty queue")
+            sent = await asyncio.to_thread(shop.call, "send")
+            await until(lambda: jobs(seen, "ready") == sent, "what Celery counts")
+            with shop.working():
+                await until(lambda: jobs(seen, "ready") == 0, "the work")

@@ -1,0 +1,115 @@
+"""Brokers in parts: what cannot be had from one broker on one machine, or not in time."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from exporter.sources.probes.brokers.rabbitmq import (
+    Pulse,
+    alarms,
+    pattern,
+    queue_points,
+    start_points,
+    unserved,
+)
+from exporter.sources.probes.brokers.redis import lists, spell
+from exporter.sources.probes.brokers.settings import Redis
+
+
+@pytest.mark.parametrize(
+    ("named", "fits", "others"),
+    [
+        (["celery"], ["celery"], ["celery2", "my.celery", "Celery", ""]),
+        (["mail.*"], ["mail.", "mail.in"], ["mail", "mailxin", "a.mail.in"]),
+        (["a+b", "c|d"], ["a+b", "c|d"], ["aab", "c", "d"]),
+        (["*"], ["", "celery"], []),
+    ],
+)
+def test_names_ask_for_those_queues_and_no_others(
+    named: list[str], fits: list[str], others: list[str]
+) -> None:
+    regex = re.compile(pattern(named))
+    assert [name for name in (*fits, *others) if regex.search(name)] == fits
+
+
+def node(uptime: Any, **more: Any) -> dict[str, Any]:
+    """A node as the API tells of it."""
+    return {"running": True, "uptime": uptime, **more}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "start"),
+    [
+        ([node(60_000)], 940.0),
+        ([node(60_000), node(5_000)], 995.0),  # what the second one held is gone
+        ([node(60_000), {"running": False}], 940.0),
+        ([node(60_000), {"running": False, "uptime": 1}], 940.0),
+        ([node(None)], None),  # no numbers yet
+        ([node(True)], None),
+        ([], None),
+    ],
+)
+def test_the_start_is_that_of_the_node_that_was_started_last(
+    nodes: list[dict[str, Any]], start: float | None
+) -> None:
+    found = [point.value for point in start_points(nodes, "rabbit", 1000.0)]
+    assert found == ([] if start is None else [start])
+
+
+def test_an_alarm_of_any_node_counts_and_each_kind_is_told_once() -> None:
+    calm = node(1, mem_alarm=False, disk_free_alarm=False)
+    full = node(1, mem_alarm=True, disk_free_alarm=True)
+    assert not list(alarms([calm, node(1)]))
+    assert list(alarms([calm, full, full])) == [
+        "its alarm for memory is on, so it takes no messages",
+        "its alarm for disk is on, so it takes no messages",
+    ]
+
+
+@pytest.mark.parametrize("state", ["down", "crashed", "stopped", "terminated", "minority"])
+def test_a_queue_that_is_not_served_is_named(state: str) -> None:
+    rows = [{"name": "a", "state": "running"}, {"name": "b", "state": state}, {"name": "c"}]
+    assert list(unserved(rows)) == [f"the queue 'b' is {state}"]
+
+
+def test_numbers_that_are_none_are_unknown() -> None:
+    row = {"name": "a", "messages_ready": "3", "messages_unacknowledged": True, "consumers": None}
+    assert not list(queue_points([row], []))
+
+
+def test_a_beginning_of_names_expects_nobody() -> None:
+    assert not list(queue_points([], ["mail.*"]))
+
+
+def test_a_pulse_is_felt_when_a_total_grows_or_begins_anew() -> None:
+    pulse = Pulse(5, at=100.0)
+    for count, now, felt in (
+        (5, 110.0, 100.0),
+        (6, 120.0, 120.0),
+        (0, 130.0, 120.0),  # restarted, and nothing since
+        (0, 140.0, 120.0),
+        (2, 150.0, 150.0),
+        (1, 160.0, 160.0),  # restarted, and one since
+    ):
+        pulse.turn(count, now)
+        assert pulse.at == felt
+
+
+def test_celerys_lists_are_those_of_its_transport() -> None:
+    # kombu.transport.redis.Channel._q_for_pri of kombu 5: the name, "\x06\x16", the step.
+    plain = Redis(address="redis:6379")
+    assert lists(plain, "celery") == [
+        "celery",
+        "celery\x06\x163",
+        "celery\x06\x166",
+        "celery\x06\x169",
+    ]
+    own = Redis(address="redis:6379", prefix="shop:", priority_steps=(0, 5))
+    assert lists(own, "celery") == ["shop:celery", "shop:celery\x06\x165"]
+
+
+def test_a_command_is_spelled_by_its_bytes() -> None:
+    assert spell(["AUTH", "é\r\nPING"]) == b"*2\r\n$4\r\nAUTH\r\n$8\r\n\xc3\xa9\r\nPING\r\n"
