@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.support import docker as engine
 from tests.support import pg, servers
 from tests.support.node import Node
 from tests.support.node import node as real_node
@@ -127,6 +128,14 @@ def each_postgres(request: pytest.FixtureRequest) -> pg.Server:
     """The test runs on each version that there is."""
     server: pg.Server = request.getfixturevalue(request.param)
     return server
+
+
+@pytest.fixture(scope="session")
+def docker(parts: Parts) -> Iterator[engine.Dockerd]:
+    """A real Docker Engine for the whole session; every test has a compose project of its own."""
+    parts.need("docker")
+    with engine.dockerd(parts.need("dockerd")) as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.config.build import Builder, Raw, entries, instead, read_scalar
+from exporter.config.containers import containers
 from exporter.config.grammar import Words, declared, limits, rules
 from exporter.config.nodes import At, Node, Pair, Refused, compose, quote
 from exporter.config.objectives import Objective, check_entities, merged, objectives
@@ -20,6 +21,7 @@ from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profil
 from exporter.config.texts import read_text
 from exporter.engine.rules import LogRules
 from exporter.model import JOB_BUCKETS, Family
+from exporter.sources.containers import Containers
 from exporter.sources.disk import Disk
 from exporter.sources.postgres import Postgres
 from exporter.vocabulary import FAMILIES
@@ -49,6 +51,7 @@ class AppPlan:
     postgres: Postgres | None = None
     files: tuple[Disk, ...] = ()
     probing: Probing = field(default_factory=Probing)
+    containers: Containers | None = None
 
 
 # -- finding ------------------------------------------------------------------------------------
@@ -141,6 +144,7 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
         database,
         tuple(app.files.values()),
         probing(profile.probes, app.probes, families, base),
+        containers(app.containers, profile.containers, base),
     )
 
 
