@@ -158,3 +158,6 @@ class Board(Protocol):
 
     def remember(self, source: str, notes: Mapping[str, float]) -> None:
         """Save these few numbers with the counters."""
+
+    def deploy(self, service: str, *, settled: bool) -> None:
+        """A container of it gave way to a newer one; or, whether one had or not, all are up now."""

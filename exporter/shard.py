@@ -216,6 +216,15 @@ class Shard:
             self._notes[source] = dict(notes)
             self.version += 1
 
+    def deploy(self, service: str, *, settled: bool) -> None:
+        """Open the quiet window of a deploy, or let it end after the catch-up."""
+        now = self.clock.now()
+        if not settled:
+            self.drains.replaced(service, now)
+            self.version += 1
+        elif self.drains.settled(service, now):
+            self.version += 1
+
     def unfinished(self, source: str) -> str | None:
         """What this source has yet to do before it has passed the end that it saw at its start."""
         if source not in self._looked:
@@ -275,7 +284,7 @@ class Shard:
         declared = now < self.quiet_until
         if declared:
             self._declared |= dict.fromkeys(("", *self._services()))
-        for service in {**self._declared, **self.drains.services}:
+        for service in {**self._declared, **self.drains.services, **self.drains.deploys}:
             quiet = float(declared or self.drains.quiet(service))
             put(families["watched_quiet_window"], (service,), now, quiet)
         for service, drain in self.drains.services.items():

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.support import docker as engine
 from tests.support import pg, rabbitmq, servers
 from tests.support.node import Node
 from tests.support.node import node as real_node
@@ -141,6 +142,14 @@ def rabbit(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[r
     with rabbitmq.rabbitmq(folder) as server:
         parts.note("rabbitmq", server.ask("GET", "/api/overview")["rabbitmq_version"])
         yield server
+
+
+@pytest.fixture(scope="session")
+def docker(parts: Parts) -> Iterator[engine.Dockerd]:
+    """A real Docker Engine for the whole session; every test has a compose project of its own."""
+    parts.need("docker")
+    with engine.dockerd(parts.need("dockerd")) as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="session")

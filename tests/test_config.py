@@ -69,11 +69,8 @@ def test_the_file_of_the_design_is_enough() -> None:
     assert one.postgres.password_file == Path("/run/secrets/pg")
 
 
-def test_what_another_version_serves_is_noted_and_left_alone() -> None:
-    later = "not available in this version; left alone"
-    assert [str(note) for note in read(DESIGN).notes] == [
-        f"/etc/sidewatch/sidewatch.yaml:12: apps[0].containers: {later}",
-    ]
+def test_the_file_of_the_design_has_nothing_to_be_noted() -> None:
+    assert not read(DESIGN).notes
 
 
 def test_every_kind_of_source_has_its_key() -> None:

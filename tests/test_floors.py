@@ -57,6 +57,7 @@ DOORS: dict[str, list[str]] = {
     "asyncinotify": ["exporter.sources.files"],
     "asyncpg": ["exporter.sources.postgres", "exporter.demo"],
     "cryptography": ["exporter.sources.probes"],
+    "docker": ["exporter.sources.containers"],
     "msgspec": ["exporter.state", "exporter.engine", "parsers"],
     "prometheus_client": ["exporter.collector", "exporter.demo"],
     "yaml": ["exporter.config"],

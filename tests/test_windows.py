@@ -100,3 +100,59 @@ def test_a_restart_goes_on_with_the_drain() -> None:
     assert again.quiet("app")
     again.turn(DRAIN_AT + 180)
     assert not again.quiet("app")
+
+
+def test_a_deploy_is_quiet_until_all_is_up_and_one_catch_up_longer() -> None:
+    drains = Drains()
+    drains.replaced("app", DRAIN_AT)
+    assert drains.quiet("app")
+    assert not drains.services, "it is no drain, and has no deadline that alerts"
+    assert drains.settled("app", DRAIN_AT + 40)
+    assert not drains.settled("app", DRAIN_AT + 50)
+    drains.turn(DRAIN_AT + 40 + 119)
+    assert drains.quiet("app")
+    drains.turn(DRAIN_AT + 40 + 120)
+    assert not drains.quiet("app")
+
+
+def test_a_deploy_that_never_comes_up_is_quiet_for_five_minutes() -> None:
+    drains = Drains()
+    drains.replaced("app", DRAIN_AT)
+    drains.replaced("app", DRAIN_AT + 200)  # another replica
+    drains.turn(DRAIN_AT + 299)
+    assert drains.quiet("app")
+    drains.turn(DRAIN_AT + 300)
+    assert not drains.quiet("app")
+
+
+def test_services_that_are_replaced_together_share_one_window() -> None:
+    drains = Drains()
+    for second, service in enumerate(("server", "worker", "beat", "web")):
+        drains.replaced(service, DRAIN_AT + second)
+        assert drains.quiet(service)
+    for service in ("server", "worker", "beat", "web"):
+        drains.settled(service, DRAIN_AT + 30)
+    drains.turn(DRAIN_AT + 150)
+    assert not drains.quiet("server")
+    drains.replaced("server", DRAIN_AT + 1000)
+    drains.turn(DRAIN_AT + 1300)
+    drains.replaced("server", DRAIN_AT + 2000)
+    assert not drains.quiet("server"), "the third in an hour"
+
+
+def test_a_service_that_is_replaced_again_and_again_is_quiet_for_twenty_minutes_a_day() -> None:
+    drains, quiet = Drains(), 0
+    for second in range(0, 4 * 3600, 10):
+        if second % 300 == 0:
+            drains.replaced("app", DRAIN_AT + second)
+        drains.turn(DRAIN_AT + second)
+        quiet += 10 * drains.quiet("app")
+    assert quiet <= 20 * 60
+
+
+def test_a_restart_goes_on_with_the_deploy() -> None:
+    drains = Drains()
+    drains.replaced("app", DRAIN_AT)
+    again = Drains.load(drains.dump())
+    assert again.quiet("app")
+    assert again.settled("app", DRAIN_AT + 10)

@@ -13,6 +13,7 @@ from exporter.model import Series
 from exporter.registry import Registry
 from exporter.shard import Shard
 from exporter.sources import AskingSource, LogSource
+from exporter.sources.containers import Daemon
 from exporter.sources.disk import Watch
 from exporter.sources.postgres import Database
 from exporter.sources.probes import Prober
@@ -61,6 +62,7 @@ def declare(shard: Shard, plan: AppPlan) -> None:
 def sources(plan: AppPlan) -> list[LogSource | AskingSource]:
     """All that an application is watched by."""
     asking: list[AskingSource] = [] if plan.postgres is None else [Database(plan.postgres)]
+    asking += [] if plan.containers is None else [Daemon(plan.containers)]
     asking += [Watch(entry) for entry in plan.files]
     if plan.probing.probes is not None:
         asking.append(Prober(plan.probing.probes))

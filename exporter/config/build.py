@@ -26,7 +26,6 @@ Hook = Callable[["Builder", Node, At], Any]
 # How a text is read (raises ValueError), and what a right one is called.
 ScalarType = tuple[Callable[[str], Any], str]
 
-LATER = "not available in this version; left alone"
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([A-Za-z]*)")
@@ -65,14 +64,12 @@ class Raw:
 class Builder:
     """How to build: `hooks` by type for special shapes, `scalars` by type for special texts.
 
-    `short` names the field that a bare scalar stands for; `later` the keys that another version
-    serves, which are noted and left alone.
+    `short` names the field that a bare scalar stands for.
     """
 
     hooks: Mapping[Any, Hook] = field(default_factory=dict)
     scalars: Mapping[Any, ScalarType] = field(default_factory=lambda: SCALARS)
     short: Mapping[type, str] = field(default_factory=dict)
-    later: Mapping[type, frozenset[str]] = field(default_factory=dict)
 
     def build(self, cls: type[T], node: Node, at: At, **given: Any) -> T:
         """A dataclass from a mapping; `given` fields are no keys. Raises Refused."""
@@ -100,9 +97,7 @@ class Builder:
         hints, values = _hints(cls), {}
         for pair in mapping.pairs:
             here, one = at.child(pair.key), known.get(pair.key)
-            if pair.key in self.later.get(cls, ()):
-                here.note(pair.line, LATER)
-            elif one is None:
+            if one is None:
                 here.say(pair.line, f"no such key{instead(pair.key, known)}")
             else:
                 with suppress(Refused):

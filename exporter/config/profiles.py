@@ -11,6 +11,7 @@ from typing import Any
 
 from exporter.config.brokers import Others, brokers
 from exporter.config.build import Builder, Raw, entries, instead, read_scalar
+from exporter.config.containers import containers
 from exporter.config.grammar import Words, declared, limits, rules
 from exporter.config.nodes import At, Node, Pair, Refused, compose, quote
 from exporter.config.objectives import Objective, check_entities, merged, objectives
@@ -21,6 +22,7 @@ from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profil
 from exporter.config.texts import read_text
 from exporter.engine.rules import LogRules
 from exporter.model import JOB_BUCKETS, Family
+from exporter.sources.containers import Containers
 from exporter.sources.disk import Disk
 from exporter.sources.postgres import Postgres
 from exporter.sources.probes import Brokers
@@ -52,6 +54,7 @@ class AppPlan:
     files: tuple[Disk, ...] = ()
     probing: Probing = field(default_factory=Probing)
     brokers: Brokers | None = None
+    containers: Containers | None = None
 
 
 # -- finding ------------------------------------------------------------------------------------
@@ -152,6 +155,7 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
         tuple(app.files.values()),
         probed,
         brokers(profile.brokers, app.brokers, others, base),
+        containers(app.containers, profile.containers, base),
     )
 
 

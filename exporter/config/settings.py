@@ -24,6 +24,7 @@ from exporter.config.build import (
 from exporter.config.nodes import At, Node, Refused
 from exporter.model import Duration, Kind
 from exporter.sources import KINDS, LogSource
+from exporter.sources.containers import Service
 from exporter.sources.disk import Disk
 from exporter.sources.docker import Docker
 from exporter.sources.files import Files
@@ -40,7 +41,6 @@ Heartbeats = Annotated[Mapping[str, Duration], "heartbeats"]
 Watches = Annotated[Mapping[str, Disk], "files"]
 
 # Keys that another version serves: noted, and left alone.
-LATER_APP = frozenset({"containers"})
 
 # What may be written short: a state by its phase alone.
 SHORT: Mapping[type, str] = {State: "phase"}
@@ -77,6 +77,15 @@ class PostgresPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainersPart:
+    """What a profile says about containers, wherever they are."""
+
+    container: tuple[str, ...] = ()
+    network: str | None = None
+    services: Mapping[str, Service] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What is known about an application, wherever it runs.
 
@@ -97,6 +106,7 @@ class Profile:
     brokers: Raw | None = None
     logs: LogPart = LogPart()
     postgres: PostgresPart = PostgresPart()
+    containers: ContainersPart = ContainersPart()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,7 @@ class App:
     profile: Profile = Profile("generic")
     logs: tuple[PlacedSource, ...] = ()
     postgres: Raw | None = None
+    containers: Raw | None = None
     files: Watches = field(default_factory=dict)
     probes: Raw | None = None
     brokers: Raw | None = None
@@ -163,7 +174,6 @@ def builder(profile: Hook, base: Path) -> Builder:
         },
         scalars=TEXTS,
         short=SHORT,
-        later={App: LATER_APP},
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 from exporter.app.assembly import assemble, declare, sources
 from exporter.clock import WallClock
@@ -24,8 +25,7 @@ apps:
       shop_carts: {{type: gauge, help: Carts.}}
       shop_stock: {{type: gauge, help: Things in stock.}}
       shop_sales_total: {{type: counter, help: Sales.}}
-    postgres:
-{postgres}
+{part}
 """
 
 
@@ -63,10 +63,19 @@ class Asked:
 
 def shard_of(postgres: str, folder: Path = Path()) -> tuple[Shard, list[asyncio.Task[None]]]:
     """The shard of a configuration, its sources at work."""
-    text = CONFIG.format(postgres=indent(postgres, " " * 6))
+    return shard_with(f"postgres:\n{indent(postgres, '  ')}", folder)
+
+
+def shard_with(
+    part: str, folder: Path = Path(), state: dict[str, Any] | None = None
+) -> tuple[Shard, list[asyncio.Task[None]]]:
+    """The same of any `part` of an application; `state` is what an earlier one has dumped."""
+    text = CONFIG.format(part=indent(part, " " * 4))
     (plan,) = parse(text, folder / "sidewatch.yaml", {}).apps
     clock = WallClock()
     shard = assemble(plan, clock)
+    if state is not None:
+        shard.load(state)
     declare(shard, plan)
     tasks = [asyncio.create_task(keep(source, shard, clock)) for source in sources(plan)]
     return shard, tasks
@@ -75,7 +84,16 @@ def shard_of(postgres: str, folder: Path = Path()) -> tuple[Shard, list[asyncio.
 @asynccontextmanager
 async def asked(postgres: str, folder: Path = Path()) -> AsyncIterator[Asked]:
     """Ask a database, whose settings are the YAML `postgres`, until the block is left."""
-    shard, tasks = shard_of(postgres, folder)
+    async with watched(f"postgres:\n{indent(postgres, '  ')}", folder) as one:
+        yield one
+
+
+@asynccontextmanager
+async def watched(
+    part: str, folder: Path = Path(), state: dict[str, Any] | None = None
+) -> AsyncIterator[Asked]:
+    """The same with any `part` of an application's settings."""
+    shard, tasks = shard_with(part, folder, state)
     try:
         yield Asked(shard)
     finally:

@@ -68,12 +68,6 @@ class Dockerd:
             self.process.stop(within=20)
             self.process = None
 
-    def kill(self) -> None:
-        """Let it fall where it stands; its containers go on."""
-        assert self.process is not None
-        self.process.process.kill()
-        self.process.process.wait()
-
     def pause(self) -> None:
         """Let it hang."""
         assert self.process is not None

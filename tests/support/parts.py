@@ -24,6 +24,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "faketime": ("faketime", "--version"),
     "journalctl": ("systemd", "--version"),
     "dockerd": ("docker.io", "--version"),
+    "docker": ("docker.io docker-cli", "--version"),
     "haproxy": ("haproxy", "-v"),
     "ruby": ("ruby-delayed-job-active-record ruby-pg", "--version"),
     "nginx": ("nginx-light", "-v"),
@@ -72,7 +73,7 @@ class Parts:
             why = f"the kernel does not let {tool} start ({error.strerror})"
             raise pytest.skip.Exception(why) from error
         match = _VERSION.search(answer.stdout + answer.stderr)
-        return match[0] if match else "of unknown version"
+        return match[0].rstrip(",") if match else "of unknown version"
 
     def lines(self) -> Iterator[str]:
         """The last words of a run: each part with its version, then what stayed unproven."""

@@ -57,7 +57,7 @@ class Selection:
     def __post_init__(self) -> None:
         if not (self.project or self.service or self.label):
             raise ValueError("selects no container: write project: NAME, or service or label")
-        _check_url(self.url)
+        check_url(self.url)
         if self.tls is not None and self.url.startswith(("unix:", "http:")):
             raise ValueError("tls: is for a url that begins with tcp:// or https://")
 
@@ -109,7 +109,8 @@ def service_of(name: str, labels: Mapping[str, str]) -> str:
     return told or _ID.sub("", plain) or plain
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Complain of what cannot be a daemon's address. Raises ValueError."""
     try:
         parts = urlsplit(url)
         port = parts.port
