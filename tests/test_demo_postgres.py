@@ -148,7 +148,7 @@ def test_a_wheel_without_the_binaries_is_named(tmp_path: Path) -> None:
 
 def test_a_server_that_does_not_start_is_told_in_its_own_words(tmp_path: Path) -> None:
     env = wheel(tmp_path, initdb="echo no room left >&2; exit 1", postgres="")
-    with short_folder() as folder, demo(folder, env=env) as show:
+    with short_folder() as folder, demo(folder, "--seconds", "30", env=env) as show:
         show.serves()
         assert show.process.stdout is not None
         line = next(line for line in show.process.stdout if "does not start" in line)
@@ -196,7 +196,7 @@ def test_a_path_too_long_for_a_socket_is_said() -> None:
 
 
 def test_a_server_that_dies_is_told_and_survived() -> None:
-    with short_folder() as folder, demo(folder) as show:
+    with short_folder() as folder, demo(folder, "--seconds", "30") as show:
         show.asks()
         (own,) = folder.iterdir()
         os.kill(int((own / "postgres/postmaster.pid").read_text().split()[0]), signal.SIGINT)

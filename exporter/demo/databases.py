@@ -27,7 +27,8 @@ from exporter.demo.timeline import Timeline
 APPS = ("pullapprove", "kodiai")
 WATCHER = "watcher"  # as docs/postgres.md recommends: a role of its own, which may read
 WRITES_EVERY, CLOSE_SECONDS = 0.25, 1.0
-LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last: the server's farewell came between two commands, and the next finds it half read.
+LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 TIMES = """
     SELECT format('UPDATE %I SET %s', table_name, string_agg(

@@ -105,13 +105,15 @@ def demo(
 def _as_user(user: str | None) -> list[str]:
     """What runs a command as another user.
 
-    It may read everything, because the Python of the tests may lie in the home of root.
+    It may read everything, because the Python of the tests may lie in the home of root, and so may
+    PostgreSQL: initdb asks access(2), which knows of that right only with `no_setuid_fixup`.
     """
     if user is None:
         return []
     entry, may = pwd.getpwnam(user), "-all,+dac_override"
     ids = [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
-    return ["setpriv", *ids, f"--inh-caps={may}", f"--ambient-caps={may}"]
+    caps = [f"--inh-caps={may}", f"--ambient-caps={may}"]
+    return ["setpriv", "--securebits=+no_setuid_fixup", *ids, *caps]
 
 
 @contextmanager
