@@ -4,7 +4,7 @@ Run by a person: `./run bench faults [FAULT...]`. Needs Debian's postgresql-15 a
 are run where they are installed: Debian's prometheus-postgres-exporter and prometheus-sql-exporter,
 and query-exporter of PyPI with psycopg2. All watch the same two tables at the same time, every
 second where they have an interval. A fault hits the orders, or everything; the pulse is a number
-that goes on in the other table.
+that goes on in the other table. Where several hosts can be told, both of a pair are.
 """
 
 from __future__ import annotations
@@ -15,143 +15,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from watchers import KINDS, PATIENCE, SETUP, Watcher, installed, watching
+from harm import FAULTS, Fault, Place
+from watchers import PAID, PATIENCE, Watcher, installed, watching
 
-from tests.support import pg
-from tests.support.proxy import Proxy, proxy
-
-RESERVED = int(pg.SETTINGS["superuser_reserved_connections"])
 SECONDS = 12.0  # how long a fault lasts
 RECOVERY = 40.0
+LATE = 4  # pulses, of which there are two a second
 HEAD = """\
 | fault | exporter | `/metrics`: healthy, ms | during: median, worst, ms | orders | pulse \
 | connections: healthy, during, after | all right again after, s |
 | --- | --- | --- | --- | --- | --- | --- | --- |"""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a fault happens."""
-
-    server: pg.Server
-    database: str
-    network: Proxy
-    folder: Path
-
-    def sql(self, statements: str) -> str:
-        return self.server.psql(statements, self.database)
-
-    def kick(self) -> None:
-        """End the exporters' connections."""
-        roles = ", ".join(f"'{kind.role}'" for kind in KINDS)
-        self.sql(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IN ({roles})"
-        )
-
-    def connections(self) -> Mapping[str, str]:
-        """By role, with how many of them wait for a lock."""
-        rows = self.sql(
-            "SELECT usename, count(*), count(*) FILTER (WHERE wait_event_type = 'Lock')"
-            " FROM pg_stat_activity WHERE usename IS NOT NULL GROUP BY 1"
-        )
-        parts = (row.split("|") for row in rows.splitlines())
-        return {role: n + (f" ({lock} waits)" if lock != "0" else "") for role, n, lock in parts}
-
-
-# -- the faults ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def locked(at: Place) -> Iterator[None]:
-    owner = at.server.session(at.database, "BEGIN", "LOCK orders IN ACCESS EXCLUSIVE MODE")
-    yield
-    owner.kill()
-    owner.communicate()
-
-
-@contextmanager
-def stopped(at: Place) -> Iterator[None]:
-    at.server.stop()
-    yield
-    at.server.start()
-
-
-@contextmanager
-def paused(at: Place) -> Iterator[None]:
-    at.server.pause()
-    yield
-    at.server.resume()
-
-
-@contextmanager
-def swallowed(at: Place) -> Iterator[None]:
-    at.network.swallow()
-    yield
-    at.network.carry()
-
-
-@contextmanager
-def full(at: Place) -> Iterator[None]:
-    """Others have taken every connection that was left."""
-    taken = "SELECT count(*) - 1 FROM pg_stat_activity WHERE backend_type = 'client backend'"
-    left = pg.MAX_CONNECTIONS - RESERVED - int(at.sql(taken))
-    clients = [at.server.session(at.database) for _ in range(left)]
-    yield
-    for each in clients:
-        each.kill()
-        each.communicate()
-
-
-def statements(fault: str, mended: str) -> Callable[[Place], AbstractContextManager[None]]:
-    @contextmanager
-    def inject(at: Place) -> Iterator[None]:
-        at.sql(fault)
-        yield
-        at.sql(mended)
-
-    return inject
-
-
-@contextmanager
-def rotated(at: Place) -> Iterator[None]:
-    """The password changes, and so does the file that sidewatch reads it from."""
-    for kind in KINDS:
-        at.sql(f"ALTER ROLE {kind.role} PASSWORD 'second'")
-    at.kick()
-    yield
-    (at.folder / "sidewatch" / "password").write_text("second")
-
-
-RENAME = "ALTER TABLE orders RENAME COLUMN {} TO {}"
-FAULTS: Mapping[str, Callable[[Place], AbstractContextManager[None]]] = {
-    "table locked ACCESS EXCLUSIVE": locked,
-    "server stopped": stopped,
-    "server paused (SIGSTOP)": paused,
-    "network swallows": swallowed,
-    "max_connections reached": full,
-    "SELECT revoked": statements(
-        "REVOKE SELECT ON orders FROM PUBLIC", "GRANT SELECT ON orders TO PUBLIC"
-    ),
-    "column renamed": statements(
-        RENAME.format("state", "status"), RENAME.format("status", "state")
-    ),
-    "a million rows, no index": statements(
-        "INSERT INTO orders SELECT i, 'sent' FROM generate_series(1, 1000000) AS i",
-        "TRUNCATE orders; INSERT INTO orders VALUES (1, 'paid'), (2, 'paid')",
-    ),
-    "password rotated": rotated,
-}
-
-HIDES_ORDERS = {"table locked ACCESS EXCLUSIVE", "SELECT revoked", "column renamed"}
-HIDES_ALL = {"server stopped", "server paused (SIGSTOP)", "network swallows", "password rotated"}
-LATE = 4  # pulses, of which there are two a second
-
-# -- measuring -----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -165,7 +43,7 @@ class Pulse:
     def beat(self) -> None:
         while not self.over.wait(0.5):
             with suppress(AssertionError):
-                self.at.sql(f"UPDATE pulse SET n = {self.n + 1}")
+                self.at.sql(f"UPDATE pulse SET n = {self.n + 1}, at = now()")
                 self.n += 1
 
 
@@ -188,58 +66,107 @@ def scrape_for(seconds: float) -> Callable[[Watcher], None]:
     return job
 
 
-def measure(name: str, server: pg.Server, folder: Path) -> Iterator[str]:
+def measure(name: str, folder: Path) -> Iterator[str]:
     """The rows of the table for one fault."""
-    database = server.database()
-    server.psql(SETUP, database)
-    with ExitStack() as stack:
-        network = stack.enter_context(proxy(server.port))
-        where = f"127.0.0.1:{network.port}/{database}"
-        watchers = stack.enter_context(watching(installed(), folder, where))
-        at = Place(server, database, network, folder)
+    fault = FAULTS[name]
+    with ExitStack() as stack, ExitStack() as harmed:
+        at = stack.enter_context(fault.place(folder))
         pulse = Pulse(at)
         thread = threading.Thread(target=pulse.beat)
         thread.start()
         stack.callback(thread.join)
         stack.callback(pulse.over.set)
-        yield from _rows(name, at, watchers, pulse)
+        if fault.first:
+            harmed.enter_context(fault.inject(at))
+        watchers = stack.enter_context(
+            watching(installed(), folder, at.ports, at.database, readable=not fault.first)
+        )
+        seen = Seen(name, fault, at, watchers, pulse)
+        if not fault.first:
+            seen.before()
+            harmed.enter_context(fault.inject(at))
+        seen.meanwhile()
+        harmed.close()
+        seen.after()
+    yield from seen.rows()
 
 
-def _rows(name: str, at: Place, watchers: list[Watcher], pulse: Pulse) -> Iterator[str]:
-    at_once(watchers, scrape_for(2.0))
-    healthy = {one.kind: statistics.median(one.times) for one in watchers}
-    connections = [at.connections()]
-    for one in watchers:
-        one.times.clear()
-    shown: dict[str, tuple[str, str]] = {}
+@dataclass
+class Seen:
+    """What was seen of one fault, by the exporters' names."""
 
-    def look(one: Watcher) -> None:
+    name: str
+    fault: Fault
+    at: Place
+    watchers: list[Watcher]
+    pulse: Pulse
+    healthy: dict[str, str] = field(default_factory=dict)
+    during: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, tuple[str, str]] = field(default_factory=dict)
+    again: dict[str, str] = field(default_factory=dict)
+    connections: dict[str, list[str]] = field(default_factory=dict)
+
+    def before(self) -> None:
+        at_once(self.watchers, scrape_for(2.0))
+        for one in self.watchers:
+            self.healthy[one.kind.name] = _ms(statistics.median(one.times))
+            one.times.clear()
+        self._count()
+
+    def meanwhile(self) -> None:
+        at_once(self.watchers, self._look)
+        self._count(silent=self.fault.silent)
+
+    def after(self) -> None:
+        self._recovery()
+        self._count()
+
+    def rows(self) -> Iterator[str]:
+        for one in self.watchers:
+            name = one.kind.name
+            cells = (
+                self.name,
+                name,
+                self.healthy.get(name, "-"),
+                self.during[name],
+                *self.shown[name],
+                ", ".join(self.connections[name]),
+                self.again[name],
+            )
+            yield f"| {' | '.join(cells)} |"
+
+    def _count(self, *, silent: bool = False) -> None:
+        """Count the connections, where the server can be asked."""
+        now = {} if silent else self.at.connections()
+        for one in self.watchers:
+            found = "-" if silent else now.get(one.kind.role, "0")
+            self.connections.setdefault(one.kind.name, []).append(found)
+
+    def _look(self, one: Watcher) -> None:
         scrape_for(SECONDS)(one)
-        times = list(one.times)
-        shown[one.kind.name] = (
-            _said(one.paid(), 2, readable=name not in HIDES_ORDERS | HIDES_ALL),
-            _said(one.pulse(), pulse.n - LATE, readable=name not in HIDES_ALL),
+        self.during[one.kind.name] = f"{_ms(statistics.median(one.times))}, {_ms(max(one.times))}"
+        least = {"orders": PAID, "pulse": self.pulse.n - LATE}
+        values = {"orders": one.paid(), "pulse": one.pulse()}
+        orders, pulse = (
+            _said(values[each], least[each], readable=each not in self.fault.hides)
+            for each in ("orders", "pulse")
         )
-        one.times[:] = times
+        if self.at.clock is not None:
+            pulse += f", its age {_age(one.age())}"
+        self.shown[one.kind.name] = (orders, pulse)
 
-    with FAULTS[name](at):
-        at_once(watchers, look)
-        # A server that is stopped or paused cannot be asked.
-        connections.append({} if name.startswith("server") else at.connections())
-    again = _recovery(watchers, pulse)
-    connections.append(at.connections())
-    for one in watchers:
-        role, median, worst = one.kind.role, statistics.median(one.times), max(one.times)
-        cells = (
-            name,
-            one.kind.name,
-            _ms(healthy[one.kind]),
-            f"{_ms(median)}, {_ms(worst)}",
-            *shown[one.kind.name],
-            ", ".join(each.get(role, "0") if each else "-" for each in connections),
-            again[one.kind.name],
-        )
-        yield f"| {' | '.join(cells)} |"
+    def _recovery(self) -> None:
+        began, n = time.monotonic(), self.pulse.n
+
+        def wait(one: Watcher) -> None:
+            self.again[one.kind.name] = f"not within {RECOVERY:.0f}"
+            while time.monotonic() - began < RECOVERY:
+                if (one.pulse() or 0) > n and one.paid() == PAID:
+                    self.again[one.kind.name] = f"{time.monotonic() - began:.0f}"
+                    return
+                time.sleep(0.25)
+
+        at_once(self.watchers, wait)
 
 
 def _said(value: float | None, least: float, *, readable: bool) -> str:
@@ -251,23 +178,8 @@ def _said(value: float | None, least: float, *, readable: bool) -> str:
     return "right" if value >= least else "frozen"
 
 
-def _recovery(watchers: list[Watcher], pulse: Pulse) -> dict[str, str]:
-    began, n = time.monotonic(), pulse.n
-    again: dict[str, str] = {}
-
-    def wait(one: Watcher) -> None:
-        while time.monotonic() - began < RECOVERY:
-            if (one.pulse() or 0) > n and one.paid() == 2:
-                again[one.kind.name] = f"{time.monotonic() - began:.0f}"
-                return
-            time.sleep(0.25)
-        again[one.kind.name] = f"not within {RECOVERY:.0f}"
-
-    kept = {one.kind: list(one.times) for one in watchers}
-    at_once(watchers, wait)
-    for one in watchers:
-        one.times[:] = kept[one.kind]
-    return again
+def _age(seconds: float | None) -> str:
+    return "not shown" if seconds is None else f"{seconds:.1f} s"
 
 
 def _ms(seconds: float) -> str:
@@ -282,10 +194,8 @@ def main() -> None:
     print("run:", ", ".join(kind.name for kind in installed()), file=sys.stderr)
     print(HEAD, flush=True)
     for name in chosen:
-        with pg.server() as server, tempfile.TemporaryDirectory() as folder:
-            for kind in KINDS:
-                server.psql(f"CREATE ROLE {kind.role} LOGIN PASSWORD 'first' IN ROLE pg_monitor")
-            for row in measure(name, server, Path(folder)):
+        with tempfile.TemporaryDirectory() as folder:
+            for row in measure(name, Path(folder)):
                 print(row, flush=True)
 
 

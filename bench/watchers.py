@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.support.process import Running, running
 from tests.support.waiting import free_port, wait_for
@@ -19,25 +20,34 @@ PATIENCE = 8.0  # of a scrape, in seconds; Prometheus's own default is 10
 SETUP = """
 CREATE TABLE orders (id int, state text);
 INSERT INTO orders VALUES (1, 'paid'), (2, 'paid'), (3, 'sent');
-CREATE TABLE pulse (n int);
-INSERT INTO pulse VALUES (0);
+CREATE TABLE pulse (n int, at timestamptz);
+INSERT INTO pulse VALUES (0, now());
 GRANT SELECT ON orders, pulse TO PUBLIC;
 """
+PAID = 2  # of these orders
 ORDERS = "SELECT state, count(*) AS n FROM orders GROUP BY state"
 PULSE = "SELECT n FROM pulse"
+BEAT = "SELECT extract(epoch FROM at)::float AS at FROM pulse"
 
 Write = Callable[[Path, str, str], tuple[Sequence[str], Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One exporter: how it is set up, and how its page calls the two metrics."""
+    """One exporter: how it is set up, and how its page calls the metrics.
+
+    `beat` is since when the pulse is as it is: an age where the exporter tells ages of rows by
+    itself, else a time since the epoch. `hosts` says that its URL may name several.
+    """
 
     name: str
     program: str
     write: Write
     orders: str
     pulse: str
+    beat: str
+    ages: bool = False
+    hosts: bool = False
 
     @property
     def role(self) -> str:
@@ -74,6 +84,13 @@ class Watcher:
         """The counter that it shows of the other table."""
         return _value(self.page(), rf"{self.kind.pulse}(?:{{[^}}]*}})?")
 
+    def age(self) -> float | None:
+        """The age of the pulse in seconds: as it tells it, or as the clock of the reader has it."""
+        value = _value(self.page(), rf"{self.kind.beat}(?:{{[^}}]*}})?")
+        if value is None or self.kind.ages:
+            return value
+        return time.time() - value
+
 
 def _value(page: str | None, series: str) -> float | None:
     found = re.search(rf"^{series} (\S+)$", page or "", re.MULTILINE)
@@ -93,6 +110,7 @@ apps:
       url: "postgresql://{user}@{rest}"
       password_file: password
       interval: 1s
+      rows: {{pulse: {{table: pulse, since: at, states: {{beating: waiting}}}}}}
       queries:
         - {{name: orders, sql: "{ORDERS}", labels: [state], metrics: {{shop_orders: n}}}}
         - {{name: pulse, sql: "{PULSE}", metrics: {{shop_pulse: n}}}}
@@ -108,6 +126,9 @@ orders:
 pulse:
   query: "{PULSE}"
   metrics: [{{n: {{usage: GAUGE, description: n}}}}]
+beat:
+  query: "{BEAT}"
+  metrics: [{{at: {{usage: GAUGE, description: at}}}}]
 """)
     options = ["--extend.query-path", "queries.yaml", "--web.listen-address", address]
     return options, {"DATA_SOURCE_NAME": url}
@@ -115,18 +136,29 @@ pulse:
 
 def _query(folder: Path, url: str, address: str) -> tuple[Sequence[str], Mapping[str, str]]:
     (folder / "config.yaml").write_text(f"""\
-databases: {{shop: {{dsn: "{url.replace("://", "+psycopg2://")}"}}}}
+databases: {{shop: {{dsn: "{_of_sqlalchemy(url)}"}}}}
 metrics:
   orders: {{type: gauge, labels: [state]}}
   pulse: {{type: gauge}}
+  beat: {{type: gauge}}
 queries:
   orders:
     {{databases: [shop], metrics: [orders], interval: 1, timeout: 2,
       sql: "SELECT state, count(*) AS orders FROM orders GROUP BY state"}}
   pulse: {{databases: [shop], metrics: [pulse], interval: 1, sql: "SELECT n AS pulse FROM pulse"}}
+  beat:
+    {{databases: [shop], metrics: [beat], interval: 1, sql: "{BEAT.replace("AS at", "AS beat")}"}}
 """)
     host, port = address.split(":")
     return ["--host", host, "--port", port], {}
+
+
+def _of_sqlalchemy(url: str) -> str:
+    """The same URL with its hosts as SQLAlchemy takes them."""
+    parts = urlsplit(url)
+    user, _, hosts = parts.netloc.rpartition("@")
+    named = "&".join(f"host={host}" for host in hosts.split(","))
+    return f"postgresql+psycopg2://{user}@{parts.path}?{named}&{parts.query}"
 
 
 def _sql(folder: Path, url: str, address: str) -> tuple[Sequence[str], Mapping[str, str]]:
@@ -138,15 +170,47 @@ jobs:
     queries:
       - {{name: orders, help: o, labels: [state], values: [n], query: "{ORDERS}"}}
       - {{name: pulse, help: p, labels: [], values: [n], query: "{PULSE}"}}
+      - {{name: beat, help: b, labels: [], values: [at], query: "{BEAT}"}}
 """)
     return ["-config.file", "config.yml", "-web.listen-address", address], {}
 
 
 KINDS = (
-    Kind("sidewatch", "sidewatch", _sidewatch, "shop_orders", "shop_pulse"),
-    Kind("postgres_exporter", "prometheus-postgres-exporter", _postgres, "orders_n", "pulse_n"),
-    Kind("query-exporter", "query-exporter", _query, "orders", "pulse"),
-    Kind("sql_exporter", "prometheus-sql-exporter", _sql, "sql_orders", "sql_pulse"),
+    Kind(
+        "sidewatch",
+        "sidewatch",
+        _sidewatch,
+        orders="shop_orders",
+        pulse="shop_pulse",
+        beat="watched_rows_oldest_seconds",
+        ages=True,
+        hosts=True,
+    ),
+    Kind(
+        "postgres_exporter",
+        "prometheus-postgres-exporter",
+        _postgres,
+        orders="orders_n",
+        pulse="pulse_n",
+        beat="beat_at",
+    ),
+    Kind(
+        "query-exporter",
+        "query-exporter",
+        _query,
+        orders="orders",
+        pulse="pulse",
+        beat="beat",
+        hosts=True,
+    ),
+    Kind(
+        "sql_exporter",
+        "prometheus-sql-exporter",
+        _sql,
+        orders="sql_orders",
+        pulse="sql_pulse",
+        beat="sql_beat",
+    ),
 )
 
 
@@ -162,26 +226,43 @@ def program(kind: Kind) -> str | None:
 
 
 @contextmanager
-def watching(kinds: Sequence[Kind], folder: Path, where: str) -> Iterator[list[Watcher]]:
-    """All of them at work on `where` (host:port/database), until the block is left."""
+def watching(
+    kinds: Sequence[Kind], folder: Path, ports: Sequence[int], database: str, *, readable: bool
+) -> Iterator[list[Watcher]]:
+    """All of them at work on the database of one server, or of the one of two that is written to.
+
+    Where nobody may read the orders, the pulse alone is waited for.
+    """
     with ExitStack() as stack:
-        yield [stack.enter_context(watching_one(kind, folder, where)) for kind in kinds]
+        yield [
+            stack.enter_context(watching_one(kind, folder, ports, database, readable=readable))
+            for kind in kinds
+        ]
 
 
 @contextmanager
-def watching_one(kind: Kind, folder: Path, where: str) -> Iterator[Watcher]:
+def watching_one(
+    kind: Kind, folder: Path, ports: Sequence[int], database: str, *, readable: bool = True
+) -> Iterator[Watcher]:
     """One of them."""
     port = free_port()
     home = folder / kind.name
     home.mkdir(parents=True)
-    mark = "&" if "?" in where else "?"
-    url = f"postgresql://{kind.role}:first@{where}{mark}sslmode=disable"
+    hosts = ",".join(f"127.0.0.1:{each}" for each in (ports if kind.hosts else ports[:1]))
+    url = f"postgresql://{kind.role}:first@{hosts}/{database}?sslmode=disable"
+    if "," in hosts:
+        url += "&target_session_attrs=read-write"
     options, environment = kind.write(home, url, f"127.0.0.1:{port}")
     binary = program(kind)
     assert binary is not None
     command = [binary, *options]
     with running(command, home / "log", lambda: True, cwd=home, env=environment) as child:
         one = Watcher(kind, port, child)
-        wait_for(lambda: child.alive() and one.paid() == 2, f"{kind.name} to show the orders")
+
+        def shown() -> bool:
+            seen = one.paid() == PAID if readable else one.pulse() is not None
+            return child.alive() and seen
+
+        wait_for(shown, f"{kind.name} to show what it reads")
         one.times.clear()
         yield one

@@ -123,6 +123,16 @@ def postgres18(parts: Parts) -> Iterator[pg.Server]:
         yield server
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database may be asked twice a second in this process, and what is old is dropped as soon.
+
+    All that counts in intervals then takes half the time; time-outs stay what they are.
+    """
+    monkeypatch.setattr("exporter.sources.postgres.settings.SHORTEST_INTERVAL", 0.5)
+    monkeypatch.setattr("exporter.sources.postgres.collect.STEP_SECONDS", 0.5)
+
+
 @pytest.fixture(params=["postgres", "postgres16", "postgres18"])
 def each_postgres(request: pytest.FixtureRequest) -> pg.Server:
     """The test runs on each version that there is."""

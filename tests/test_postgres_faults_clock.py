@@ -13,6 +13,7 @@ from tests.support.parts import Parts
 from tests.support.proxy import proxy
 from tests.support.shop import healthy, opened, settings
 
+pytestmark = pytest.mark.usefixtures("quick")
 AHEAD = 90.0
 
 

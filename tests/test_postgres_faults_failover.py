@@ -13,6 +13,7 @@ from tests.support.asking import asked, until
 from tests.support.shop import down, healthy, of_url, opened, progress, up
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.usefixtures("quick")
 TOTAL = "watched_postgres_blocks_hit_total"
 RAW = "SELECT blks_hit FROM pg_stat_database WHERE datname = '{}'"
 FEW_SECONDS = 5.0

@@ -18,6 +18,8 @@ from tests.support.proxy import Proxy, proxy
 from tests.support.shop import down, healthy, of_url, opened, settings, up
 from tests.support.waiting import free_port
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 @pytest.fixture
 def shop(postgres: Server) -> str:

@@ -68,7 +68,9 @@ def test_no_fault_of_the_database_is_felt_at_the_page(
         return 'shop_carts{app="shop"} 0' in page()
 
     with proxy(postgres.port) as network:
-        config.write_text(CONFIG + indent(settings(postgres, shop, port=network.port), " " * 6))
+        config.write_text(
+            CONFIG + indent(settings(postgres, shop, port=network.port, interval="1s"), " " * 6)
+        )
         faults: dict[str, Callable[[], AbstractContextManager[None]]] = {
             "locked": lambda: locked(postgres, shop, "orders"),
             "full": lambda: full(postgres, shop),

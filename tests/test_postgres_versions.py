@@ -12,6 +12,8 @@ from tests.support.parts import Parts
 from tests.support.pg import Server, pooler
 from tests.support.shop import healthy, opened, settings
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 async def test_the_core_faults(
     postgres18: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

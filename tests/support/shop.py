@@ -12,7 +12,7 @@ from tests.support.pg import Server
 SETTINGS = """\
 url: "{url}"
 password: first
-interval: 1s
+interval: {interval}
 queries:
   - name: orders
     sql: SELECT state, count(*) AS n FROM orders GROUP BY state
@@ -38,14 +38,20 @@ def opened(postgres: Server) -> str:
     return name
 
 
-def settings(postgres: Server, shop: str, user: str = "watcher", port: int | None = None) -> str:
-    """Settings of sidewatch's, as YAML."""
-    return of_url(postgres.url(user, shop, port))
+def settings(
+    postgres: Server,
+    shop: str,
+    user: str = "watcher",
+    port: int | None = None,
+    interval: str = "500ms",
+) -> str:
+    """Settings of sidewatch's, as YAML; an interval below a second needs the fixture `quick`."""
+    return of_url(postgres.url(user, shop, port), interval)
 
 
-def of_url(url: str) -> str:
+def of_url(url: str, interval: str = "500ms") -> str:
     """The same for any URL."""
-    return SETTINGS.format(url=url)
+    return SETTINGS.format(url=url, interval=interval)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from exporter.model import Duration, Size
 from exporter.sources.postgres.query import Query
 from exporter.sources.postgres.rows import StateTable
 
+SHORTEST_INTERVAL = 1.0  # what a message below says
 SCHEMES = ("postgresql", "postgres")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # Everything else would be sent as a session's setting, which leaks through a pooler.
@@ -76,7 +77,7 @@ class Postgres:
         given = [one for one in (self.password_file, self.password, self.passfile) if one]
         if len(given) > 1:
             raise ValueError("password_file, password and passfile: one of them is enough")
-        if self.interval < 1:
+        if self.interval < SHORTEST_INTERVAL:
             raise ValueError("interval: 1s at the least")
         if not 0 < self.statement_timeout <= 60:
             raise ValueError("statement_timeout: above 0 and not above 60s")
