@@ -17,7 +17,7 @@ CONFIG = """\
 state: ./state
 apps:
   - name: shop
-    postgres: {{url: "{url}", password_file: secret, interval: 1s}}
+    postgres: {{url: "{url}", password_file: secret, interval: 1s, statement_timeout: 1s}}
 """
 
 

@@ -13,6 +13,7 @@ SETTINGS = """\
 url: "{url}"
 password: first
 interval: {interval}
+statement_timeout: 1s
 queries:
   - name: orders
     sql: SELECT state, count(*) AS n FROM orders GROUP BY state
