@@ -111,7 +111,7 @@ class Track:
                 return False
             if self.since <= at <= self.base:  # counted over an earlier connection
                 return False
-            if self._recent and at > self._recent[0]:  # one that was left out before
+            if at > max(self.base, self.at - SLACK):  # one that was left out before
                 insort(self._recent, at)
                 return True
             del self._recent[:]  # the wall clock was set back
