@@ -26,7 +26,9 @@ LONGEST_PAUSE = 60.0
 SHORT = 10.0  # a follow that ended sooner, with no exit behind it, was in vain
 SETTLE = 0.05  # until a daemon that has answered a follow has begun it
 MUCH = 4_000_000  # bytes; a log that holds as much can be read every now and then
-LITTLE = 500_000  # bytes in a second that are followed in time by all experience
+LITTLE = 500_000  # bytes at once that are followed in time by all experience
+BREATH = 0.05  # seconds without a word by which a daemon shows that it has said all
+LATE = 3 * SECOND  # a line that is as old when it comes shows that it has not
 BUSY_PAUSE = 0.25  # between two readings of a log that is written too fast to be followed
 SHARE = 10  # a daemon that took a second to find the place is left alone for ten
 
@@ -181,15 +183,20 @@ class Follower:
         return Read(cost, live, size)
 
     async def _follow(self, answer: Answer, status: Status, live: int, burst: float) -> bool:
-        """Count what comes until it ends; False where more than `burst` bytes come in a second."""
-        loop, cutter = asyncio.get_running_loop(), _cutter(status)
-        second, size = loop.time(), 0
+        """Count what comes until it ends; False where it comes too fast, or too late.
+
+        `live` was the daemon's time when this began; `burst` bytes without a pause are too many.
+        """
+        loop, cutter, size = asyncio.get_running_loop(), _cutter(status), 0
+        asked = began = loop.time()
         while (data := await answer.more(QUIET)) != b"":
-            if loop.time() - second > 1:
-                second, size = loop.time(), 0
-            size += await self._take(cutter.take(data or b""), len(data or b""), live)
-            if size > burst:
+            now = loop.time()
+            size = len(data or b"") + (size if now - asked < BREATH else 0)
+            await self._take(cutter.take(data or b""), len(data or b""), live)
+            late = live + int((now - began) * SECOND) - self._tracks.newest > LATE
+            if size > burst or (data and late and burst < math.inf):
                 return False
+            asked = loop.time()
         await self._take(cutter.rest(), 0, live)
         return True
 
@@ -234,7 +241,7 @@ class Follower:
 
 
 def _burst(status: Status) -> float:
-    """How many bytes in a second are too many to follow.
+    """How many bytes at once are too many to follow.
 
     They may rotate the log twice before the daemon has sent what came before. But where it holds
     little, it would be gone before the next reading.

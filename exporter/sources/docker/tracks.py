@@ -37,7 +37,8 @@ class Track:
     `at` and `count` are the place. `open_at` is the time of an unfinished line, 0 where there is
     none. `repeating`: what comes is what came before, up to the place (`unknown`: over another
     connection); `passed` lines of the place's own time have come by since. `last` stands for the
-    end of the newest line.
+    end of the newest line. `since` and `base` are where the connection was asked to begin, and the
+    place at that time.
     """
 
     name: bytes
@@ -48,14 +49,17 @@ class Track:
     unknown: bool = False
     passed: int = 0
     last: int | None = None
+    since: int = 0
+    base: int = 0
     _open_stamp: bytes = b""
     _pieces: list[bytes] = field(default_factory=list)
     _size: int = 0
     _recent: array[int] = field(default_factory=lambda: array("q"))
 
-    def again(self) -> None:
-        """From now on the daemon sends anew what it sent before, unfinished lines too."""
+    def again(self, since: int) -> None:
+        """From now on the daemon sends anew what it has since then, unfinished lines too."""
         self._drop()
+        self.since, self.base = since, self.at
         self.repeating = self.unknown = self.at > 0
         self.passed = 0
         del self._recent[:]
@@ -105,7 +109,9 @@ class Track:
             if self._known(at):  # a rotation was read twice
                 self.repeating, self.unknown, self.passed = True, False, 0
                 return False
-            if self._recent and at > self._recent[0]:  # one that was left out before
+            if self.since <= at <= self.base:  # counted over an earlier connection
+                return False
+            if at > max(self.base, self.at - SLACK):  # one that was left out before
                 insort(self._recent, at)
                 return True
             del self._recent[:]  # the wall clock was set back
@@ -167,9 +173,9 @@ class Tracks:
 
     def again(self, live: int) -> None:
         """The log is read anew; what is stamped after `live` was not written before."""
-        self.live = live
+        self.live, since = live, self.since()
         for one in self.both:
-            one.again()
+            one.again(since)
 
     def caught_up(self) -> None:
         """The log was read to its end; what is followed may begin a little before that."""
