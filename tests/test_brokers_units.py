@@ -9,6 +9,7 @@ import pytest
 
 from exporter.sources.probes.brokers.rabbitmq import (
     Pulse,
+    Silence,
     alarms,
     pattern,
     queue_points,
@@ -17,6 +18,7 @@ from exporter.sources.probes.brokers.rabbitmq import (
 )
 from exporter.sources.probes.brokers.redis import lists, spell
 from exporter.sources.probes.brokers.settings import Redis
+from exporter.sources.probes.verdict import ProbeError
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,19 @@ def test_a_pulse_is_felt_when_a_total_grows_or_begins_anew() -> None:
     ):
         pulse.turn(count, now)
         assert pulse.at == felt
+
+
+def test_numbers_that_never_come_are_a_failure() -> None:
+    silence, mute = Silence(), [{"name": "a"}, {"name": "b"}]
+    for now in (100.0, 159.0):  # a queue that was just made
+        silence.turn(mute, now)
+    silence.turn([*mute, {"name": "c", "consumers": 0}], 160.0)
+    for now in (175.0, 234.0):
+        silence.turn(mute, now)
+    with pytest.raises(ProbeError) as caught:
+        silence.turn(mute, 235.0)
+    assert caught.value.reason == "json"
+    silence.turn([], 250.0)  # no queues, no numbers
 
 
 def test_celerys_lists_are_those_of_its_transport() -> None:

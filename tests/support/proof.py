@@ -95,7 +95,7 @@ def _course(one: One, value: float, move: float, step: int) -> tuple[float, floa
     """
     if not one[0].endswith("_timestamp_seconds"):
         return value, move
-    return value - time.time(), 0 if "_since_" in one[0] else step
+    return value - time.time(), 0 if "_since_" in one[0] or "_start_" in one[0] else step
 
 
 def _spelled(one: One) -> str:

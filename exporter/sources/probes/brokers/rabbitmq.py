@@ -28,6 +28,7 @@ MOST_QUEUES = 500  # the most that the API gives in one page
 LARGEST_ANSWER = 4 << 20
 OK, MISSING = 200, 404
 REFUSED = frozenset({401, 403})
+NUMBERLESS_SECONDS = 60.0  # a queue that was just made has none for the first five
 LASTING = {"durable": True, "auto_delete": False, "exclusive": False}
 STATES = {"messages_ready": "ready", "messages_unacknowledged": "running"}
 COUNTS: Mapping[Effect, tuple[str, ...]] = {
@@ -65,14 +66,31 @@ class Pulse:
 
 
 @dataclass(slots=True)
+class Silence:
+    """Since when queues were told of, and none of their numbers."""
+
+    since: float | None = None
+
+    def turn(self, rows: Sequence[Row], now: float) -> None:
+        """Raises ProbeError where it lasts: the management's statistics may be switched off."""
+        if not rows or any(key in row for row in rows for key in ("consumers", *STATES)):
+            self.since = None
+            return
+        self.since = self.since or now
+        if now - self.since >= NUMBERLESS_SECONDS:
+            raise ProbeError("json", "it tells no numbers of its queues; does it collect any?")
+
+
+@dataclass(slots=True)
 class Examiner:
-    """Asks one RabbitMQ. `pulses` are kept from one time to the next, by their heartbeats."""
+    """Asks one RabbitMQ; `pulses`, by heartbeat, and `silence` go on from one time to the next."""
 
     check: RabbitmqCheck
     clock: Clock
     resolver: Resolver
     ready: Aside[Ready]
     pulses: dict[str, Pulse] = field(default_factory=dict)
+    silence: Silence = field(default_factory=Silence)
 
     async def ask(self, result: Result) -> None:
         """Ask for the queues and the nodes. Raises ProbeError."""
@@ -84,6 +102,7 @@ class Examiner:
             result.points += start_points(nodes, self.check.name, self.clock.now())
         if trouble := "; ".join((*unserved(rows), *alarms(nodes))):
             raise ProbeError("body", trouble)
+        self.silence.turn(rows, now)
 
     async def _queues(self, result: Result) -> list[Row]:
         query = {"page": "1", "page_size": str(MOST_QUEUES), "columns": ",".join(QUEUE_COLUMNS)}
