@@ -14,6 +14,10 @@ from urllib.request import urlopen
 
 import pytest
 
+from exporter.clock import WallClock
+from exporter.sources.containers.settings import Containers
+from exporter.sources.containers.source import Watch
+from exporter.sources.containers.telling import Telling
 from tests.support.asking import Asked, until, watched
 from tests.support.certificates import authority
 from tests.support.docker import Dockerd, dockerd
@@ -133,6 +137,21 @@ async def test_a_daemon_that_hangs(own: Dockerd) -> None:
         await sees(app, "server", 1)
         own.run(project, "broken", "exit 3")
         await until(lambda: ("broken", "3", "error") in app.series(EXITS), "an event to come")
+
+
+async def test_a_source_is_cancelled_at_the_moment_of_an_event(own: Dockerd) -> None:
+    project = own.project()
+    own.run(project, "server", FOR_EVER)
+    given = Containers(project, url=own.url, interval=60.0)
+    async with watched(settings(own, project)) as app:  # for its board
+        watch = Watch(given, Telling(given, app.shard, WallClock()))
+        task = asyncio.create_task(watch.run())
+        await until(watch._answers.is_set, "the first look")
+        await asyncio.sleep(2.0)  # it rests now
+        watch._wake.set()
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=5)
+        assert done
 
 
 # -- a proxy ---------------------------------------------------------------------------------------

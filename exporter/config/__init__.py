@@ -142,7 +142,7 @@ def _check(settings: Settings, plans: tuple[AppPlan, ...], whole: Raw) -> None:
     _check_labels(settings.labels, whole, (FAMILIES, *(one.families for one in plans)))
     for app, one in zip(settings.apps, plans, strict=True):
         _check_labels(app.labels, app.raw, (one.families,))
-        if not any((app.logs, app.postgres, app.probes, app.brokers)):
+        if not any((app.logs, app.postgres, app.probes, app.brokers, app.containers)):
             app.raw.at.note(app.raw.node.line, "no logs are named, so there is nothing to read")
 
 

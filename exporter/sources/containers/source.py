@@ -86,8 +86,10 @@ class Watch:
                 self.telling.found(found)
                 self._answers.set()
                 await asyncio.sleep(max(BREATH_SECONDS, (loop.time() - began) / SHARE))
+                # wait_for of Python 3.11 loses a cancel that meets what it waits for.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self.settings.interval)
+                    async with asyncio.timeout(self.settings.interval):
+                        await self._wake.wait()
         finally:
             worker.close(engine.close)
 
