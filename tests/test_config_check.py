@@ -76,14 +76,12 @@ apps:
     logs:
       - {files: a.log}
       - {files: none.log}
-    containers: {}
 """,
     )
     assert run(path) == 0
     shared = "is read for shop too; its lines count for both"
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
     assert notes == [
-        f"note: {path}:8: apps[1].containers: not available in this version; left alone",
         f"note: {path}:6: apps[1].logs[0]: {tmp_path}/a.log {shared}",
         f"note: {path}:7: apps[1].logs[1]: no file fits {tmp_path}/none.log now",
     ]
