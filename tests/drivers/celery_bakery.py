@@ -43,7 +43,7 @@ def send() -> int:
 
 match sys.argv[1]:
     case "work":
-        app.worker_main(["worker", "--pool=solo", "--without-gossip", "--without-mingle"])
+        app.worker_main(["worker", "--concurrency=1", "--without-gossip", "--without-mingle"])
     case "tick":
         app.start(["beat", f"--schedule={os.environ['SCHEDULE']}"])
     case "send":
