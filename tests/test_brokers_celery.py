@@ -28,6 +28,7 @@ PINS = (
     "prompt-toolkit==3.0.53",
     "python-dateutil==2.9.0.post0",
     "redis==8.1.0",
+    "async-timeout==5.0.1",  # of redis, on a Python before 3.11.3, which Debian 12 has
     "six==1.17.0",
     "typing-extensions==4.16.0",
     "tzlocal==5.4.5",

@@ -143,7 +143,8 @@ def test_queries_that_do_not_work_are_told_and_the_others_are_asked(
         )
     code, said = check(database(postgres.url("watcher", shop), queries=queries))
     assert "fault: query slow: took longer than 0.3 s and was canceled; an index may help" in said
-    assert "\n  query costly took 0.2 s: it will rest 4 s between two runs, not 1 s;" in said
+    # At least 0.2 s, and by as much more as the machine is busy; twenty times that is the rest.
+    assert re.search(r"\n  query costly took 0\.[23] s: it will rest [4-6] s .*, not 1 s;", said)
     assert "fault: query wrong: division by zero" in said
     assert "fault: query many: two rows have the same labels" in said
     assert "query orders" not in said

@@ -54,6 +54,7 @@ class WatchedContext(ssl.SSLContext):
 def trusting(tls: Tls) -> WatchedContext:
     """A context that checks as the settings say. Reads files. Raises ProbeError."""
     context = WatchedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # Debian's Python leaves it to OpenSSL's file
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
