@@ -26,7 +26,7 @@ LONGEST_PAUSE = 60.0
 SHORT = 10.0  # a follow that ended sooner, with no exit behind it, was in vain
 SETTLE = 0.05  # until a daemon that has answered a follow has begun it
 MUCH = 4_000_000  # bytes; a log that holds as much can be read every now and then
-LITTLE = 500_000  # bytes at once that are followed in time by all experience
+LITTLE = 500_000  # bytes in a second that are followed in time by all experience
 LEVEL = 0.1  # seconds; a line that comes as soon after its stamp is the daemon's newest
 LATE = 0.5  # seconds; one that comes later shows that the daemon has fallen behind
 BUSY_PAUSE = 0.25  # between two readings of a log that is written too fast to be followed
@@ -189,13 +189,16 @@ class Follower:
         line that came soonest after its own tells how our clocks differ.
         """
         loop, tracks, cutter, size = asyncio.get_running_loop(), self._tracks, _cutter(status), 0
-        ahead = max(live, tracks.newest) / SECOND - loop.time()
+        second = loop.time()
+        ahead = max(live, tracks.newest) / SECOND - second
         while (data := await answer.more(QUIET)) != b"":
             await self._take(cutter.take(data or b""), len(data or b""), live)
             newest, now = tracks.newest / SECOND, loop.time()
             ahead = max(ahead, newest - now)
             late = now + ahead - newest if data else 0.0
-            size = len(data or b"") + (size if late > LEVEL else 0)
+            if now - second > 1 and late <= LEVEL:
+                second, size = now, 0
+            size += len(data or b"")
             if burst < math.inf and (size > burst or late > LATE):
                 return False
         await self._take(cutter.rest(), 0, live)
@@ -242,7 +245,7 @@ class Follower:
 
 
 def _burst(status: Status) -> float:
-    """How many bytes at once are too many to follow.
+    """How many bytes in a second are too many to follow.
 
     They may rotate the log twice before the daemon has sent what came before. But where it holds
     little, it would be gone before the next reading.
