@@ -26,9 +26,9 @@ LONGEST_PAUSE = 60.0
 SHORT = 10.0  # a follow that ended sooner, with no exit behind it, was in vain
 SETTLE = 0.05  # until a daemon that has answered a follow has begun it
 MUCH = 4_000_000  # bytes; a log that holds as much can be read every now and then
-LITTLE = 500_000  # bytes at once that are followed in time by all experience
-BREATH = 0.05  # seconds without a word by which a daemon shows that it has said all
-LATE = 3 * SECOND  # a line that is as old when it comes shows that it has not
+LITTLE = 500_000  # bytes in a second that are followed in time by all experience
+LEVEL = 0.1  # seconds; a line that comes as soon after its stamp is the daemon's newest
+LATE = 0.5  # seconds; one that comes later shows that the daemon has fallen behind
 BUSY_PAUSE = 0.25  # between two readings of a log that is written too fast to be followed
 SHARE = 10  # a daemon that took a second to find the place is left alone for ten
 
@@ -154,7 +154,7 @@ class Follower:
                 tracks.caught_up()
                 if read.size <= burst and await self._follow(answer, status, read.live, burst):
                     return read.cost
-            await asyncio.sleep(max(BUSY_PAUSE, read.cost))
+            await asyncio.sleep(max(BUSY_PAUSE, 2 * read.cost))
         # A line is half written, and the follow may have begun amid it.
         async with engine.log(self.identity, since=tracks.since(), follow=True) as answer:
             tracks.again(read.live + MARGIN)
@@ -185,18 +185,22 @@ class Follower:
     async def _follow(self, answer: Answer, status: Status, live: int, burst: float) -> bool:
         """Count what comes until it ends; False where it comes too fast, or too late.
 
-        `live` was the daemon's time when this began; `burst` bytes without a pause are too many.
+        `live` was the daemon's time when this began. How late a line is shows in its stamp; the
+        line that came soonest after its own tells how our clocks differ.
         """
-        loop, cutter, size = asyncio.get_running_loop(), _cutter(status), 0
-        asked = began = loop.time()
+        loop, tracks, cutter, size = asyncio.get_running_loop(), self._tracks, _cutter(status), 0
+        second = loop.time()
+        ahead = max(live, tracks.newest) / SECOND - second
         while (data := await answer.more(QUIET)) != b"":
-            now = loop.time()
-            size = len(data or b"") + (size if now - asked < BREATH else 0)
             await self._take(cutter.take(data or b""), len(data or b""), live)
-            late = live + int((now - began) * SECOND) - self._tracks.newest > LATE
-            if size > burst or (data and late and burst < math.inf):
+            newest, now = tracks.newest / SECOND, loop.time()
+            ahead = max(ahead, newest - now)
+            late = now + ahead - newest if data else 0.0
+            if now - second > 1 and late <= LEVEL:
+                second, size = now, 0
+            size += len(data or b"")
+            if burst < math.inf and (size > burst or late > LATE):
                 return False
-            asked = loop.time()
         await self._take(cutter.rest(), 0, live)
         return True
 
@@ -241,7 +245,7 @@ class Follower:
 
 
 def _burst(status: Status) -> float:
-    """How many bytes at once are too many to follow.
+    """How many bytes in a second are too many to follow.
 
     They may rotate the log twice before the daemon has sent what came before. But where it holds
     little, it would be gone before the next reading.
