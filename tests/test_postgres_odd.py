@@ -18,6 +18,8 @@ from tests.support.shop import healthy, locked, opened, progress, settings
 RIVER = (Path(__file__).parent / "queues" / "river" / "schema.sql").read_text()
 MANY = 3000
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 async def found(postgres: Server, database: str, names: dict[str, str]) -> Findings:
     """What an introspection finds that asks for every queue library."""
