@@ -43,7 +43,7 @@ async def test_a_network_that_swallows_is_down_and_leaves_nothing_behind(
         assert app.failures().keys() <= {"lost", "unresponsive"}
         await until(lambda: app.value("shop_carts") is None, "the old values to go", 8)
         await until(lambda: app.failures().get("timeout", 0) >= 1, "a connection in vain", 8)
-        assert postgres.backends(shop) == 1  # the server has not heard that we left
+        assert postgres.backends(shop) <= 1  # the server may not have heard that we left
         held = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{shop}' AND state <> 'idle'"
         assert postgres.psql(held) == "0"  # nor does what it keeps hold anything
         network.carry()
