@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import subprocess
@@ -14,13 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app.assembly import assemble, declare, sources
-from exporter.clock import WallClock
 from exporter.config import parse
 from exporter.errors import ConfigError
-from exporter.pipeline import keep
 from exporter.shard import Shard
-from tests.support.asking import Asked, until
+from tests.support.asking import Asked, until, watched
 
 FILE = "watched_file_"
 ROOM = "watched_filesystem_"
@@ -34,20 +30,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def watching(files: str, folder: Path, state: Shard | None = None) -> AsyncIterator[Asked]:
     """Watch what `files` (YAML) names, until the block is left."""
-    text = f"apps:\n  - name: shop\n    files: {files}\n"
-    (plan,) = parse(text, folder / "sidewatch.yaml", {}).apps
-    clock = WallClock()
-    shard = assemble(plan, clock)
-    if state is not None:
-        shard.load(state.dump())
-    declare(shard, plan)
-    tasks = [asyncio.create_task(keep(source, shard, clock)) for source in sources(plan)]
-    try:
-        yield Asked(shard)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    saved = None if state is None else state.dump()
+    async with watched(f"files: {files}\n", folder, saved) as one:
+        yield one
 
 
 def df(folder: Path) -> list[int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from exporter.clock import WallClock
-from exporter.commands.types import Subparsers
+from exporter.commands.types import Subparsers, add_config
 from exporter.config import AppPlan, Plan, load
 from exporter.errors import Complaint, ConfigError
 from exporter.sources.docker import Docker
@@ -33,13 +33,7 @@ def add_parser(commands: Subparsers) -> None:
         description="Reads the configuration and its profiles, and says all that is wrong at once."
         " With --connect it also looks at each database, and asks each probe and broker once.",
     )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("sidewatch.yaml"),
-        metavar="FILE",
-        help="the configuration (default: %(default)s)",
-    )
+    add_config(parser)
     parser.add_argument(
         "--connect",
         action="store_true",

@@ -6,9 +6,8 @@ import argparse
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
-from exporter.commands.types import Subparsers
+from exporter.commands.types import Subparsers, add_config
 from exporter.config import Plan, load, seconds
 from exporter.errors import SidewatchError
 from exporter.maintenance import LONGEST_SECONDS, read, write
@@ -26,13 +25,7 @@ def add_parser(commands: Subparsers) -> None:
         " ever. A window closes by itself.",
     )
     parser.add_argument("action", choices=("open", "close", "list"))
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("sidewatch.yaml"),
-        metavar="FILE",
-        help="the configuration (default: %(default)s)",
-    )
+    add_config(parser)
     parser.add_argument(
         "--app",
         action="append",

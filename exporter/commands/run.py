@@ -10,11 +10,9 @@ from pathlib import Path
 
 from exporter.app import Running
 from exporter.clock import WallClock
-from exporter.commands.types import Subparsers
+from exporter.commands.types import Subparsers, add_config
 from exporter.config import load
 from exporter.server import Server
-
-DEFAULT_CONFIG = Path("sidewatch.yaml")
 
 log = logging.getLogger("sidewatch")
 
@@ -22,7 +20,7 @@ log = logging.getLogger("sidewatch")
 def add_parser(commands: Subparsers) -> None:
     """Declare the command."""
     parser = commands.add_parser("run", help="watch, and serve /metrics")
-    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+    add_config(parser)
     parser.set_defaults(run=run)
 
 

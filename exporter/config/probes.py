@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
-from glob import escape
 from pathlib import Path
 from typing import Any, TypeVar
 
 from exporter.config.build import SCALARS, Builder, Raw, entries, instead
+from exporter.config.globs import inside
 from exporter.config.nodes import At, Entries, Node, Refused
 from exporter.model import Duration, Family
 from exporter.sources.probes import (
@@ -116,7 +116,7 @@ def probing(
         if base not in used:
             here.child("bases" if name else "base").note(over.node.line, "no probe asks there")
     probes = Probes(tuple(_dated(checks)), app.interval, app.concurrency) if checks else None
-    return Probing(probes, _globsfrom_folder(folder, app.certificates))
+    return Probing(probes, _certificates_from(folder, app.certificates))
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -337,8 +337,7 @@ def from_folder(folder: Path, value: T) -> T:
     return value
 
 
-def _globsfrom_folder(folder: Path, certificates: Certificates | None) -> Certificates | None:
+def _certificates_from(folder: Path, certificates: Certificates | None) -> Certificates | None:
     if certificates is None:
         return None
-    inside = Path(escape(str(folder.absolute())))
-    return replace(certificates, files=tuple(str(inside / glob) for glob in certificates.files))
+    return replace(certificates, files=inside(folder, certificates.files))

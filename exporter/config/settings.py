@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from glob import escape
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -21,6 +20,7 @@ from exporter.config.build import (
     instead,
     nearest,
 )
+from exporter.config.globs import inside
 from exporter.config.nodes import At, Node, Refused
 from exporter.model import Duration, Kind
 from exporter.sources import KINDS, LogSource
@@ -238,9 +238,9 @@ def _watches(base: Path, build: Builder, node: Node, at: At) -> Mapping[str, Dis
     found: dict[str, Disk] = {}
     given: Mapping[str, Disk] = build.convert(Mapping[str, Disk], node, at)
     for name, one in given.items():
-        inside = Path(escape(str(folder)))
-        globs = tuple(str(inside / glob) for glob in one.glob)
-        found[name] = replace(one, name=name, glob=globs, mount=one.mount and folder / one.mount)
+        found[name] = replace(
+            one, name=name, glob=inside(folder, one.glob), mount=one.mount and folder / one.mount
+        )
     for pair, here in Raw(node, at).pairs():
         if not NAME.fullmatch(pair.key):
             here.say(pair.line, "a name has letters, digits and '_', no digit first")
@@ -277,12 +277,14 @@ def _from(base: Path, source: LogSource) -> LogSource:
         return replace(source, docker=source.docker.inside(folder))
     if not isinstance(source, Files):
         return source
-    inside = Path(escape(str(folder)))
     return replace(
         source,
-        files=tuple(str(inside / glob) for glob in source.files),
+        files=inside(folder, source.files),
         # One without a slash is held against a name alone, wherever the file lies.
-        exclude=tuple(str(inside / glob) if "/" in glob else glob for glob in source.exclude),
+        exclude=tuple(
+            path if "/" in glob else glob
+            for glob, path in zip(source.exclude, inside(folder, source.exclude), strict=True)
+        ),
     )
 
 

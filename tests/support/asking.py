@@ -13,7 +13,7 @@ from typing import Any
 
 from exporter.app.assembly import assemble, declare, sources
 from exporter.clock import WallClock
-from exporter.config import parse
+from exporter.config import AppPlan, parse
 from exporter.pipeline import keep
 from exporter.shard import Shard
 
@@ -61,26 +61,6 @@ class Asked:
         return dict(self.series("sidewatch_query_disabled").keys())  # type: ignore[arg-type]
 
 
-def shard_of(postgres: str, folder: Path = Path()) -> tuple[Shard, list[asyncio.Task[None]]]:
-    """The shard of a configuration, its sources at work."""
-    return shard_with(f"postgres:\n{indent(postgres, '  ')}", folder)
-
-
-def shard_with(
-    part: str, folder: Path = Path(), state: dict[str, Any] | None = None
-) -> tuple[Shard, list[asyncio.Task[None]]]:
-    """The same of any `part` of an application; `state` is what an earlier one has dumped."""
-    text = CONFIG.format(part=indent(part, " " * 4))
-    (plan,) = parse(text, folder / "sidewatch.yaml", {}).apps
-    clock = WallClock()
-    shard = assemble(plan, clock)
-    if state is not None:
-        shard.load(state)
-    declare(shard, plan)
-    tasks = [asyncio.create_task(keep(source, shard, clock)) for source in sources(plan)]
-    return shard, tasks
-
-
 @asynccontextmanager
 async def asked(postgres: str, folder: Path = Path()) -> AsyncIterator[Asked]:
     """Ask a database, whose settings are the YAML `postgres`, until the block is left."""
@@ -93,7 +73,21 @@ async def watched(
     part: str, folder: Path = Path(), state: dict[str, Any] | None = None
 ) -> AsyncIterator[Asked]:
     """The same with any `part` of an application's settings."""
-    shard, tasks = shard_with(part, folder, state)
+    text = CONFIG.format(part=indent(part, " " * 4))
+    (plan,) = parse(text, folder / "sidewatch.yaml", {}).apps
+    async with at_work(plan, state) as one:
+        yield one
+
+
+@asynccontextmanager
+async def at_work(plan: AppPlan, state: dict[str, Any] | None = None) -> AsyncIterator[Asked]:
+    """An application's sources at work; `state` is what an earlier shard has dumped."""
+    clock = WallClock()
+    shard = assemble(plan, clock)
+    if state is not None:
+        shard.load(state)
+    declare(shard, plan)
+    tasks = [asyncio.create_task(keep(source, shard, clock)) for source in sources(plan)]
     try:
         yield Asked(shard)
     finally:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from textwrap import indent
 
-from exporter.app.assembly import assemble, declare, sources
 from exporter.clock import Clock, WallClock
 from exporter.config import parse
 from exporter.config.profiles import AppPlan
-from exporter.pipeline import keep
 from exporter.sources.probes.examine import ask_once
 from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.probes.verdict import Result
-from tests.support.asking import Asked
+from tests.support.asking import Asked, at_work
 
 CONFIG = """\
 apps:
@@ -72,13 +69,5 @@ def lengths(result: Result) -> Mapping[str, float]:
 @asynccontextmanager
 async def watched(brokers: str, folder: Path = Path()) -> AsyncIterator[Asked]:
     """Ask until the block is left."""
-    plan, clock = plan_of(brokers, folder), WallClock()
-    shard = assemble(plan, clock)
-    declare(shard, plan)
-    tasks = [asyncio.create_task(keep(source, shard, clock)) for source in sources(plan)]
-    try:
-        yield Asked(shard)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with at_work(plan_of(brokers, folder)) as one:
+        yield one
