@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.driving import Driver, driving, owned_database
 from tests.support.libraries import PROCRASTINATE, Installed, installed
+from tests.support.million import SHAPES, fill, held
 from tests.support.parts import Parts
 from tests.support.pg import Server
 from tests.support.seeing import SECONDS, Seen, seen
@@ -213,3 +214,12 @@ async def test_schedules_tell_their_last_tick(library: Procrastinate) -> None:
     for tick in told.fired.values():
         assert tick == pytest.approx(60 * round(tick / 60), abs=1)
         assert 0 <= time.time() - tick < 90
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ended", SHAPES.values(), ids=SHAPES)
+def test_a_round_costs_no_more_than_one_count_of_the_live_rows(
+    ended: int, newest: Procrastinate
+) -> None:
+    fill(newest.postgres, newest.database, "procrastinate", ended)
+    held(newest.postgres, newest.database, "procrastinate")

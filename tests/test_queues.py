@@ -71,19 +71,23 @@ async def test_states_are_told_with_every_zero(postgres: Server) -> None:
         add("mail", "open", "-5", times=2),
         add('it\'s "odd"'.replace("'", "''"), "taken", "1"),
         add("mail", "done", "5", "4", times=9),
+        add("mail", "given_up", "5", "4", times=2),
     )
     async with asked(settings(postgres, database)) as app:
-        await told(app, "jobs")
+        await told(app, "jobs", "kept")
         assert app.series(JOBS) == {
             ("mail", "ready"): 3,
             ("mail", "scheduled"): 2,
             ("mail", "running"): 0,
+            ("mail", "failed"): 2,
             ("empty", "ready"): 0,
             ("empty", "scheduled"): 0,
             ("empty", "running"): 0,
+            ("empty", "failed"): 0,
             ('it\'s "odd"', "ready"): 0,
             ('it\'s "odd"', "scheduled"): 0,
             ('it\'s "odd"', "running"): 1,
+            ('it\'s "odd"', "failed"): 0,
         }
         assert set(app.series("watched_queue_count_capped").values()) == {0}
         assert set(app.series("watched_queue_count_estimated").values()) == {0}

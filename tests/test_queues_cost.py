@@ -11,11 +11,9 @@ from exporter.sources.postgres import library_queries
 from tests.support.asking import asked, until
 from tests.support.million import (
     NAMES,
-    SEEDS,
-    costs,
     fill,
+    held,
     library,
-    measuring,
     seeded,
 )
 from tests.support.pg import Server
@@ -58,14 +56,6 @@ def filled(request: pytest.FixtureRequest, postgres: Server) -> Iterator[tuple[s
     fill(postgres, database, name, 900_000)
     yield name, database
     postgres.psql(f"DROP DATABASE {database} WITH (FORCE)")
-
-
-def held(postgres: Server, database: str, name: str) -> None:
-    """Hold a round against one plain count of the live rows."""
-    with measuring(postgres, database) as ask:
-        once = ask(SEEDS[name]["live"])
-        spent = list(costs(ask, library(name)))
-    assert sum(each.a_round for each in spent) <= once, (once, spent)
 
 
 @pytest.mark.long

@@ -240,6 +240,7 @@ def test_the_libraries_that_come_with_sidewatch_can_be_read() -> None:
         ("about: errands", "abuot: errands", "no such key; did you mean about?"),
         ('signs: {"{schema}.errand": [claimed_at]}', "signs: {}", "name a table at the least"),
         ("{completed: e.state = 'done', exhausted: e.state = 'given_up'}", "{}", "names none of"),
+        ("states: {failed:", "states: {running:", "kept: running is told by jobs"),
         ("supervision:", "my-leader:", "my-leader cannot be the name of one"),
         ("supervision:", "jobs:", "jobs cannot be the name of one"),
         ("interval: 5m", "interval: 0s", "above 0"),

@@ -149,3 +149,11 @@ def costs(ask: Callable[[str], float], one: Library) -> Iterator[Cost]:
         if query.fill is not None:
             slack = many.slack(took / 1000, INTERVAL * query.spacing, query.spacing)
         yield Cost(query.name.removeprefix(f"{one.key}_"), took, slack * query.spacing)
+
+
+def held(postgres: Server, database: str, name: str) -> None:
+    """Hold a round against one plain count of the live rows."""
+    with measuring(postgres, database) as ask:
+        once = ask(SEEDS[name]["live"])
+        spent = list(costs(ask, library(name)))
+    assert sum(each.a_round for each in spent) <= once, (once, spent)

@@ -16,6 +16,7 @@ from exporter.sources.postgres.queues import (
     Ended,
     Generation,
     Jobs,
+    Kept,
     Library,
     Schedules,
     Stamp,
@@ -61,6 +62,8 @@ class _Compiler:
             yield clocks
         if jobs.stuck:
             yield self._stuck(jobs)
+        if generation.kept is not None:
+            yield self._kept(generation.kept)
         if generation.ended is not None:
             yield self._ended(generation.ended)
         if generation.workers is not None:
@@ -170,10 +173,7 @@ class _Compiler:
         )
 
     def _stuck(self, jobs: Jobs) -> Query:
-        anyhow = " OR ".join(f"({test})" for test in jobs.stuck.values())
-        sql = f"""
-            SELECT ({jobs.queue})::text AS queue, {_case(jobs.stuck)} AS reason, count(*) AS jobs
-            FROM {jobs.from_} WHERE {anyhow} GROUP BY 1, 2"""
+        sql = _counted("reason", jobs.stuck, jobs)
         metric = "watched_queue_stuck_jobs"
         return self._query(
             "stuck",
@@ -185,6 +185,18 @@ class _Compiler:
         )
 
     # -- jobs that have ended -----------------------------------------------------------------
+
+    def _kept(self, kept: Kept) -> Query:
+        metric = "watched_queue_jobs"
+        return self._query(
+            "kept",
+            _counted("state", kept.states, kept),
+            kept.needs,
+            metrics={metric: "jobs"},
+            labels=("queue", "state"),
+            fill=self._fill([(metric, {"state": state}, 0.0) for state in kept.states]),
+            spacing=SELDOM,
+        )
 
     def _ended(self, ended: Ended) -> Query:
         """Jobs by outcome and window, and beside them the last sign that anything is done."""
@@ -323,6 +335,14 @@ class _Compiler:
             return found[0] if name is None else quote + name.replace(quote, 2 * quote) + quote
 
         return PLACEHOLDER.sub(quoted, text)
+
+
+def _counted(label: str, tests: Mapping[str, str], among: Jobs | Kept) -> str:
+    """Count the jobs for which one of the tests holds, by queue and by that test's name."""
+    anyhow = " OR ".join(f"({test})" for test in tests.values())
+    return f"""
+        SELECT ({among.queue})::text AS queue, {_case(tests)} AS {label}, count(*) AS jobs
+        FROM {among.from_} WHERE {anyhow} GROUP BY 1, 2"""
 
 
 def _case(tests: Mapping[str, str]) -> str:

@@ -16,7 +16,17 @@ OUTCOMES = ("completed", "failed", "lost", "exhausted", "cancelled")
 WORKERS = ("live", "stale")
 
 # What the queries of every library are called, so that no sign of life is.
-QUERIES = ("jobs", "due", "claimed", "enqueued", "stuck", "ended", "workers", "schedules")
+QUERIES = (
+    "jobs",
+    "due",
+    "claimed",
+    "enqueued",
+    "stuck",
+    "kept",
+    "ended",
+    "workers",
+    "schedules",
+)
 WORD = re.compile(r"\{([a-z_]+)\}")
 
 # Columns by table, as the database knows them: `schema.table` or `table`.
@@ -66,6 +76,22 @@ class Jobs:
         _check_some("states", self.states, STATES)
         _check("clocks", self.clocks, CLOCKS)
         _check("stuck", self.stuck, REASONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The jobs that have ended and still are in a state, as a record, where no index finds them.
+
+    They are among all that ended, so they are asked for apart from those that wait, and seldom.
+    """
+
+    from_: str
+    queue: str
+    states: Mapping[str, str]
+    needs: Columns
+
+    def __post_init__(self) -> None:
+        _check_some("states", self.states, STATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +150,7 @@ class Generation:
     signs: Columns
     jobs: Jobs
     lacks: Columns = field(default_factory=dict)
+    kept: Kept | None = None
     ended: Ended | None = None
     workers: Workers | None = None
     heartbeats: Mapping[str, Stamp] = field(default_factory=dict)
@@ -132,6 +159,9 @@ class Generation:
     def __post_init__(self) -> None:
         if not self.signs:
             raise ValueError("signs: name a table at the least; else every database would have it")
+        if self.kept is not None:
+            for state in self.kept.states.keys() & self.jobs.states.keys():
+                raise ValueError(f"kept: {state} is told by jobs; a state has one source")
         for name in self.heartbeats:
             if name in QUERIES or not NAME.fullmatch(name):
                 raise ValueError(
@@ -142,7 +172,7 @@ class Generation:
     def tables(self) -> Iterator[str]:
         """Every table that is named, with its placeholders."""
         yield from (*self.signs, *self.lacks, *self.jobs.needs)
-        parts = (self.ended, self.workers, self.schedules, *self.heartbeats.values())
+        parts = (self.kept, self.ended, self.workers, self.schedules, *self.heartbeats.values())
         for part in parts:
             yield from () if part is None else part.needs
 
