@@ -36,6 +36,19 @@ CASES = {"fires", "below", "healthy", "missing", "restart", "two-hosts"}
 # Labels that Prometheus itself or the kind of a metric adds.
 FREE_LABELS = {"app", "instance", "le"}
 OVER_TIME = {"rate", "increase"}
+DASHBOARDS = {
+    f"/d/sidewatch-{name}"
+    for name in (
+        "overview",
+        "application",
+        "queues",
+        "webhooks",
+        "postgres",
+        "logs",
+        "files",
+        "itself",
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +131,22 @@ def test_an_alert_says_what_whom_and_what_to_do(alert: str) -> None:
     assert rule["labels"]["kind"] in {"symptom", "cause", "capacity", "meta"}
     assert set(rule["labels"]) <= {"app", "severity", "component", "kind"}
     said = rule["annotations"]
-    assert set(said) == {"summary", "description", "first_command", "runbook_url"}
+    assert set(said) == {"summary", "description", "first_command", "runbook_url", "dashboard_url"}
     assert re.fullmatch(r"[A-Z][^{}]*\.", said["summary"]), "a sentence without a template"
     assert said["runbook_url"].endswith(f"/docs/runbooks/{alert}.md")
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_leads_to_a_dashboard_that_shows_what_it_is_about(alert: str) -> None:
+    """A path, since only the operator knows where Grafana is; each value is escaped."""
+    rule = ALERTS[alert]
+    path, _, query = rule["annotations"]["dashboard_url"].partition("?")
+    assert path in DASHBOARDS
+    chosen = dict(variable.split("=", 1) for variable in query.split("&"))
+    for name, value in chosen.items():
+        assert value == f"{{{{ $labels.{name.removeprefix('var-')} | urlquery }}}}"
+    # What sidewatch says of its own process is about an instance: no application shows it.
+    assert ("var-app" in chosen) != (rule["labels"].get("app") == "sidewatch")
 
 
 @pytest.mark.parametrize("alert", ALERTS)

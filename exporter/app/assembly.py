@@ -48,6 +48,10 @@ def declare(shard: Shard, plan: AppPlan) -> None:
     shard.uid = shard.uid or secrets.token_hex(8)
     put, families = shard.registry.put, plan.families
     put(families["sidewatch_app_info"], (plan.profile, shard.uid), now, 1.0)
+    for objective in plan.objectives.values():
+        if not objective.goal.subject:
+            for way, value in objective.values.items():
+                put(families[objective.goal.metric], way, now, value)
     for host in plan.idle_hosts:
         put(families["watched_upstream_idle"], (host,), now, 1.0)
     for name, seconds in shard.plan.heartbeats.items():

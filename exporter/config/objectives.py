@@ -6,164 +6,13 @@ rows go by entity and state: `rows_oldest: {deployments: {queued: 5m}}`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from exporter.config.build import Builder, Raw, entries, instead
+from exporter.config.goals import GOALS, Goal
 from exporter.config.nodes import At, Entries, Node, Refused, Scalar
 from exporter.model import Duration
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """A kind of objective: the gauge that shows it, and whose series have one.
-
-    Every series of `subject` calls for the gauge; the labels `by` say which of the values is its
-    own. `plural` is the key above them, "" where they stand alone. `least` is how many of the
-    labels a value must name, 0 where one value may be for all; `most` what it may be. `none` tells
-    that 0 is an objective, too.
-    """
-
-    metric: str
-    subject: str
-    by: tuple[str, ...]
-    plural: str
-    type: Any
-    least: int = 0
-    most: float = math.inf
-    none: bool = False
-
-
-GOALS: Mapping[str, Goal] = {
-    "http_request_duration": Goal(
-        "watched_http_request_duration_objective_seconds",
-        "watched_http_request_duration_seconds",
-        ("route",),
-        "routes",
-        Duration,
-    ),
-    "job_duration": Goal(
-        "watched_job_duration_objective_seconds",
-        "watched_job_duration_seconds",
-        ("job_class",),
-        "job_classes",
-        Duration,
-    ),
-    "job_wait": Goal(
-        "watched_job_wait_objective_seconds",
-        "watched_job_wait_seconds",
-        ("queue",),
-        "queues",
-        Duration,
-    ),
-    "job_failures": Goal(
-        "watched_job_failures_objective",
-        "watched_jobs_finished_total",
-        ("job_class",),
-        "job_classes",
-        float,
-    ),
-    "quota_remaining": Goal(
-        "watched_quota_remaining_objective",
-        "watched_quota_remaining",
-        ("quota",),
-        "quotas",
-        float,
-    ),
-    "queue_age": Goal(
-        "watched_queue_oldest_age_objective_seconds",
-        "watched_queue_oldest_age_seconds",
-        ("queue",),
-        "queues",
-        Duration,
-    ),
-    "rows_oldest": Goal(
-        "watched_rows_oldest_objective_seconds",
-        "watched_rows_oldest_seconds",
-        ("entity", "state"),
-        "",
-        Duration,
-        least=2,
-    ),
-    "rows": Goal(
-        "watched_rows_objective",
-        "watched_rows",
-        ("entity", "state"),
-        "",
-        float,
-        least=2,
-    ),
-    "rows_recent": Goal(
-        "watched_rows_recent_objective",
-        "watched_rows_recent",
-        ("entity", "state"),
-        "",
-        float,
-    ),
-    "failure_streak": Goal(
-        "watched_failure_streak_objective",
-        "watched_failure_streak",
-        ("entity",),
-        "",
-        float,
-    ),
-    "postgres_connections": Goal(
-        "watched_postgres_connections_objective_ratio",
-        "watched_postgres_max_connections",
-        ("database",),
-        "databases",
-        float,
-        most=1.0,
-    ),
-    "postgres_cache_hit": Goal(
-        "watched_postgres_cache_hit_objective_ratio",
-        "watched_postgres_blocks_hit_total",
-        ("database",),
-        "databases",
-        float,
-        most=1.0,
-    ),
-    "probe_start": Goal(
-        "watched_probe_start_objective_seconds",
-        "watched_probe_success",
-        ("probe",),
-        "probes",
-        Duration,
-    ),
-    "probe_field": Goal(
-        "watched_probe_field_objective",
-        "watched_probe_field",
-        ("probe", "field"),
-        "",
-        float,
-        least=2,
-        none=True,
-    ),
-    "certificate_left": Goal(
-        "watched_tls_objective_seconds",
-        "watched_tls_not_after_timestamp_seconds",
-        ("probe",),
-        "probes",
-        Duration,
-    ),
-    "queue_consumers": Goal(
-        "watched_queue_consumers_objective",
-        "watched_queue_consumers",
-        ("queue",),
-        "queues",
-        float,
-        none=True,
-    ),
-    "queue_growth": Goal(
-        "watched_queue_growth_objective",
-        "watched_queue_consumers",
-        ("queue",),
-        "queues",
-        float,
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +65,10 @@ def _below(
     """The value that stands here, or those of the next label's values."""
     if isinstance(node, Entries) and len(way) < len(goal.by):
         for one in node.pairs:
-            yield from _below(goal, (*way, one.key), one.node, at.child(one.key))
+            if goal.among and one.key not in goal.among:
+                at.say(one.line, f"no such {goal.by[0]}{instead(one.key, goal.among)}")
+            else:
+                yield from _below(goal, (*way, one.key), one.node, at.child(one.key))
     elif len(way) < goal.least:
         at.say(node.line, f"an objective is for one {' and '.join(goal.by)}: {_example(goal)}")
     else:
@@ -233,6 +85,8 @@ def _below(
 
 
 def _example(goal: Goal) -> str:
+    if goal.by[0] == "signal":
+        return "{http_errors: 0.1}"
     if goal.by[0] == "probe":
         return "{server: {dead_letters: 0}}"
     return "{deployments: {queued: 5m}}" if goal.type is Duration else "{collections: {overdue: 1}}"

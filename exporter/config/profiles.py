@@ -21,7 +21,7 @@ from exporter.config.rows import states
 from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profile
 from exporter.config.texts import read_text
 from exporter.engine.rules import LogRules
-from exporter.model import JOB_BUCKETS, Family
+from exporter.model import JOB_BUCKETS, Duration, Family
 from exporter.sources.containers import Containers
 from exporter.sources.disk import Disk
 from exporter.sources.postgres import Postgres
@@ -189,7 +189,7 @@ def _bounded(family: Family, aims: Mapping[str, Objective]) -> Family:
         return family
     bounds = set(family.buckets)
     for aim in aims.values():
-        if aim.goal.subject == family.name:
+        if aim.goal.subject == family.name and aim.goal.type is Duration:
             bounds.update(aim.values.values())
     return replace(family, buckets=tuple(sorted(bounds)))
 

@@ -8,7 +8,7 @@ watched application and is not listed.
 from __future__ import annotations
 
 from exporter.model import JOB_BUCKETS, REQUEST_BUCKETS, Family
-from exporter.vocabulary import containers, files, probes, sql
+from exporter.vocabulary import containers, files, objectives, probes, sql
 
 
 def _families(*families: Family) -> dict[str, Family]:
@@ -146,41 +146,6 @@ UPSTREAMS = _families(
         "gauge",
         "1 where nothing is meant to run behind this host, as declared in the configuration.",
         ("vhost",),
-    ),
-)
-
-# An objective has its subject's labels, and a series for every subject that exists. One about a
-# histogram also names, as `le`, the bucket whose bound it is, spelled as the bucket spells it.
-OBJECTIVES = _families(
-    Family(
-        "watched_http_request_duration_objective_seconds",
-        "gauge",
-        "How long a request may take.",
-        ("route", "le"),
-    ),
-    Family(
-        "watched_job_duration_objective_seconds",
-        "gauge",
-        "How long a job of this class may run.",
-        ("job_class", "le"),
-    ),
-    Family(
-        "watched_job_wait_objective_seconds",
-        "gauge",
-        "How long a job may wait in this queue.",
-        ("queue", "le"),
-    ),
-    Family(
-        "watched_job_failures_objective",
-        "gauge",
-        "How many failures of this class in an hour make an alert; 3 where it is not set.",
-        ("job_class",),
-    ),
-    Family(
-        "watched_quota_remaining_objective",
-        "gauge",
-        "How much of a quota must be left.",
-        ("quota", "scope"),
     ),
 )
 
@@ -356,6 +321,6 @@ FAMILIES = {
     **_families(*containers.FAMILIES),
     **_families(*files.FAMILIES),
     **UPSTREAMS,
-    **OBJECTIVES,
+    **_families(*objectives.FAMILIES),
     **OWN,
 }
