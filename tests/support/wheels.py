@@ -29,8 +29,7 @@ def installed(parts: Parts, *pins: str, python: Path = Path(sys.executable)) -> 
     folder = CACHE / f"{name}-{version}-{mark}"
     if not folder.exists():
         _install(pins, folder, python)
-    others = parts.used.get(name, version).split(" and ")
-    parts.note(name, " and ".join(sorted({*others, version})))
+    parts.note(name, version)
     return folder
 
 
