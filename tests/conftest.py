@@ -21,16 +21,41 @@ from tests.support.webhook import webhook as receiving
 PARTS = pytest.StashKey[Parts]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--parts",
+        type=Path,
+        metavar="FILE",
+        help="add the real parts that are used to those in FILE, which is there, and tell of none",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     parts = config.stash[PARTS] = Parts()
     config.pluginmanager.register(parts)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that pytest-xdist has started hands over what its tests used."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["parts"] = session.config.stash[PARTS].dump()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add it to what is told; one that crashed has left nothing."""
+    node.config.stash[PARTS].add(getattr(node, "workeroutput", {}).get("parts", {}))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Say it after pytest's own last line, where nobody overlooks it."""
-    if PARTS in config.stash:
-        for line in config.stash[PARTS].lines():
-            config.get_terminal_writer().line(line)
+    if PARTS not in config.stash or hasattr(config, "workerinput"):
+        return
+    if file := config.getoption("parts"):
+        config.stash[PARTS].keep(file)
+        return
+    for line in config.stash[PARTS].lines():
+        config.get_terminal_writer().line(line)
 
 
 @pytest.fixture(scope="session")

@@ -127,6 +127,7 @@ def test_a_queue_library_is_recognised_and_missed_where_it_was_asked_for(
     assert code == 1
 
 
+@pytest.mark.alone(reason="it asserts the time of a query")
 def test_queries_that_do_not_work_are_told_and_the_others_are_asked(
     postgres: Server, check: Check, shop: str
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_locked_table_is_told_and_is_no_fault_of_the_configuration(
     assert code == 0
 
 
+@pytest.mark.alone(reason="it asserts how long a look takes")
 def test_databases_are_looked_at_together_and_none_waits_for_another(
     postgres: Server, check: Check, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

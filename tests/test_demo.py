@@ -84,6 +84,7 @@ def due_jobs(show: Demo, folder: Path) -> tuple[int, float, int]:
     return least, wait_for(told, "a newer answer"), count()
 
 
+@pytest.mark.alone(reason="it asserts the time of a start")
 def test_it_answers_within_three_seconds(tmp_path: Path) -> None:
     began = time.monotonic()
     with demo(tmp_path) as show:

@@ -46,6 +46,7 @@ def world(folder: Path) -> dict[str, object]:
 # -- had, and gone --------------------------------------------------------------------------------
 
 
+@pytest.mark.alone(reason="it ends before the scene of which sidewatch complains")
 def test_both_databases_are_asked_and_leave_nothing(
     folder: Path, user: str | None, parts: Parts
 ) -> None:
@@ -158,6 +159,7 @@ def test_a_server_that_does_not_start_is_told_in_its_own_words(tmp_path: Path) -
         assert show.end()[0] == 0
 
 
+@pytest.mark.alone(reason="it asserts the time of a start")
 def test_nothing_waits_for_a_server_that_hangs(tmp_path: Path) -> None:
     env = wheel(tmp_path, initdb="sleep 60", postgres="")
     began = time.monotonic()

@@ -18,7 +18,7 @@ from exporter.clock import WallClock
 from exporter.errors import SourceError
 from exporter.sources.docker import Docker
 from exporter.sources.docker.settings import Selection
-from tests.support.docker import Dockerd, dockerd
+from tests.support.docker import GO, Dockerd, dockerd
 from tests.support.parts import Parts
 from tests.support.process import Running, running, start
 from tests.support.sinks import KeepingSink
@@ -273,9 +273,12 @@ async def test_a_terminals_lines_are_one_stream(engine: Dockerd) -> None:
 async def test_at_the_first_start_what_is_there_is_passed_over(engine: Dockerd) -> None:
     project = engine.project()
     one = reader(engine, project, start="end")
-    identity = engine.run(project, "web", "echo old; echo -n un; sleep 1; echo finished; sleep 60")
-    engine.run(project, "empty", "sleep 2; echo first")
+    identity = engine.run(project, "web", f"echo old; echo -n un; {GO}; echo finished; sleep 60")
+    empty = engine.run(project, "empty", f"{GO}; echo first")
+    wait_for(lambda: engine("logs", identity) == "old", "what is there")
     async with one.reading():
+        await asyncio.to_thread(wait_for, lambda: one.sink.passed_over() == 2, "both ends")
+        engine.go(identity, empty)
         await one.until("web", 1)
         engine.run(project, "late", "echo one; echo two")
         await one.until("late", 2)

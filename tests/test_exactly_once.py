@@ -9,6 +9,8 @@ import pytest
 from tests.support.killing import ROTATION, Harness, spread
 from tests.support.trap import BUGS, POINTS
 
+pytestmark = pytest.mark.alone(reason="it kills at random times, and must hit all that matters")
+
 
 def _hold(harness: Harness) -> None:
     """What must be true after any number of kills."""

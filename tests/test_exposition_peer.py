@@ -57,6 +57,7 @@ class Collected:
         return self.families
 
 
+@pytest.mark.alone(reason="it compares times of work")
 def test_it_is_at_least_five_times_cheaper_than_the_library() -> None:
     """About twenty-five times in bench/exposition.py, which measures with more care."""
     registry = a_registry()

@@ -54,6 +54,7 @@ def source(folder: Path, *globs: str, poll: float = SLOW) -> Files:
     return Files(files=tuple(str(folder / glob) for glob in globs or ("*.log",)), poll=poll)
 
 
+@pytest.mark.alone(reason="it asserts a latency of 0.1 s")
 async def test_an_append_is_counted_within_a_tenth_of_a_second(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.log" for number in range(10)]
     for path in paths:
@@ -235,6 +236,7 @@ async def test_a_mount_that_hangs_stops_its_own_source_alone(
     released.set()
 
 
+@pytest.mark.alone(reason="it asserts how little work an idle source does")
 async def test_idle_files_cost_next_to_nothing(tmp_path: Path) -> None:
     for number in range(1000):
         (tmp_path / f"worker-{number}.log").write_text("line\n")

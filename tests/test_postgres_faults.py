@@ -42,6 +42,7 @@ async def test_a_locked_table_hides_only_what_is_in_it(postgres: Server, shop: s
         await until(lambda: app.value("shop_orders", "paid") == 2, "the orders after the lock", 20)
 
 
+@pytest.mark.alone(reason="it asserts how late an answer is")
 async def test_no_query_waits_longer_than_a_budget_for_a_locked_one(
     postgres: Server, shop: str
 ) -> None:

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from textwrap import indent
 
+import pytest
+
 from tests.support.pg import MAX_CONNECTIONS, Server
 from tests.support.process import running
 from tests.support.proxy import Proxy, proxy
@@ -46,6 +48,7 @@ def full(postgres: Server, shop: str) -> Iterator[None]:
         yield
 
 
+@pytest.mark.alone(reason="it compares latencies")
 def test_no_fault_of_the_database_is_felt_at_the_page(
     postgres: Server, sidewatch: Path, tmp_path: Path
 ) -> None:

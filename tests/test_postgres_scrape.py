@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.support.pg import Server
 from tests.support.process import running
 from tests.support.waiting import free_port, wait_for
@@ -21,6 +23,7 @@ apps:
 """
 
 
+@pytest.mark.alone(reason="it compares latencies")
 def test_metrics_answer_as_fast_while_the_database_is_paused(
     postgres: Server, sidewatch: Path, tmp_path: Path
 ) -> None:

@@ -29,6 +29,9 @@ hostssl all tls_only 127.0.0.1/32 scram-sha-256
 hostnossl all plain_only 127.0.0.1/32 scram-sha-256
 host all watcher 127.0.0.1/32 scram-sha-256
 """
+# A certificate is refused when the client has sent more already: if the server is slow to read
+# that, its connection is reset before it has told why.
+REFUSED_LATE = pytest.mark.alone(reason="two sides race")
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,16 @@ async def test_a_mode_that_is_met(
         ("watcher", "127.0.0.1", "sslmode=verify-ca&sslrootcert=/nowhere/ca.crt", "tls"),
         ("watcher", "127.0.0.1", f"sslmode=verify-full&{OURS}", "tls"),
         ("certified", "127.0.0.1", "sslmode=require", "permission"),
-        ("certified", "127.0.0.1", f"sslmode=require&{CERTIFIED % ('theirs', 'theirs')}", "tls"),
-        ("certified", "127.0.0.1", f"sslmode=require&{CERTIFIED % ('ours', 'theirs')}", "tls"),
+        pytest.param(
+            *("certified", "127.0.0.1", f"sslmode=require&{CERTIFIED % ('theirs', 'theirs')}"),
+            "tls",
+            marks=REFUSED_LATE,
+        ),
+        pytest.param(
+            *("certified", "127.0.0.1", f"sslmode=require&{CERTIFIED % ('ours', 'theirs')}"),
+            "tls",
+            marks=REFUSED_LATE,
+        ),
     ],
 )
 async def test_a_mode_that_is_not_met(

@@ -194,6 +194,7 @@ class Dns:
         return ["127.0.0.1"]
 
 
+@pytest.mark.alone(reason="it asserts times of 0.3 s and 2 s")
 async def test_a_black_holed_name_blocks_no_other_and_is_asked_once() -> None:
     dns = Dns()
     resolver = Resolver(dns.lookup)
@@ -264,6 +265,7 @@ async def test_a_context_is_freed_though_a_handshake_never_ended() -> None:
 # -- together -------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone(reason="it asserts how late a probe is asked")
 async def test_hostile_servers_delay_no_healthy_probe() -> None:
     """More of them than may be under way at once; the healthy one is asked on its own clock."""
     times = list[float]()

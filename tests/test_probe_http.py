@@ -235,6 +235,7 @@ async def test_a_body_is_read_by_its_charset(charset: str, body: str) -> None:
         assert await reason(f"base: http://127.0.0.1:{port}\nhttp: {{x: {{body: ö}}}}") is None
 
 
+@pytest.mark.alone(reason="it asserts times to a tenth of a second")
 async def test_each_phase_is_told() -> None:
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head(reader)

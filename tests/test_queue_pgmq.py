@@ -56,7 +56,7 @@ class Queues:
 @pytest.fixture
 def queues(postgres: Server, parts: Parts) -> Queues:
     folder = installed(parts, PGMQ) / "pgmq" / "sql"
-    parts.note("pgmq", (folder / "VERSION").read_text().strip())
+    parts.note("pgmq's SQL", (folder / "VERSION").read_text().strip())
     database = postgres.database()
     postgres.psql((folder / "pgmq.sql").read_text(), database)
     return Queues(postgres, database)

@@ -19,6 +19,7 @@ from tests.support.million import (
 from tests.support.pg import Server
 from tests.support.queues import grant
 
+pytestmark = pytest.mark.alone(reason="it compares times of work")
 HERE = Path(__file__).parent / "queues"
 LIBRARIES = ("errands", *sorted(file.parent.name for file in HERE.glob("*/schema.sql")))
 UNINDEXED = """

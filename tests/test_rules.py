@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,17 +71,22 @@ RULE_LIST = [rule for path in RULES for group in _groups(path) for rule in group
 ALERTS = {rule["alert"]: rule for rule in RULE_LIST if "alert" in rule}
 RECORDS = {rule["record"]: rule for rule in RULE_LIST if "record" in rule}
 EXPRESSIONS = {rule.get("alert") or rule["record"]: rule["expr"] for rule in RULE_LIST}
-TESTS = [test for path in PROOFS for test in yaml.safe_load(path.read_text())["tests"]]
+
+
+@cache
+def _tests() -> list[dict[str, Any]]:
+    """All promtool tests; they take a second to read."""
+    return [test for path in PROOFS for test in yaml.safe_load(path.read_text())["tests"]]
 
 
 def _proof(alert: str) -> Proof:
     spoken = [
         case
-        for test in TESTS
+        for test in _tests()
         for case in test.get("alert_rule_test", ())
         if case["alertname"] == alert
     ]
-    counting = [test for test in TESTS if f'alertname="{alert}"' in str(test)]
+    counting = [test for test in _tests() if f'alertname="{alert}"' in str(test)]
     return Proof(
         said=tuple(one for case in spoken for one in case["exp_alerts"]),
         silent=any(not case["exp_alerts"] for case in spoken),

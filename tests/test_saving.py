@@ -244,6 +244,7 @@ async def test_a_read_only_disk_is_a_save_that_fails(tiny: Path) -> None:
     await _hold_through_a_failure(desk, lambda: remount("rw"))
 
 
+@pytest.mark.alone(reason="it asserts the time of a scrape")
 async def test_a_save_that_hangs_hangs_no_scrape(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

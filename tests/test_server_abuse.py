@@ -17,6 +17,7 @@ from exporter.model import Family, Snapshot
 from exporter.registry import Registry
 from exporter.server import Limits, Server, View, serve
 
+pytestmark = pytest.mark.alone(reason="clients are given 0.3 s, and lags are of milliseconds")
 SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 CLOSING_SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 PATIENCE = 10.0

@@ -26,6 +26,7 @@ from tests.support.waiting import wait_for
 BUSYBOX = Path("/bin/busybox")
 APPLETS = ("sh", "sleep", "cat", "true", "false", "test", "touch", "rm", "kill")
 OPTIONS = ("--bridge=none", "--iptables=false", "--shutdown-timeout=1", "--log-level=warn")
+GO = "while ! test -e /go; do sleep 0.1; done"  # a container stands here until `Dockerd.go`
 FIRST, SECOND = "shop:1.0", "shop:2.0"  # the same, but for their names and ids
 
 
@@ -124,6 +125,11 @@ class Dockerd:
         identity = self.make(project, service, script, *options, **more)
         self("start", identity)
         return identity
+
+    def go(self, *identities: str) -> None:
+        """Let containers go on that wait by `GO`."""
+        for identity in identities:
+            self("exec", identity, "touch", "/go")
 
     def inspect(self, identity: str) -> dict[str, Any]:
         """What `docker inspect` says of a container."""

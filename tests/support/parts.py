@@ -1,11 +1,16 @@
-"""The real parts: servers and tools of another make that a test holds sidewatch against."""
+"""The real parts: servers and tools of another make that a test holds sidewatch against.
+
+`python -m tests.support.parts FILE` tells of the runs that were started with `--parts=FILE`.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,10 +41,10 @@ _VERSION = re.compile(r"\d+(?:\.\d+)+[^\s,]*|\d{3,}")
 
 @dataclass
 class Parts:
-    """What the session used, and why which tests were left out."""
+    """What a run used, each part with its versions, and why which tests were left out."""
 
-    used: dict[str, str] = field(default_factory=dict)
-    unproven: dict[str, list[str]] = field(default_factory=dict)
+    used: dict[str, set[str]] = field(default_factory=dict)
+    unproven: dict[str, set[str]] = field(default_factory=dict)
 
     def need(self, tool: str) -> Path:
         """Where `tool` is, noted with its version; the test fails where it is not installed."""
@@ -51,18 +56,36 @@ class Parts:
                 pytrace=False,
             )
         if tool not in self.used:
-            self.used[tool] = self._version(tool, [found, ask])
+            self.note(tool, self._version(tool, [found, ask]))
         return Path(found)
 
     def note(self, part: str, version: str) -> None:
-        """Note a part that is no tool (a library, a server from a package of Python's)."""
-        self.used[part] = version
+        """Note a part, and a version of it; of a library there may be several."""
+        self.used.setdefault(part, set()).add(version)
+
+    def dump(self) -> dict[str, dict[str, list[str]]]:
+        """All of it, to be handed to another process."""
+        used = {part: sorted(versions) for part, versions in sorted(self.used.items())}
+        unproven = {why: sorted(tests) for why, tests in self.unproven.items()}
+        return {"used": used, "unproven": unproven}
+
+    def add(self, dumped: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        """Note what another process has dumped."""
+        for part, versions in dumped.get("used", {}).items():
+            self.used.setdefault(part, set()).update(versions)
+        for why, tests in dumped.get("unproven", {}).items():
+            self.unproven.setdefault(why, set()).update(tests)
+
+    def keep(self, file: Path) -> None:
+        """Add all of it to what earlier runs have left in a file, which may be empty."""
+        self.add(kept(file).dump())
+        file.write_text(json.dumps(self.dump()))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test that was skipped, for whatever reason, proved nothing (a hook of pytest's)."""
         if report.skipped and isinstance(report.longrepr, tuple):
             why = report.longrepr[2].removeprefix("Skipped: ")
-            self.unproven.setdefault(why, []).append(report.nodeid)
+            self.unproven.setdefault(why, set()).add(report.nodeid)
 
     def _version(self, tool: str, command: list[str]) -> str:
         try:
@@ -78,10 +101,22 @@ class Parts:
     def lines(self) -> Iterator[str]:
         """The last words of a run: each part with its version, then what stayed unproven."""
         if self.used:
-            parts = ", ".join(f"{name} {self.used[name]}" for name in sorted(self.used))
-            yield f"real parts used: {parts}"
+            told = (f"{part} {' and '.join(found)}" for part, found in self.dump()["used"].items())
+            yield f"real parts used: {', '.join(told)}"
         for why, tests in sorted(self.unproven.items()):
             more = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
-            yield f"UNPROVEN: {why}: {tests[0]}{more}"
+            yield f"UNPROVEN: {why}: {min(tests)}{more}"
         if self.used and not self.unproven:
             yield "unproven: nothing"
+
+
+def kept(file: Path) -> Parts:
+    """What runs have left in a file, which may be empty."""
+    parts = Parts()
+    if text := file.read_text():
+        parts.add(json.loads(text))
+    return parts
+
+
+if __name__ == "__main__":
+    print(*kept(Path(sys.argv[1])).lines(), sep="\n")  # noqa: T201  # for a person to read

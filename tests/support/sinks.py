@@ -63,6 +63,11 @@ class KeepingSink:
         assert cursor.key in self.known
         self.lags[cursor.key] = count, newest
 
+    def passed_over(self) -> int:
+        """Of how many containers, read from the end at first, that end was found."""
+        places = [cursor.place or {} for _, cursor in tuple(self.known.values())]
+        return sum(bool(place.get("id")) and not place.get("end") for place in places)
+
     def looked(self, source: str) -> None:
         del source
         self.looks += 1

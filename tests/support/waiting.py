@@ -36,8 +36,13 @@ def wait_for(
 
 
 def free_port() -> int:
-    """A loopback port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A loopback port that nobody listens on, and that the kernel gives to nobody for a minute.
+
+    For so long a connection that ended on it keeps it (TIME_WAIT); who asks for it by number and
+    with SO_REUSEADDR, as servers do, has it all the same.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            listener.accept()[0].close()  # the side that closes first is the one that keeps it
         return port

@@ -29,8 +29,7 @@ def installed(parts: Parts, *pins: str, python: Path = Path(sys.executable)) -> 
     folder = CACHE / f"{name}-{version}-{mark}"
     if not folder.exists():
         _install(pins, folder, python)
-    others = parts.used.get(name, version).split(" and ")
-    parts.note(name, " and ".join(sorted({*others, version})))
+    parts.note(name, version)
     return folder
 
 
@@ -50,7 +49,9 @@ def _install(pins: tuple[str, ...], folder: Path, python: Path) -> None:
     if answer.returncode:
         shutil.rmtree(attempt)
         pytest.fail(f"pip could not install {pins[0]}: {answer.stderr}", pytrace=False)
-    if folder.exists():  # another run of the tests was faster
-        shutil.rmtree(attempt)
-    else:
+    try:
         attempt.rename(folder)
+    except OSError:
+        shutil.rmtree(attempt)
+        if not folder.exists():  # else another process of the tests was faster
+            raise
