@@ -71,42 +71,49 @@ def quick_rules(folder: Path) -> list[Path]:
     return rules
 
 
+@pytest.fixture
+def engine(docker: Dockerd) -> Iterator[Dockerd]:
+    """A daemon that is left without containers: checks of their health fill its events."""
+    yield docker
+    docker.clear()
+
+
 @pytest.mark.real
 def test_a_crash_loop_pages_once_and_a_healthy_deploy_pages_nobody(
-    docker: Dockerd,
+    engine: Dockerd,
     prometheus: StartPrometheus,
     alertmanager: Callable[[Mapping[str, Any]], Alertmanager],
     webhook: Webhook,
     tmp_path: Path,
 ) -> None:
-    projects = {app: docker.project() for app in ("pullapprove", "agledger", "paas")}
-    docker.run(projects["pullapprove"], "server", WORKS)
-    old = docker.run(projects["agledger"], "agledger-api", f"touch /up; {WORKS}", *CHECK)
-    other = docker.run(projects["paas"], "nginx", f"touch /up; {WORKS}", *CHECK)
+    projects = {app: engine.project() for app in ("pullapprove", "agledger", "paas")}
+    engine.run(projects["pullapprove"], "server", WORKS)
+    old = engine.run(projects["agledger"], "agledger-api", f"touch /up; {WORKS}", *CHECK)
+    other = engine.run(projects["paas"], "nginx", f"touch /up; {WORKS}", *CHECK)
     manager = alertmanager(webhook.routing())
-    with watching(docker, projects, tmp_path) as address:
+    with watching(engine, projects, tmp_path) as address:
         rules = quick_rules(tmp_path / "rules")
         server = prometheus([address], rules=rules, alertmanager=manager.address)
-        wait_for(lambda: len(healthy(server)) == 2, "two that are healthy")
+        wait_for(lambda: len(healthy(server)) == 2, "two that are healthy", within=60)
 
-        loop = docker.run(projects["pullapprove"], "worker", LOOPS, "--restart=always")
+        loop = engine.run(projects["pullapprove"], "worker", LOOPS, "--restart=always")
         # A deploy, and somebody else's container that fares no better than the new one.
-        docker("stop", old)
-        docker("rm", old)
-        new = docker.run(projects["agledger"], "agledger-api", WORKS, *CHECK, image=SECOND)
-        docker("exec", other, "rm", "/up")
-        pages = [webhook.next(within=30), webhook.next(within=30)]
+        engine("stop", old)
+        engine("rm", old)
+        new = engine.run(projects["agledger"], "agledger-api", WORKS, *CHECK, image=SECOND)
+        engine("exec", other, "rm", "/up")
+        pages = [webhook.next(within=60), webhook.next(within=60)]
         assert {one.path for one in pages} == {"/page"}
         assert {told(one) for one in pages} == {
             ("WatchedCrashLoop", "pullapprove", "worker"),
             ("WatchedServiceUnhealthy", "paas", "nginx"),
         }
         assert "agledger" not in healthy(server)
-        docker("exec", new, "touch", "/up")
-        wait_for(lambda: "agledger" in healthy(server), "the end of the deploy")
+        engine("exec", new, "touch", "/up")
+        wait_for(lambda: "agledger" in healthy(server), "the end of the deploy", within=60)
 
         # The loop looks as if it ran, and is told as long as it is new; nothing has muted it.
-        assert docker.inspect(loop)["State"]["Status"] == "running"
+        assert engine.inspect(loop)["State"]["Status"] == "running"
         state = 'watched_container_state{service="worker",state="running"} == 1'
         assert server.query(state)
         assert active(manager) == {"WatchedCrashLoop", "WatchedServiceUnhealthy"}
@@ -114,7 +121,7 @@ def test_a_crash_loop_pages_once_and_a_healthy_deploy_pages_nobody(
         quiet = server.query("max by (app) (max_over_time(watched_quiet_window[5m])) == 1")
         assert [labels["app"] for labels, _ in quiet] == ["agledger"]
         restarts = server.query('watched_container_restarts_total{service="worker"}')
-        assert [value for _, value in restarts] == [docker.inspect(loop)["RestartCount"]] == [3]
+        assert [value for _, value in restarts] == [engine.inspect(loop)["RestartCount"]] == [3]
         assert not server.unhealthy()
 
 

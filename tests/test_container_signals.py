@@ -35,6 +35,7 @@ SIGNALS = re.compile(
 )
 NETWORK = "paas-apps"
 RUNNING = "watched_service_running_replicas"
+PATIENCE = 40.0  # many containers on a slow machine
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class World:
         """Create a container that behaves so."""
         how = KNOWN["behaviours"][behaviour]
         options, script = how.get("options", []), how["script"]
+        if any(option.startswith("--memory") for option in options):
+            self.docker.limits_memory()
         if "name" in how:  # outside compose: no label says whose it is
             words = ("create", "--name", how["name"], *options, FIRST, "sh", "-c", script)
             one = self.docker(*words)
@@ -202,11 +205,11 @@ async def seen(case: Case, docker: Dockerd) -> tuple[dict[One, float], dict[One,
     """What is known before something happens, and when it has."""
     async with at_work(case, docker) as (world, one):
         at_first = world.running(case)
-        await until(lambda: at_first.items() <= running(one).items(), f"{at_first}")
+        await until(lambda: at_first.items() <= running(one).items(), f"{at_first}", PATIENCE)
         before = _aged(one.all(), case.well)
         for step in case.then:
             await asyncio.to_thread(world.take, step)
-        await until(lambda: shows(case, one), f"{case.shows}")
+        await until(lambda: shows(case, one), f"{case.shows}", PATIENCE)
         assert not one.failures()
         return before, one.all()
 

@@ -18,6 +18,7 @@ from tests.support.docker import SECOND, Dockerd
 
 SERVICES = ("api", "worker", "beat")
 STEPS = 6  # while sidewatch looks, and again while it does not
+PATIENCE = 40.0  # a slow machine
 EXITS = "watched_container_exits_total"
 End = tuple[str, str, str]  # service, exit code, reason
 
@@ -130,7 +131,7 @@ async def test_whatever_is_done_each_end_counts_once(docker: Dockerd) -> None:
 async def _agree(app: Asked, hand: Hand) -> None:
     """Wait until sidewatch says what docker and the hand say, and no more ends."""
     there = hand.states()
-    await until(lambda: app.series(EXITS) == hand.ends, f"{hand.ends}")
-    await until(lambda: states(app) == there, f"{there}")
+    await until(lambda: app.series(EXITS) == hand.ends, f"{hand.ends}", PATIENCE)
+    await until(lambda: states(app) == there, f"{there}", PATIENCE)
     assert app.series(EXITS) == hand.ends
     assert not app.failures()
