@@ -150,11 +150,11 @@ class Dockerd:
 
     def image(self) -> None:
         """Make the images of a root that holds busybox alone."""
-        root = _root()
+        packed = root()
         for name in (FIRST, SECOND):
             subprocess.run(
                 ["docker", "import", "-", name],
-                input=root,
+                input=packed,
                 capture_output=True,
                 check=True,
                 env={**os.environ, "DOCKER_HOST": self.url},
@@ -167,7 +167,7 @@ class Dockerd:
             self._docker("rm", "-f", *identities)
 
 
-def _root() -> bytes:
+def root() -> bytes:
     """A root file system as a tar archive."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
