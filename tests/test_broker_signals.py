@@ -2,13 +2,15 @@
 
 What sidewatch makes of the answers goes into a real promtool with the rules as they are shipped:
 while all is well no alert fires, and with the fault those that docs/signals.md promises. That a
-real RabbitMQ answers so is shown in tests/test_brokers_rabbitmq.py.
+real RabbitMQ answers so is shown in tests/test_brokers_rabbitmq.py; tr-broker-queue is brought
+about on one, with a real Celery, as tripl has it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,15 @@ from typing import Any
 import pytest
 
 from tests.support.asking import until
+from tests.support.bakery import bakery
 from tests.support.parts import Parts
 from tests.support.probing import Server, head, http, serving
 from tests.support.proof import Alert, check
-from tests.support.told import One, told
+from tests.support.rabbitmq import PASSWORD, USER
+from tests.support.rabbitmq import Server as Broker
+from tests.support.told import One, Told, told
 
+ROOT = Path(__file__).parents[1]
 START = "watched_broker_start_timestamp_seconds"
 READY = "watched_queue_jobs"
 NODE = {"running": True, "uptime": 90_000_000, "mem_alarm": False, "disk_free_alarm": False}
@@ -106,3 +112,41 @@ async def test_the_broker_is_restarted(parts: Parts, tmp_path: Path) -> None:
 
 async def test_the_broker_takes_no_messages(parts: Parts, tmp_path: Path) -> None:
     proved(parts, tmp_path, await seen([celery(0, 1)], mem_alarm=True), DOWN)
+
+
+# -- tr-broker-queue -------------------------------------------------------------------------------
+
+
+def test_both_alerts_of_the_queue_are_proved() -> None:
+    text = (ROOT / "docs/signals.md").read_text()
+    row = re.search(r"^\| tr-broker-queue \| ([^|]+) \|", text, re.MULTILINE)
+    assert row is not None
+    assert row[1].split(", ") == [NOBODY["alert"], GROWS["alert"]]
+
+
+async def test_a_queue_of_a_real_broker_without_a_worker_then_with_one_too_few(
+    rabbit: Broker, parts: Parts, tmp_path: Path
+) -> None:
+    vhost = rabbit.vhost()
+    celery_app = bakery(parts, vhost.amqp, tmp_path, queue="celery")
+    sent = await asyncio.to_thread(celery_app.call, "send")
+    base = {"url": rabbit.url, "auth": {"user": USER, "password": PASSWORD}}
+    brokers = {"rabbitmq": {"rabbitmq": base, "vhost": vhost.name, "interval": "1s"}}
+    config = {"apps": [{"name": "tripl", "profile": "tripl", "brokers": brokers}]}
+    async with told(json.dumps(config)) as one:
+        await until(lambda: jobs(one, "ready") == sent, "the tasks")
+        proved(parts, tmp_path, one.all(), NOBODY)
+        with celery_app.working():
+            await until(lambda: jobs(one, "ready") == 0, "a worker that keeps up")
+            well = one.all()
+            proved(parts, tmp_path, well)
+            await asyncio.to_thread(celery_app.call, "send")  # each minute so many
+            await until(lambda: jobs(one, "ready") == sent, "a worker that is busy")
+            later = one.all()
+    moved = {key: later[key] - value for key, value in well.items() if key[0] == READY}
+    proved(parts, tmp_path, well, GROWS, moved=moved)
+
+
+def jobs(one: Told, state: str) -> float | None:
+    """How many of the queue are in this state."""
+    return one.value(READY, "celery", state)

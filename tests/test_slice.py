@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.conftest import StartPrometheus
 from tests.support.parts import Parts
@@ -18,10 +17,9 @@ from tests.support.process import Running, running
 from tests.support.servers import Alertmanager, Prometheus
 from tests.support.waiting import free_port, wait_for
 from tests.support.web import answers
-from tests.support.webhook import Webhook
+from tests.support.webhook import ROUTING, Webhook
 
 ROOT = Path(__file__).parents[1]
-ROUTING = ROOT / "rules/alertmanager/alertmanager.yaml"
 
 # Real lines of kodiai, from the project's seed samples: a quiet one, and the one that pages.
 QUIET = json.dumps(
@@ -84,16 +82,6 @@ def box(tmp_path: Path, sidewatch: Path) -> Box:
     return Box(folder, sidewatch)
 
 
-def routing_to(hook: Webhook) -> dict[str, Any]:
-    """The shipped routing, delivered to `hook`, its waits shortened."""
-    config: dict[str, Any] = yaml.safe_load(ROUTING.read_text())
-    config["route"] |= {"group_wait": "1s", "group_interval": "1s"}
-    for receiver in config["receivers"]:
-        for each in receiver["webhook_configs"]:
-            each["url"] = f"{hook.url}/{receiver['name']}"
-    return config
-
-
 @pytest.mark.real
 def test_a_line_in_a_log_becomes_exactly_one_page(
     box: Box,
@@ -101,7 +89,7 @@ def test_a_line_in_a_log_becomes_exactly_one_page(
     alertmanager: Callable[[Mapping[str, Any]], Alertmanager],
     webhook: Webhook,
 ) -> None:
-    manager = alertmanager(routing_to(webhook))
+    manager = alertmanager(webhook.routing())
     rules = sorted((ROOT / "rules").glob("*.yaml"))
     server = prometheus([box.address], rules=rules, alertmanager=manager.address)
     with box.sidewatch() as first:

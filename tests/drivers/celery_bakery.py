@@ -8,7 +8,7 @@ import time
 
 from celery import Celery
 
-QUEUE = "buns"
+QUEUE = os.environ["QUEUE"]
 PRIORITIES = (0, 3, 6, 9)
 
 app = Celery("bakery", broker=os.environ["BROKER"])

@@ -149,13 +149,18 @@ class Dockerd:
         )
         return [json.loads(line) for line in told.splitlines()]
 
+    def limits_memory(self) -> None:
+        """The test is skipped where the kernel has no limits of memory to give."""
+        if self("info", "--format", "{{.MemoryLimit}}") != "true":
+            pytest.skip("the kernel does not let docker limit memory")
+
     def image(self) -> None:
         """Make the images of a root that holds busybox alone."""
-        root = _root()
+        packed = root()
         for name in (FIRST, SECOND):
             subprocess.run(
                 ["docker", "import", "-", name],
-                input=root,
+                input=packed,
                 capture_output=True,
                 check=True,
                 env={**os.environ, "DOCKER_HOST": self.url},
@@ -164,11 +169,11 @@ class Dockerd:
     def clear(self) -> None:
         """Remove every container."""
         self.resume()
-        for identity in self("ps", "-aq").split():
-            self._docker("rm", "-f", identity)
+        if identities := self("ps", "-aq").split():
+            self._docker("rm", "-f", *identities)
 
 
-def _root() -> bytes:
+def root() -> bytes:
     """A root file system as a tar archive."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:

@@ -34,6 +34,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "ruby": ("ruby-delayed-job-active-record ruby-pg", "--version"),
     "nginx": ("nginx-light", "-v"),
     "redis-server": ("redis-server", "--version"),
+    "podman": ("podman", "--version"),
 }
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+[^\s,]*|\d{3,}")

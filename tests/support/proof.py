@@ -95,7 +95,11 @@ def _course(one: One, value: float, move: float, step: int) -> tuple[float, floa
     """
     if not one[0].endswith("_timestamp_seconds"):
         return value, move
-    return value - time.time(), 0 if "_since_" in one[0] or "_start_" in one[0] else step
+    return value - time.time(), 0 if _stays(one[0]) else step
+
+
+def _stays(metric: str) -> bool:
+    return any(word in metric for word in ("_since_", "_start_", "_started_"))
 
 
 def _spelled(one: One) -> str:
