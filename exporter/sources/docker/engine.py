@@ -41,6 +41,7 @@ ANSWER = 10.0  # seconds for a whole answer of list or inspect
 FIRST_WORD = 60.0  # seconds until a log answers: a daemon goes through the whole of it first
 LARGEST = 16 << 20  # bytes of an answer of list or inspect
 CHUNK = 1 << 16
+LONGEST_EVENT = 1 << 20
 SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)b?", re.IGNORECASE)
 KEEPALIVE = 30  # seconds of silence after which the other side of a connection is asked for
 
@@ -171,13 +172,20 @@ class Engine:
                 raise SourceError("garbled", f"{path} is answered with a page, not with a log")
             yield Answer(response, _date(response))
 
-    async def events(self) -> AsyncIterator[None]:
-        """Something happened to a container, again and again; its end is the daemon's."""
+    async def events(self) -> AsyncIterator[set[str]]:
+        """The containers to which something happened, again and again; its end is the daemon's.
+
+        The first are none: from then on nothing is missed.
+        """
         filters = json.dumps({"type": ["container"], "event": ["start", "die", "destroy"]})
         async with self._get("/events", {"filters": filters}, FIRST_WORD) as response:
+            yield set()
             with _told("the events"):
-                while await response.content.read(CHUNK):
-                    yield
+                rest = b""
+                while data := await response.content.read(CHUNK):
+                    *whole, rest = (rest + data).split(b"\n")
+                    rest = rest[:LONGEST_EVENT]  # what is longer is none
+                    yield {identity for line in whole if (identity := _concerned(line))}
 
     async def _json(self, path: str, **asked: str) -> Any:
         try:
@@ -263,6 +271,15 @@ def _listed(one: Mapping[str, Any]) -> Listed:
         {str(key): str(value) for key, value in labels.items()},
         running=one.get("State") == "running",
     )
+
+
+def _concerned(line: bytes) -> str:
+    """The container that an event is about; nothing where it is none."""
+    try:
+        found = json.loads(line)
+        return str(found.get("id") or (found.get("Actor") or {}).get("ID") or "")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
 
 
 def _limits(driver: str, options: Mapping[str, Any]) -> tuple[int, int]:
