@@ -115,10 +115,14 @@ apps:
 """,
     )
     assert run(path) == 1
-    twice = "is read through Docker by apps[0].logs[1]; its lines would count twice"
-    assert capsys.readouterr().out.splitlines() == [
-        f"{path}:5: apps[0].logs[0]: {logs['web']} {twice}",
-        "1 mistake in the configuration",
+    same = "is read through Docker by apps[0].logs[1]; its lines would count twice"
+    other = "is read through Docker by apps[1].logs[0] for blog; a log is read one way"
+    place = f"{path}:5: apps[0].logs[0]:"
+    assert sorted(capsys.readouterr().out.splitlines()) == [
+        f"{place} {logs['web']} {same}",
+        f"{place} {logs['web']} {other}",
+        f"{place} {logs['db']} {other}",
+        "3 mistakes in the configuration",
     ]
 
 

@@ -37,6 +37,7 @@ def labels(project: str, service: str, *, one_off: bool = False) -> dict[str, st
         (Containers("shop", label=("a",)), "x", labels("shop", "web") | {"a": ""}, (), "web"),
         (Containers(label=("a=1",)), "x", {"a": "1", "sidewatch.service": "web"}, (), "web"),
         (Containers(label=("a=1",)), "x", {"a": "1"}, (), None),
+        (Containers("shop"), "x", labels("shop", "x" * 129), (), None),
         (Containers("shop"), "x", labels("shop", "web", one_off=True), (), None),
         (
             Containers("shop", services={"web": Service(oneshot=True)}),

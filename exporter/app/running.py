@@ -13,6 +13,7 @@ from pathlib import Path
 
 from exporter import __version__, maintenance
 from exporter.app.assembly import assemble, declare, sources
+from exporter.app.doubles import doubled_soon
 from exporter.app.house import House
 from exporter.clock import Clock
 from exporter.config import AppPlan, Plan
@@ -69,6 +70,8 @@ class Running:
         async with AsyncExitStack() as stack:
             self._lock(stack)
             stack.callback(self._writer.close)
+            if wrong := await doubled_soon(self.plan):
+                raise ConfigError(wrong)
             for app in self.plan.apps:
                 self._start(app)
             stack.push_async_callback(self._end)
@@ -184,6 +187,8 @@ class Running:
         """Take a new configuration, keeping all counters; keep the old one where it is wrong."""
         try:
             plan = self._load()
+            if wrong := await doubled_soon(plan):
+                raise ConfigError(wrong)  # noqa: TRY301 - it is told like any other mistake
         except ConfigError as error:
             self._house.reloaded(taken=False)
             log.error("the configuration is wrong; the one before stays in use:\n%s", error)  # noqa: TRY400 - the complaint says all

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 
 from exporter.model import Duration
-from exporter.sources.docker.settings import PROJECT, SERVICES, SOCKET, Tls, check_url
+from exporter.sources.docker.settings import PROJECT, SOCKET, Tls, check_url, labelled_service
 
 # What makes a name one container's alone: a UUID, digits, hexadecimal of six characters and more
 # with a digit among them, or anything very long.
@@ -144,7 +144,7 @@ class Containers:
         beside a service is not the service.
         """
         if self._among(labels):
-            service = _service(labels)
+            service = labelled_service(labels)
             one_off = labels.get(ONE_OFF, "").lower() == "true"
             if one_off and not self.of(service).oneshot:
                 return None
@@ -161,7 +161,7 @@ class Containers:
 
     def _among(self, labels: Mapping[str, str]) -> bool:
         """Whether a container of these labels is meant, and says which service it is of."""
-        service = _service(labels)
+        service = labelled_service(labels)
         return (
             bool(self.project or self.service or self.label)
             and bool(service)
@@ -173,10 +173,6 @@ class Containers:
     def of(self, service: str) -> Service:
         """What is said of a service."""
         return self.services.get(service, Service())
-
-
-def _service(labels: Mapping[str, str]) -> str:
-    return next((labels[key] for key in SERVICES if labels.get(key)), "")
 
 
 def stem(name: str) -> str:

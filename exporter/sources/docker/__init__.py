@@ -50,7 +50,7 @@ class Docker:
         from exporter.sources.docker.fleet import SEARCHES, Fleet
         from exporter.sources.docker.follow import Shared
 
-        async with Engine(self.docker) as engine:
+        async with Engine(self.docker.url, self.docker.tls) as engine:
             gate, stirred = asyncio.Semaphore(SEARCHES), asyncio.Event()
             shared = Shared(self.name, sink, clock, engine, stirred, gate)
-            await Fleet(shared, self.service, self.from_, self.poll).run()
+            await Fleet(shared, self.docker, self.service, self.from_, self.poll).run()

@@ -11,7 +11,7 @@ from exporter.errors import SourceError
 from exporter.model import Cursor
 from exporter.sources.docker.engine import Listed
 from exporter.sources.docker.follow import Follower, Shared
-from exporter.sources.docker.settings import service_of
+from exporter.sources.docker.settings import Selection, service_of
 
 MOST = 256  # containers that are read at once
 SEARCHES = 4  # logs in which the daemon searches for a place at once
@@ -33,6 +33,7 @@ class Fleet:
     """
 
     shared: Shared
+    selection: Selection
     service: str | None
     start: Literal["end", "beginning"]
     poll: float
@@ -53,7 +54,7 @@ class Fleet:
         try:
             while True:
                 self.shared.stirred.clear()
-                self._look(await self.shared.engine.containers())
+                self._look(await self.shared.engine.containers(self.selection))
                 await asyncio.sleep(LEAST)
                 await self._pause()
         finally:

@@ -18,6 +18,8 @@ SERVICES = (
     "sidewatch.service",
     "com.docker.swarm.service.name",
 )
+# What a service, a project or an application may be called; whoever makes a container labels it.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 # An id that compose puts before a name while it replaces a container, or others behind it.
 _ID = re.compile(r"^[0-9a-f]{12,64}_|[._-][0-9a-f]{12,64}$")
 
@@ -104,9 +106,14 @@ class Selection:
 
 def service_of(name: str, labels: Mapping[str, str]) -> str:
     """The service that a container's lines count for: told by a label, else its name without id."""
-    told = next((labels[key] for key in SERVICES if labels.get(key)), "")
     plain = name.strip("/")
-    return told or _ID.sub("", plain) or plain
+    return labelled_service(labels) or _ID.sub("", plain) or plain
+
+
+def labelled_service(labels: Mapping[str, str]) -> str:
+    """The service that its labels tell; nothing where none does, or none that can be a name."""
+    told = (labels.get(key, "") for key in SERVICES)
+    return next((one for one in told if NAME.fullmatch(one)), "")
 
 
 def check_url(url: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.sources.docker.settings import Selection
 
-_LOG = re.compile(r"[0-9a-f]{64}-json\.log")
+JSON_LOG = re.compile(r"[0-9a-f]{64}-json\.log")
 _LARGEST = 1 << 20
 
 
@@ -17,7 +17,7 @@ def reads_twice(selection: Selection, path: Path) -> bool:
 
     A file whose container's configuration is not beside it, or may not be read, tells nothing.
     """
-    if not _LOG.fullmatch(path.name):
+    if not JSON_LOG.fullmatch(path.name):
         return False
     try:
         with (path.parent / "config.v2.json").open("rb") as file:
