@@ -24,7 +24,7 @@ from tests.support.waiting import free_port
 FOR_EVER = "sleep 1000"
 VERSION = r"Docker Engine 20\.10\.\S+, API 1\.41"
 
-Check = Callable[[str], tuple[int, list[str]]]
+Check = Callable[..., tuple[int, list[str]]]
 
 # The package forgets to close a socket that was refused.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -40,9 +40,9 @@ def daemon(parts: Parts) -> Iterator[Dockerd]:
 def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
     """Run it on an application given as YAML: its exit code, and what it said of the daemon."""
 
-    def run(app: str) -> tuple[int, list[str]]:
+    def run(app: str, discover: str = "") -> tuple[int, list[str]]:
         config = tmp_path / "sidewatch.yaml"
-        config.write_text(f"apps:\n  - name: shop\n{app}")
+        config.write_text(f"{discover}apps:\n  - name: shop\n{app}")
         code = main(["check", "--config", str(config), "--connect"])
         output = capsys.readouterr()
         assert output.err == ""
@@ -122,6 +122,23 @@ def test_a_selection_that_finds_nothing_is_told_with_what_there_is(
     assert len(nothing) == 2
     assert all(project in line for line in nothing)
     assert code == 0
+
+
+def test_what_labels_name_is_told(daemon: Dockerd, check: Check) -> None:
+    first, second = daemon.project(), daemon.project()
+    daemon.run(first, "web", FOR_EVER, "--label=sidewatch.profile=tripl")
+    daemon.run(second, "web", FOR_EVER, "--label=sidewatch.profile=nothing")
+    discover = f"discover: {{url: '{daemon.url}'}}\n"
+    code, said = check("", discover)
+    assert [line for line in said if line.startswith("discover: ")] == [
+        f"discover: {first}, with the profile tripl",
+        f"discover: {second}: not watched: no such profile is known",
+    ]
+    assert "  discover: logs: 2 containers fit: web (2)" in said
+    assert code == 0
+    daemon.clear()
+    _, said = check("", discover)
+    assert said[-1] == "discover: no container has the label sidewatch.profile now"
 
 
 @pytest.fixture

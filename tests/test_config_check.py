@@ -18,7 +18,13 @@ NAME = "a name of letters, digits, '_', '-' and '.' (63 at most)"
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXAMPLES = [
     (name, text)
-    for name in ("README.md", "docs/configuration.md", "docs/probes.md", "docs/brokers.md")
+    for name in (
+        "README.md",
+        "docs/configuration.md",
+        "docs/probes.md",
+        "docs/brokers.md",
+        "docs/docker.md",
+    )
     for text in BLOCK.findall((ROOT / name).read_text())
     if text.startswith(("# sidewatch.yaml", "# profile"))
 ]
@@ -192,6 +198,7 @@ def test_the_documentation_has_examples() -> None:
         "docs/configuration.md",
         "docs/probes.md",
         "docs/brokers.md",
+        "docs/docker.md",
     }
 
 
@@ -202,4 +209,5 @@ def test_an_example_of_the_documentation_loads(name: str, text: str, tmp_path: P
         (tmp_path / "example.yaml").write_text(text)
         assert load_profile("example.yaml", base=tmp_path).rules.rules
     else:
-        assert parse(text, tmp_path / "sidewatch.yaml", {}).apps
+        plan = parse(text, tmp_path / "sidewatch.yaml", {})
+        assert plan.apps or plan.discovery

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from exporter.app.discovery import configured
 from exporter.config import Plan
 from exporter.config.settings import PlacedSource
 from exporter.errors import Complaint
 from exporter.sources.docker import Docker
-from exporter.sources.docker.twice import JSON_LOG, reads_twice
+from exporter.sources.docker.settings import app_of
+from exporter.sources.docker.twice import JSON_LOG, labels_of
 from exporter.sources.files import Files
 from exporter.sources.files.discover import Finder
 from exporter.sources.worker import Worker
@@ -25,17 +27,15 @@ log = logging.getLogger(__name__)
 def doubled(plan: Plan) -> list[Complaint]:
     """What is wrong with the plan for that, as far as the files there are now tell."""
     return [
-        Complaint(plan.file, one.line, one.key, _why(path, reader.key, app, other))
+        Complaint(plan.file, one.line, one.key, _why(path, key, app, other))
         for app, one, path, real in _json_logs(plan)
-        for other, reader in _readers(plan)
-        if isinstance(reader.source, Docker) and reads_twice(reader.source.docker, Path(real))
+        if (labels := labels_of(Path(real))) is not None
+        for other, key in _readers(plan, labels)
     ]
 
 
 async def doubled_soon(plan: Plan) -> list[Complaint]:
     """The same off the loop; nothing where the files cannot be looked at in time."""
-    if not any(_readers(plan)):
-        return []
     worker = Worker("look for doubles")
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -52,11 +52,15 @@ def json_logs(plan: Plan) -> dict[str, str]:
     return {Path(real).name: one.key for _, one, _, real in _json_logs(plan)}
 
 
-def _readers(plan: Plan) -> Iterator[tuple[str, PlacedSource]]:
+def _readers(plan: Plan, labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Who reads a container of these labels through Docker: application, and its key."""
     for app in plan.apps:
         for one in app.logs:
-            if isinstance(one.source, Docker):
-                yield app.name, one
+            if isinstance(one.source, Docker) and one.source.docker.fits(labels):
+                yield app.name, one.key
+    found, app_named = plan.discovery, app_of(labels)
+    if found and found.selection.fits(labels) and not configured(app_named, labels, plan):
+        yield app_named, "discover"
 
 
 def _json_logs(plan: Plan) -> Iterator[tuple[str, PlacedSource, str, str]]:

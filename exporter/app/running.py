@@ -13,6 +13,7 @@ from pathlib import Path
 
 from exporter import __version__, maintenance
 from exporter.app.assembly import assemble, declare, sources
+from exporter.app.discovery import Discoverer
 from exporter.app.doubles import doubled_soon
 from exporter.app.house import House
 from exporter.clock import Clock
@@ -29,6 +30,7 @@ from exporter.state import StateFile, lock
 SAVE_INTERVAL = 10.0
 WATCH_INTERVAL = 5.0
 MAINTENANCE_INTERVAL = 2.0
+DISCOVER_INTERVAL = 5.0
 LAG_INTERVAL = 1.0
 READY_SECONDS = 60.0
 
@@ -62,7 +64,8 @@ class Running:
         self._writer = Worker("state")
         self.saver = Saver(clock, self._writer.do)
         self._watched: dict[str, Watched] = {}
-        self._wanted = asyncio.Event()
+        self._discoverer = Discoverer(clock, plan.state, self._writer.do)
+        self._wanted, self._changing = asyncio.Event(), asyncio.Lock()
         self._digest = _digest(plan)
 
     async def run(self, stop: asyncio.Event, started: Callable[[Server], None]) -> None:
@@ -72,7 +75,8 @@ class Running:
             stack.callback(self._writer.close)
             if wrong := await doubled_soon(self.plan):
                 raise ConfigError(wrong)
-            for app in self.plan.apps:
+            await self._discoverer.recall()
+            for app in self._all(self.plan).values():
                 self._start(app)
             stack.push_async_callback(self._end)
             server = await stack.enter_async_context(
@@ -104,6 +108,7 @@ class Running:
                 group.create_task(self._reload_for_ever()),
                 group.create_task(self._probe_loop()),
                 group.create_task(self._maintain_for_ever()),
+                group.create_task(self._discover_for_ever()),
             ]
             await stop.wait()
             for task in tasks:
@@ -165,6 +170,18 @@ class Running:
                 one.shard.quiet_until = windows.get(app, -math.inf)
             await asyncio.sleep(MAINTENANCE_INTERVAL)
 
+    async def _discover_for_ever(self) -> None:
+        """Watch the applications that labels name as well."""
+        while True:
+            try:
+                if await self._discoverer.look(self.plan):
+                    await self._change()
+            except Exception:
+                log.exception("discover: failed; what was found before is watched on")
+            if self.plan.discovery is not None:
+                self._house.discovered(self._discoverer)
+            await asyncio.sleep(DISCOVER_INTERVAL)
+
     async def _reload_for_ever(self) -> None:
         while True:
             try:
@@ -195,16 +212,26 @@ class Running:
             return
         if (plan.listen, plan.state) != (self.plan.listen, self.plan.state):
             log.warning("`listen` and `state` change at the next start only")
-        wanted = {app.name: app for app in plan.apps}
-        for name, one in list(self._watched.items()):
-            if wanted.get(name) != one.plan:
-                await self._replace(one, wanted.get(name))
-        for name, app in wanted.items():
-            if name not in self._watched:
-                self._start(app)
-        self.plan = plan
+        await self._change(plan)
         self._house.reloaded(taken=True)
-        log.info("the configuration was taken: %d applications", len(wanted))
+        log.info("the configuration was taken: %d applications", len(self._watched))
+
+    def _all(self, plan: Plan) -> dict[str, AppPlan]:
+        """All applications, those that were found too."""
+        own = {app.name: app for app in plan.apps}
+        return own | self._discoverer.plans(plan.discovery, own)
+
+    async def _change(self, plan: Plan | None = None) -> None:
+        """Watch what this plan, or the one in use, has by now."""
+        async with self._changing:
+            self.plan = plan or self.plan
+            wanted = self._all(self.plan)
+            for name, one in list(self._watched.items()):
+                if wanted.get(name) != one.plan:
+                    await self._replace(one, wanted.get(name))
+            for name, app in wanted.items():
+                if name not in self._watched:
+                    self._start(app)
 
     async def _replace(self, old: Watched, plan: AppPlan | None) -> None:
         await old.stop()

@@ -8,12 +8,14 @@ import os
 from collections.abc import Iterator, Sequence
 
 from exporter.app import doubled, json_logs
+from exporter.app.discovery import WHY, sort_out
 from exporter.clock import WallClock
 from exporter.commands.types import Subparsers, add_config
 from exporter.config import AppPlan, Plan, load
-from exporter.errors import Complaint, ConfigError
+from exporter.errors import Complaint, ConfigError, SourceError
 from exporter.sources import containers
-from exporter.sources.docker import Docker
+from exporter.sources.docker import Docker, labels_of_all
+from exporter.sources.docker.settings import PROFILE
 from exporter.sources.files import Files
 from exporter.sources.files.discover import Finder, Found
 from exporter.sources.postgres import Postgres, Report, examine
@@ -57,15 +59,20 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"  listens at {plan.listen}, keeps its state in {plan.state}")
     for app in plan.apps:
         print(f"  {_summary(app)}")
+    if plan.discovery is not None:
+        settings = plan.discovery.settings
+        print(f"  and what containers' labels name at {settings.url}, {settings.most} at the most")
     for note in (*plan.notes, *notes):
         print(f"note: {note}")
-    return max(_connect(plan), _daemons(plan), _probe(plan)) if arguments.connect else 0
+    if not arguments.connect:
+        return 0
+    return max(_connect(plan), _daemons(plan), _discover(plan), _probe(plan))
 
 
 def _connect(plan: Plan) -> int:
     """Say how each database fares; 1 where something cannot work that was asked for."""
     asked = [(app.name, app.postgres) for app in plan.apps if app.postgres is not None]
-    if not asked and not any(map(_connects, plan.apps)):
+    if not asked and not plan.discovery and not any(map(_connects, plan.apps)):
         print("note: no application names a database, a daemon, a probe or a broker to connect to")
     reports = asyncio.run(_examine([settings for _, settings in asked]))
     for (app, settings), report in zip(asked, reports, strict=True):
@@ -95,6 +102,7 @@ def _daemons(plan: Plan) -> int:
         for one in app.logs
         if isinstance(one.source, Docker)
     ]
+    read += [("discover: logs", plan.discovery.selection)] if plan.discovery else []
     known = [(place, one) for place, one in watched if one is not None]
     asked = [*containers.wanted(known, read, json_logs(plan))]
     reports = asyncio.run(_look(asked))
@@ -103,6 +111,25 @@ def _daemons(plan: Plan) -> int:
         for remark in report.remarks:
             print(f"  {'fault: ' if remark.fault else ''}{remark.text}")
     return 0 if all(report.works for report in reports) else 1
+
+
+def _discover(plan: Plan) -> int:
+    """Say which applications labels name now; 1 where they cannot be asked for."""
+    if plan.discovery is None:
+        return 0
+    try:
+        labelled = asyncio.run(labels_of_all(plan.discovery.selection))
+    except SourceError as error:
+        print(f"discover: fault: {error.reason}: {error}")
+        return 1
+    found = sort_out(labelled, {}, plan, plan.discovery.settings.most)
+    for app, profile in found.apps.items():
+        print(f"discover: {app}, with the profile {profile}")
+    for app, reason in found.refused.items():
+        print(f"discover: {app}: not watched: {WHY[reason]}")
+    if not labelled:
+        print(f"discover: no container has the label {PROFILE} now")
+    return 0
 
 
 async def _look(asked: Sequence[containers.Wanted]) -> list[containers.Report]:
