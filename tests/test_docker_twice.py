@@ -14,6 +14,7 @@ from exporter.app import Running, doubled, json_logs
 from exporter.clock import WallClock
 from exporter.config import load
 from exporter.errors import ConfigError
+from tests.support.asking import until
 
 IDENTITY = "c0ffee" * 10 + "cafe"
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
@@ -38,6 +39,10 @@ def configuration(folder: Path, *apps: str) -> Path:
     lines += [f"  - {{name: app{n}, {app}}}" for n, app in enumerate(apps)]
     path.write_text("\n".join(lines))
     return path
+
+
+def moved(path: Path, to: Path) -> Path:
+    return path.rename(to)
 
 
 def linked(log: Path, kind: str) -> str:
@@ -104,6 +109,30 @@ async def test_a_changed_configuration_is_refused_and_the_one_before_stays(
     configuration(tmp_path, files, THROUGH)
     await running._reload()
     assert [app.name for app in running.plan.apps] == ["app0"]
+    stop.set()
+    await task
+
+
+async def test_a_container_that_comes_later_is_told_of(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.app.running.DOUBLES_INTERVAL", 0.05)
+    hidden = moved(log, log.with_name("later"))
+    path = configuration(tmp_path, "logs: [{files: 'lib/containers/*/*-json.log'}]", THROUGH)
+    running = Running(load(path, {}), WallClock(), lambda: load(path, {}))
+    stop, serving = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(running.run(stop, lambda _: serving.set()))
+    await serving.wait()
+    shard = running._watched["app0"].shard
+    source = running.plan.apps[0].logs[0].source.name
+
+    def told() -> float | None:
+        return shard.registry.value("sidewatch_source_failures_total", (source, "twice"))
+
+    await asyncio.sleep(0.2)
+    assert not told()
+    moved(hidden, log)
+    await until(lambda: bool(told()), "the failure")
     stop.set()
     await task
 

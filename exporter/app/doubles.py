@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 def doubled(plan: Plan) -> list[Complaint]:
     """What is wrong with the plan for that, as far as the files there are now tell."""
+    logs = [one for app in plan.apps for one in app.logs]
+    if plan.discovery is None and not any(isinstance(one.source, Docker) for one in logs):
+        return []
     return [
         Complaint(plan.file, one.line, one.key, _why(path, key, app, other))
         for app, one, path, real in _json_logs(plan)

@@ -9,16 +9,17 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from exporter import __version__, maintenance
 from exporter.app.assembly import assemble, declare, sources
 from exporter.app.discovery import Discoverer
-from exporter.app.doubles import doubled_soon
+from exporter.app.doubles import doubled, doubled_soon
 from exporter.app.house import House
 from exporter.clock import Clock
 from exporter.config import AppPlan, Plan
-from exporter.errors import ConfigError, StateError
+from exporter.errors import Complaint, ConfigError, StateError
 from exporter.model import Snapshot
 from exporter.pipeline import keep
 from exporter.saving import Saver, take_up
@@ -31,6 +32,7 @@ SAVE_INTERVAL = 10.0
 WATCH_INTERVAL = 5.0
 MAINTENANCE_INTERVAL = 2.0
 DISCOVER_INTERVAL = 5.0
+DOUBLES_INTERVAL = 60.0
 LAG_INTERVAL = 1.0
 READY_SECONDS = 60.0
 
@@ -109,6 +111,7 @@ class Running:
                 group.create_task(self._probe_loop()),
                 group.create_task(self._maintain_for_ever()),
                 group.create_task(self._discover_for_ever()),
+                group.create_task(self._look_for_doubles()),
             ]
             await stop.wait()
             for task in tasks:
@@ -181,6 +184,30 @@ class Running:
             if self.plan.discovery is not None:
                 self._house.discovered(self._discoverer)
             await asyncio.sleep(DISCOVER_INTERVAL)
+
+    async def _look_for_doubles(self) -> None:
+        """Tell of containers that have come since the start and are read both ways."""
+        worker, said = Worker("doubles"), set[Complaint]()
+        try:
+            while True:
+                await asyncio.sleep(DOUBLES_INTERVAL)
+                try:
+                    found = set(await worker.do(partial(doubled, self.plan)))
+                except Exception:
+                    log.exception("whether a log is read twice is not known")
+                    continue
+                for one in found - said:
+                    log.error("%s", one)
+                said = found
+                self._tell_doubles({one.key for one in found})
+        finally:
+            worker.close()
+
+    def _tell_doubles(self, keys: set[str]) -> None:
+        for app in self._watched.values():
+            for placed in app.plan.logs:
+                if placed.key in keys:
+                    app.shard.failed(placed.source.name, "twice")
 
     async def _reload_for_ever(self) -> None:
         while True:
