@@ -16,7 +16,7 @@ from aiohttp import web
 from exporter.__main__ import main
 from exporter.sources.containers.doctor import examine, wanted
 from exporter.sources.docker.settings import Selection
-from tests.support.docker import Dockerd, dockerd
+from tests.support.docker import Dockerd
 from tests.support.parts import Parts
 from tests.support.process import running
 from tests.support.waiting import free_port
@@ -28,12 +28,6 @@ Check = Callable[..., tuple[int, list[str]]]
 
 # The package forgets to close a socket that was refused.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(scope="module")
-def daemon(parts: Parts) -> Iterator[Dockerd]:
-    with dockerd(parts.need("dockerd")) as one:
-        yield one
 
 
 @pytest.fixture
@@ -61,16 +55,16 @@ def both(url: str, project: str) -> str:
     )
 
 
-def test_what_fits_and_what_keeps_its_log(daemon: Dockerd, check: Check) -> None:
-    project = daemon.project()
+def test_what_fits_and_what_keeps_its_log(docker: Dockerd, check: Check) -> None:
+    project = docker.project()
     rotated = ("--log-opt=max-size=10m", "--log-opt=max-file=3")
-    daemon.run(project, "web", FOR_EVER, *rotated)
-    daemon.run(project, "web", FOR_EVER, *rotated, number=2)
-    daemon.run(project, "api", FOR_EVER)
-    daemon.run(project, "worker", "true", "--log-driver=local")
-    code, (first, *said) = check(both(daemon.url, project))
-    assert re.fullmatch(f"daemon at {daemon.url}: {VERSION}", first)
-    through = f"  shop: logs through docker:{daemon.url} {project}"
+    docker.run(project, "web", FOR_EVER, *rotated)
+    docker.run(project, "web", FOR_EVER, *rotated, number=2)
+    docker.run(project, "api", FOR_EVER)
+    docker.run(project, "worker", "true", "--log-driver=local")
+    code, (first, *said) = check(both(docker.url, project))
+    assert re.fullmatch(f"daemon at {docker.url}: {VERSION}", first)
+    through = f"  shop: logs through docker:{docker.url} {project}"
     files = "; read as files, mounted read-only, each line counts"
     assert said == [
         "  lets us ask for version, list, inspect, events, logs",
@@ -84,10 +78,10 @@ def test_what_fits_and_what_keeps_its_log(daemon: Dockerd, check: Check) -> None
     assert code == 0
 
 
-def test_a_log_that_cannot_be_read_is_a_fault(daemon: Dockerd, check: Check) -> None:
-    project = daemon.project()
-    daemon.run(project, "mute", FOR_EVER, "--log-driver=none")
-    code, said = check(both(daemon.url, project))
+def test_a_log_that_cannot_be_read_is_a_fault(docker: Dockerd, check: Check) -> None:
+    project = docker.project()
+    docker.run(project, "mute", FOR_EVER, "--log-driver=none")
+    code, said = check(both(docker.url, project))
     assert said[-1].startswith("  fault: shop: logs through ")
     assert said[-1].endswith(
         "mute: the driver none keeps no log; give it json-file or local, or select others"
@@ -95,15 +89,15 @@ def test_a_log_that_cannot_be_read_is_a_fault(daemon: Dockerd, check: Check) -> 
     assert code == 1
 
 
-def test_a_log_that_is_read_as_a_file_too_is_a_fault(daemon: Dockerd, check: Check) -> None:
+def test_a_log_that_is_read_as_a_file_too_is_a_fault(docker: Dockerd, check: Check) -> None:
     """Told by the container's id, where its configuration may not be read beside the log."""
-    project = daemon.project()
-    identity = daemon.run(project, "web", FOR_EVER)
+    project = docker.project()
+    identity = docker.run(project, "web", FOR_EVER)
     name = f"{identity}-json.log"
-    copy = daemon.folder / "copies" / name  # as it is where only the logs are mounted
+    copy = docker.folder / "copies" / name  # as it is where only the logs are mounted
     copy.parent.mkdir(exist_ok=True)
     copy.touch()
-    files = f"logs: [{{files: '{copy}'}}, {{docker: {{url: '{daemon.url}', project: {project}}}}}]"
+    files = f"logs: [{{files: '{copy}'}}, {{docker: {{url: '{docker.url}', project: {project}}}}}]"
     code, said = check(f"    {files}\n")
     (fault,) = (line for line in said if "fault" in line)
     assert "web is read as a file by apps[0].logs[0] already; its lines would count twice" in fault
@@ -111,11 +105,11 @@ def test_a_log_that_is_read_as_a_file_too_is_a_fault(daemon: Dockerd, check: Che
 
 
 def test_a_selection_that_finds_nothing_is_told_with_what_there_is(
-    daemon: Dockerd, check: Check
+    docker: Dockerd, check: Check
 ) -> None:
-    project = daemon.project()
-    daemon.run(project, "web", FOR_EVER)
-    code, said = check(both(daemon.url, "shopp"))
+    project = docker.project()
+    docker.run(project, "web", FOR_EVER)
+    code, said = check(both(docker.url, "shopp"))
     nothing = [
         line for line in said if "no container fits now; the daemon has the projects" in line
     ]
@@ -124,11 +118,13 @@ def test_a_selection_that_finds_nothing_is_told_with_what_there_is(
     assert code == 0
 
 
-def test_what_labels_name_is_told(daemon: Dockerd, check: Check) -> None:
-    first, second = daemon.project(), daemon.project()
-    daemon.run(first, "web", FOR_EVER, "--label=sidewatch.profile=tripl")
-    daemon.run(second, "web", FOR_EVER, "--label=sidewatch.profile=nothing")
-    discover = f"discover: {{url: '{daemon.url}'}}\n"
+def test_what_labels_name_is_told(docker: Dockerd, check: Check) -> None:
+    first, second = docker.project(), docker.project()
+    containers = [
+        docker.run(first, "web", FOR_EVER, "--label=sidewatch.profile=tripl"),
+        docker.run(second, "web", FOR_EVER, "--label=sidewatch.profile=nothing"),
+    ]
+    discover = f"discover: {{url: '{docker.url}'}}\n"
     code, said = check("", discover)
     assert [line for line in said if line.startswith("discover: ")] == [
         f"discover: {first}, with the profile tripl",
@@ -136,14 +132,14 @@ def test_what_labels_name_is_told(daemon: Dockerd, check: Check) -> None:
     ]
     assert "  discover: logs: 2 containers fit: web (2)" in said
     assert code == 0
-    daemon.clear()
+    docker("rm", "-f", *containers)
     _, said = check("", discover)
     assert said[-1] == "discover: no container has the label sidewatch.profile now"
 
 
 @pytest.fixture
 def haproxy(
-    daemon: Dockerd, parts: Parts, tmp_path: Path
+    docker: Dockerd, parts: Parts, tmp_path: Path
 ) -> Callable[[str], AbstractContextManager[str]]:
     """A real haproxy before the daemon that lets through what fits this expression; its URL."""
     binary = parts.need("haproxy")
@@ -163,7 +159,7 @@ frontend api
   http-request deny unless {{ path_reg ^(/v[0-9.]+)?/({paths})$ }}
   default_backend docker
 backend docker
-  server docker unix@{daemon.socket}
+  server docker unix@{docker.socket}
 """)
         command = [str(binary), "-db", "-f", str(tmp_path / "haproxy.cfg")]
         with running(command, tmp_path / "haproxy.log", partial(_listens, port)):
@@ -178,10 +174,10 @@ def _listens(port: int) -> bool:
 
 
 def test_what_a_proxy_refuses_is_named_with_what_to_allow(
-    daemon: Dockerd, check: Check, haproxy: Callable[[str], AbstractContextManager[str]]
+    docker: Dockerd, check: Check, haproxy: Callable[[str], AbstractContextManager[str]]
 ) -> None:
-    project = daemon.project()
-    daemon.run(project, "web", FOR_EVER)
+    project = docker.project()
+    docker.run(project, "web", FOR_EVER)
     with haproxy("containers/json|containers/[^/]+/json") as url:
         code, said = check(both(url, project))
         assert [line for line in said if "refused" in line] == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,13 @@ from exporter.config import Plan, parse
 from exporter.errors import ConfigError
 from tests.support.asking import until
 from tests.support.desk import shown
-from tests.support.docker import Dockerd, dockerd
-from tests.support.parts import Parts
+from tests.support.docker import Dockerd
 from tests.support.scrape import one
 
 T = 1_795_000_000.0
 PROJECT = "com.docker.compose.project"
 FOR_EVER = "; sleep 1000"
 LINES = "watched_log_lines_total"
-
-
-@pytest.fixture(scope="module")
-def daemon(parts: Parts) -> Iterator[Dockerd]:
-    with dockerd(parts.need("dockerd")) as engine:
-        yield engine
 
 
 @pytest.fixture(autouse=True)
@@ -191,13 +184,13 @@ def lines(running: Running, app: str, service: str) -> float | None:
     return None if watched is None else watched.shard.registry.value(LINES, (service, "stdout"))
 
 
-async def test_labelled_containers_are_applications(daemon: Dockerd, tmp_path: Path) -> None:
-    first, later, other = (daemon.project() for _ in range(3))
+async def test_labelled_containers_are_applications(docker: Dockerd, tmp_path: Path) -> None:
+    first, later, other = (docker.project() for _ in range(3))
     tripl, odd = "--label=sidewatch.profile=tripl", "--label=sidewatch.profile=odd"
     script = f"echo old; while ! test -e /go; do sleep 0.05; done; echo new{FOR_EVER}"
-    api = daemon.run(first, "api", script, tripl)
-    daemon.run(first, "db", f"echo not meant{FOR_EVER}")
-    text = f"apps: []\ndiscover: {{url: '{daemon.url}'}}\n"
+    api = docker.run(first, "api", script, tripl)
+    docker.run(first, "db", f"echo not meant{FOR_EVER}")
+    text = f"apps: []\ndiscover: {{url: '{docker.url}'}}\n"
     async with sidewatch(tmp_path, text) as made:
         running = "watched_service_running_replicas"
         await until(lambda: first in made._watched, "the application")
@@ -205,12 +198,12 @@ async def test_labelled_containers_are_applications(daemon: Dockerd, tmp_path: P
         await until(lambda: shard.registry.value(running, ("api",)) == 1, "its container")
         assert made._watched[first].plan.profile == "tripl"
         assert shard.registry.value(running, ("db",)) is None
-        source = f"docker:{daemon.url} label=sidewatch.profile=tripl"
+        source = f"docker:{docker.url} label=sidewatch.profile=tripl"
         await until(lambda: len(shard.cursors(source)) == 2, "its log")
-        daemon("exec", api, "touch", "/go")
+        docker("exec", api, "touch", "/go")
         await until(lambda: lines(made, first, "api") == 1, "the new line, and not the old")
-        daemon.run(later, "web", f"echo 1; echo 2{FOR_EVER}", tripl, "--label=sidewatch.app=mine")
-        daemon.run(other, "web", f"echo 1{FOR_EVER}", odd)
+        docker.run(later, "web", f"echo 1; echo 2{FOR_EVER}", tripl, "--label=sidewatch.app=mine")
+        docker.run(other, "web", f"echo 1{FOR_EVER}", odd)
         await until(lambda: lines(made, "mine", "web") == 2, "another, from its beginning")
         await until(lambda: made._discoverer.refused == {other: "profile"}, "the odd one")
         page = shown(await made.expose())
@@ -218,7 +211,7 @@ async def test_labelled_containers_are_applications(daemon: Dockerd, tmp_path: P
         assert page[one("sidewatch_discovered_apps")] == 2
         assert page[one("sidewatch_discovery_refused_apps", reason="profile")] == 1
         assert page[one("sidewatch_discovery_refused_apps", reason="too_many")] == 0
-    daemon.clear()
+    docker("rm", "-f", *docker("ps", "-aq", "--filter", "label=sidewatch.profile").split())
     async with sidewatch(tmp_path, text) as made:  # that it is gone is worth an alert
         assert lines(made, "mine", "web") == 2
         await until(
