@@ -141,7 +141,8 @@ class Saver:
     async def _write(self, file: StateFile, state: dict[str, Any], *, sync: bool) -> None:
         self._writing = asyncio.create_task(self.do(partial(file.save, state, sync=sync)))
         self._writing.add_done_callback(_heed)
-        await asyncio.wait_for(asyncio.shield(self._writing), PATIENCE_SECONDS)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.shield(self._writing)
 
 
 def _heed(writing: asyncio.Task[None]) -> None:

@@ -37,6 +37,7 @@ def labels(project: str, service: str, *, one_off: bool = False) -> dict[str, st
         (Containers("shop", label=("a",)), "x", labels("shop", "web") | {"a": ""}, (), "web"),
         (Containers(label=("a=1",)), "x", {"a": "1", "sidewatch.service": "web"}, (), "web"),
         (Containers(label=("a=1",)), "x", {"a": "1"}, (), None),
+        (Containers("shop"), "x", labels("shop", "x" * 129), (), None),
         (Containers("shop"), "x", labels("shop", "web", one_off=True), (), None),
         (
             Containers("shop", services={"web": Service(oneshot=True)}),
@@ -146,8 +147,8 @@ def test_inspect_may_leave_out_almost_everything() -> None:
 # -- lives -----------------------------------------------------------------------------------------
 
 
-def event(at: float, action: str, **more: int) -> Happened:
-    return Happened(int((T + at) * 1e9), action, "a1", SERVER, **more)
+def event(at: float, action: str, identity: str = "a1", /, **more: int) -> Happened:
+    return Happened(int((T + at) * 1e9), action, identity, SERVER, **more)
 
 
 def told(lives: Lives, *events: Happened) -> list[tuple[int, str]]:
@@ -236,6 +237,68 @@ def test_an_end_is_counted_by_inspect_only_where_no_event_comes() -> None:
     again = Lives.recall(lives.notes(), T + 60)
     assert not list(again.look([gone], T + 60, listening=False))
     assert not list(again.look([gone], T + 90, listening=False))
+
+
+def test_an_end_that_inspect_told_leaves_the_events_of_others_to_come() -> None:
+    """Of one that was started again inspect knows nothing, so its events must be asked for."""
+    gone = container(state="exited", finished=T + 5.0, exit_code=2)
+    lives, back = Lives(T, 0), container(id="b2")
+    assert not list(lives.look([gone, back], T + 8, listening=False))
+    (end,) = lives.look([gone, back], T + 9, listening=False)
+    assert end.id == "a1"
+    missed = event(6, "die", "b2", exit_code=1)
+    assert Lives.recall(lives.notes(), T + 60).position < missed.nanos
+    assert told(lives, event(5.01, "die", exit_code=2), missed, event(6.1, "start", "b2")) == [
+        (1, "error")
+    ]
+
+
+def test_an_end_that_inspect_told_is_not_counted_again_when_all_its_events_come() -> None:
+    gone = container(state="exited", finished=T + 5.0, exit_code=2)
+    lives = Lives(T, 0)
+    for at in (8, 9):
+        list(lives.look([gone], T + at, listening=False))
+    whole = (event(1, "start"), event(5.001, "die", exit_code=2))
+    again = Lives.recall(lives.notes(), T + 60)
+    assert told(again, *whole) == []
+    list(lives.look([], T + 70, listening=False))  # it was removed meanwhile
+    assert told(lives, *whole) == []
+
+
+def test_an_earlier_end_that_inspect_could_not_know_is_counted_by_its_event() -> None:
+    gone = container(state="exited", finished=T + 5.0, exit_code=2)
+    lives = Lives(T, 0)
+    for at in (8, 9):
+        list(lives.look([gone], T + at, listening=False))
+    first, second = event(2, "die", exit_code=7), event(5.001, "die", exit_code=2)
+    assert told(lives, first, event(3, "start"), second) == [(7, "error")]
+
+
+def test_an_end_after_one_that_inspect_told_counts_though_its_start_was_missed() -> None:
+    gone = container(state="exited", finished=T + 5.0, exit_code=2)
+    lives = Lives(T, 0)
+    for at in (8, 9):
+        list(lives.look([gone], T + at, listening=False))
+    assert told(lives, event(20, "die", exit_code=2)) == [(2, "error")]
+
+
+def test_that_a_container_was_asked_to_end_survives_a_restart() -> None:
+    """Who restarts all of an application with its sidewatch stops them in one go."""
+    lives = Lives(T, 0)
+    assert told(lives, event(1, "kill", signal=15), event(1, "kill", "b2", signal=9)) == []
+    again = Lives.recall(lives.notes(), T + 5)
+    ends = told(again, event(2, "die", exit_code=143), event(2, "die", "b2", exit_code=137))
+    assert ends == [(143, "stopped"), (137, "killed")]
+
+
+def test_a_look_that_began_before_a_container_was_made_forgets_nothing_of_it() -> None:
+    lives = Lives(T, 0)
+    assert told(lives, event(1, "create"), event(2, "start"), event(3, "kill", signal=15)) == []
+    assert not list(lives.look([], T + 3, listening=True))
+    assert told(lives, event(4, "die", exit_code=0)) == [(0, "stopped")]
+    assert not list(lives.look([], T + 5, listening=True))
+    assert not list(lives.look([], T + 6, listening=True))
+    assert lives.notes().keys() == {"position", "position_nanos"}  # it was removed
 
 
 def test_restarts_are_counted_from_where_they_were_met() -> None:

@@ -139,6 +139,9 @@ def test_what_is_remembered_of_a_stream_is_bounded() -> None:
         ("/lone", {"sidewatch.service": "shop"}, "shop"),
         ("/stack_web.1.x", {"com.docker.swarm.service.name": "stack_web"}, "stack_web"),
         ("/lone", {}, "lone"),
+        # Whoever may start a container writes its labels; not every text is a name.
+        ("/lone", {SERVICE: "x" * 129}, "lone"),
+        ("/lone", {SERVICE: "web\nweb", "sidewatch.service": "shop"}, "shop"),
         ("/0123456789ab_shop_web_1", {}, "shop_web_1"),
         ("/web-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", {}, "web"),
     ],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 
 from exporter import __version__
+from exporter.app.discovery import WHY, Discoverer
 from exporter.clock import Clock
 from exporter.model import Snapshot
 from exporter.registry import Registry
@@ -35,6 +37,16 @@ class House:
         if taken:
             family = FAMILIES["sidewatch_config_last_reload_timestamp_seconds"]
             self._own.put(family, (), now, now)
+
+    def discovered(self, found: Discoverer) -> None:
+        """Note how the search for applications fares."""
+        now, refused = self._clock.now(), Counter(found.refused.values())
+        put = self._own.put
+        put(FAMILIES["sidewatch_discovery_up"], (), now, float(found.up))
+        put(FAMILIES["sidewatch_discovered_apps"], (), now, float(len(found.known)))
+        for reason in WHY:
+            family = FAMILIES["sidewatch_discovery_refused_apps"]
+            put(family, (reason,), now, float(refused[reason]))
 
     def snapshots(self, saver: Saver) -> list[Snapshot]:
         """What may be shown now."""

@@ -9,14 +9,17 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from exporter import __version__, maintenance
 from exporter.app.assembly import assemble, declare, sources
+from exporter.app.discovery import Discoverer
+from exporter.app.doubles import doubled, doubled_soon
 from exporter.app.house import House
 from exporter.clock import Clock
 from exporter.config import AppPlan, Plan
-from exporter.errors import ConfigError, StateError
+from exporter.errors import Complaint, ConfigError, StateError
 from exporter.model import Snapshot
 from exporter.pipeline import keep
 from exporter.saving import Saver, take_up
@@ -28,6 +31,8 @@ from exporter.state import StateFile, lock
 SAVE_INTERVAL = 10.0
 WATCH_INTERVAL = 5.0
 MAINTENANCE_INTERVAL = 2.0
+DISCOVER_INTERVAL = 5.0
+DOUBLES_INTERVAL = 60.0
 LAG_INTERVAL = 1.0
 READY_SECONDS = 60.0
 
@@ -61,7 +66,8 @@ class Running:
         self._writer = Worker("state")
         self.saver = Saver(clock, self._writer.do)
         self._watched: dict[str, Watched] = {}
-        self._wanted = asyncio.Event()
+        self._discoverer = Discoverer(clock, plan.state, self._writer.do)
+        self._wanted, self._changing = asyncio.Event(), asyncio.Lock()
         self._digest = _digest(plan)
 
     async def run(self, stop: asyncio.Event, started: Callable[[Server], None]) -> None:
@@ -69,7 +75,10 @@ class Running:
         async with AsyncExitStack() as stack:
             self._lock(stack)
             stack.callback(self._writer.close)
-            for app in self.plan.apps:
+            if wrong := await doubled_soon(self.plan):
+                raise ConfigError(wrong)
+            await self._discoverer.recall()
+            for app in self._all(self.plan).values():
                 self._start(app)
             stack.push_async_callback(self._end)
             server = await stack.enter_async_context(
@@ -101,6 +110,8 @@ class Running:
                 group.create_task(self._reload_for_ever()),
                 group.create_task(self._probe_loop()),
                 group.create_task(self._maintain_for_ever()),
+                group.create_task(self._discover_for_ever()),
+                group.create_task(self._look_for_doubles()),
             ]
             await stop.wait()
             for task in tasks:
@@ -162,6 +173,42 @@ class Running:
                 one.shard.quiet_until = windows.get(app, -math.inf)
             await asyncio.sleep(MAINTENANCE_INTERVAL)
 
+    async def _discover_for_ever(self) -> None:
+        """Watch the applications that labels name as well."""
+        while True:
+            try:
+                if await self._discoverer.look(self.plan):
+                    await self._change()
+            except Exception:
+                log.exception("discover: failed; what was found before is watched on")
+            if self.plan.discovery is not None:
+                self._house.discovered(self._discoverer)
+            await asyncio.sleep(DISCOVER_INTERVAL)
+
+    async def _look_for_doubles(self) -> None:
+        """Tell of containers that have come since the start and are read both ways."""
+        worker, said = Worker("doubles"), set[Complaint]()
+        try:
+            while True:
+                await asyncio.sleep(DOUBLES_INTERVAL)
+                try:
+                    found = set(await worker.do(partial(doubled, self.plan)))
+                except Exception:
+                    log.exception("whether a log is read twice is not known")
+                    continue
+                for one in found - said:
+                    log.error("%s", one)
+                said = found
+                self._tell_doubles({one.key for one in found})
+        finally:
+            worker.close()
+
+    def _tell_doubles(self, keys: set[str]) -> None:
+        for app in self._watched.values():
+            for placed in app.plan.logs:
+                if placed.key in keys:
+                    app.shard.failed(placed.source.name, "twice")
+
     async def _reload_for_ever(self) -> None:
         while True:
             try:
@@ -184,22 +231,34 @@ class Running:
         """Take a new configuration, keeping all counters; keep the old one where it is wrong."""
         try:
             plan = self._load()
+            if wrong := await doubled_soon(plan):
+                raise ConfigError(wrong)  # noqa: TRY301 - it is told like any other mistake
         except ConfigError as error:
             self._house.reloaded(taken=False)
             log.error("the configuration is wrong; the one before stays in use:\n%s", error)  # noqa: TRY400 - the complaint says all
             return
         if (plan.listen, plan.state) != (self.plan.listen, self.plan.state):
             log.warning("`listen` and `state` change at the next start only")
-        wanted = {app.name: app for app in plan.apps}
-        for name, one in list(self._watched.items()):
-            if wanted.get(name) != one.plan:
-                await self._replace(one, wanted.get(name))
-        for name, app in wanted.items():
-            if name not in self._watched:
-                self._start(app)
-        self.plan = plan
+        await self._change(plan)
         self._house.reloaded(taken=True)
-        log.info("the configuration was taken: %d applications", len(wanted))
+        log.info("the configuration was taken: %d applications", len(self._watched))
+
+    def _all(self, plan: Plan) -> dict[str, AppPlan]:
+        """All applications, those that were found too."""
+        own = {app.name: app for app in plan.apps}
+        return own | self._discoverer.plans(plan.discovery, own)
+
+    async def _change(self, plan: Plan | None = None) -> None:
+        """Watch what this plan, or the one in use, has by now."""
+        async with self._changing:
+            self.plan = plan or self.plan
+            wanted = self._all(self.plan)
+            for name, one in list(self._watched.items()):
+                if wanted.get(name) != one.plan:
+                    await self._replace(one, wanted.get(name))
+            for name, app in wanted.items():
+                if name not in self._watched:
+                    self._start(app)
 
     async def _replace(self, old: Watched, plan: AppPlan | None) -> None:
         await old.stop()

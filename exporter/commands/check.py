@@ -6,14 +6,16 @@ import argparse
 import asyncio
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+from exporter.app import doubled, json_logs
+from exporter.app.discovery import WHY, sort_out
 from exporter.clock import WallClock
 from exporter.commands.types import Subparsers, add_config
 from exporter.config import AppPlan, Plan, load
-from exporter.errors import Complaint, ConfigError
-from exporter.sources.docker import Docker
-from exporter.sources.docker.twice import reads_twice
+from exporter.errors import Complaint, ConfigError, SourceError
+from exporter.sources import containers
+from exporter.sources.docker import Docker, labels_of_all
+from exporter.sources.docker.settings import PROFILE
 from exporter.sources.files import Files
 from exporter.sources.files.discover import Finder, Found
 from exporter.sources.postgres import Postgres, Report, examine
@@ -31,40 +33,47 @@ def add_parser(commands: Subparsers) -> None:
         "check",
         help="say all that is wrong with a configuration",
         description="Reads the configuration and its profiles, and says all that is wrong at once."
-        " With --connect it also looks at each database, and asks each probe and broker once.",
+        " With --connect it also looks at each database and container daemon, and asks each probe"
+        " and broker once.",
     )
     add_config(parser)
     parser.add_argument(
         "--connect",
         action="store_true",
-        help="ask each database, probe and broker once; say what would not work, and what helps",
+        help="ask each database, daemon, probe and broker once; say what would not work, and what"
+        " helps",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print complaints and exit 1, or a summary and exit 0; 1 where a database has a fault."""
+    """Print complaints and exit 1, or a summary and exit 0; 1 where something has a fault."""
     try:
         plan = load(arguments.config)
     except ConfigError as error:
         return _refuse(error.complaints)
     notes, twice = _surroundings(plan)
-    if wrong := [*_state_faults(plan), *twice]:
+    if wrong := [*_state_faults(plan), *twice, *doubled(plan)]:
         return _refuse(wrong)
     print(f"configuration ok: {plan.file}")
     print(f"  listens at {plan.listen}, keeps its state in {plan.state}")
     for app in plan.apps:
         print(f"  {_summary(app)}")
+    if plan.discovery is not None:
+        settings = plan.discovery.settings
+        print(f"  and what containers' labels name at {settings.url}, {settings.most} at the most")
     for note in (*plan.notes, *notes):
         print(f"note: {note}")
-    return max(_connect(plan), _probe(plan)) if arguments.connect else 0
+    if not arguments.connect:
+        return 0
+    return max(_connect(plan), _daemons(plan), _discover(plan), _probe(plan))
 
 
 def _connect(plan: Plan) -> int:
     """Say how each database fares; 1 where something cannot work that was asked for."""
     asked = [(app.name, app.postgres) for app in plan.apps if app.postgres is not None]
-    if not asked and not any(app.probing.probes or app.brokers for app in plan.apps):
-        print("note: no application names a database, a probe or a broker to connect to")
+    if not asked and not plan.discovery and not any(map(_connects, plan.apps)):
+        print("note: no application names a database, a daemon, a probe or a broker to connect to")
     reports = asyncio.run(_examine([settings for _, settings in asked]))
     for (app, settings), report in zip(asked, reports, strict=True):
         print(f"{app}: database {settings.database}: {report.summary}")
@@ -73,10 +82,59 @@ def _connect(plan: Plan) -> int:
     return 0 if all(report.works for report in reports) else 1
 
 
+def _connects(app: AppPlan) -> bool:
+    through = any(isinstance(one.source, Docker) for one in app.logs)
+    return bool(app.probing.probes or app.brokers or app.containers or through)
+
+
 async def _examine(databases: Sequence[Postgres]) -> list[Report]:
     """All at once, so that one that does not answer delays no other."""
     clock = WallClock()
     return await asyncio.gather(*(examine(each, clock) for each in databases))
+
+
+def _daemons(plan: Plan) -> int:
+    """Say how each daemon of containers fares; 1 where something cannot work that was asked for."""
+    watched = [(f"{app.name}: containers", app.containers) for app in plan.apps]
+    read = [
+        (f"{app.name}: logs through {one.source.name}", one.source.docker)
+        for app in plan.apps
+        for one in app.logs
+        if isinstance(one.source, Docker)
+    ]
+    read += [("discover: logs", plan.discovery.selection)] if plan.discovery else []
+    known = [(place, one) for place, one in watched if one is not None]
+    asked = [*containers.wanted(known, read, json_logs(plan))]
+    reports = asyncio.run(_look(asked))
+    for report in reports:
+        print(f"daemon at {report.url}: {report.summary}")
+        for remark in report.remarks:
+            print(f"  {'fault: ' if remark.fault else ''}{remark.text}")
+    return 0 if all(report.works for report in reports) else 1
+
+
+def _discover(plan: Plan) -> int:
+    """Say which applications labels name now; 1 where they cannot be asked for."""
+    if plan.discovery is None:
+        return 0
+    try:
+        labelled = asyncio.run(labels_of_all(plan.discovery.selection))
+    except SourceError as error:
+        print(f"discover: fault: {error.reason}: {error}")
+        return 1
+    found = sort_out(labelled, {}, plan, plan.discovery.settings.most)
+    for app, profile in found.apps.items():
+        print(f"discover: {app}, with the profile {profile}")
+    for app, reason in found.refused.items():
+        print(f"discover: {app}: not watched: {WHY[reason]}")
+    if not labelled:
+        print(f"discover: no container has the label {PROFILE} now")
+    return 0
+
+
+async def _look(asked: Sequence[containers.Wanted]) -> list[containers.Report]:
+    """All at once, so that one that does not answer delays no other."""
+    return await asyncio.gather(*map(containers.examine, asked))
 
 
 def _probe(plan: Plan) -> int:
@@ -150,22 +208,8 @@ def _surroundings(plan: Plan) -> tuple[list[Complaint], list[Complaint]]:
                     twice.append(Complaint(plan.file, one.line, one.key, text))
                 else:
                     texts.append(f"{path} is read for {reader} too; its lines count for both")
-            for path, key in _through_docker(found, app):
-                text = f"{path} is read through Docker by {key}; its lines would count twice"
-                twice.append(Complaint(plan.file, one.line, one.key, text))
             notes += [Complaint(plan.file, one.line, one.key, text) for text in texts]
     return notes, twice
-
-
-def _through_docker(found: Found, app: AppPlan) -> list[tuple[str, str]]:
-    """The containers' logs that the application reads through the Engine's API too: path, key."""
-    return sorted(
-        (seen.path, one.key)
-        for one in app.logs
-        if isinstance(one.source, Docker)
-        for seen in found.files.values()
-        if reads_twice(one.source.docker, Path(os.path.realpath(seen.path)))
-    )
 
 
 def _findings(source: Files, found: Found) -> Iterator[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exporter.config.build import Raw, seconds
+from exporter.config.discovery import Discovery, discovery
 from exporter.config.nodes import At, Refused, Scalar, compose
 from exporter.config.objectives import Objective
 from exporter.config.profiles import (
@@ -37,7 +38,17 @@ from exporter.sources.docker import Docker
 from exporter.sources.stdin import Stdin
 from exporter.vocabulary import FAMILIES
 
-__all__ = ["AppPlan", "Objective", "Plan", "built_in", "load", "load_profile", "parse", "seconds"]
+__all__ = [
+    "AppPlan",
+    "Discovery",
+    "Objective",
+    "Plan",
+    "built_in",
+    "load",
+    "load_profile",
+    "parse",
+    "seconds",
+]
 
 LISTEN_VARIABLE = "SIDEWATCH_LISTEN"
 
@@ -58,6 +69,7 @@ class Plan:
     log_level: str
     created: bool
     apps: tuple[AppPlan, ...]
+    discovery: Discovery | None
     notes: tuple[Complaint, ...] = field(compare=False)
 
 
@@ -79,9 +91,15 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
     at, profiles = At(str(path)), Profiles(path.parent)
     try:
         node = compose(text, at, environ)
-        settings = builder(profiles.find, path.parent).build(Settings, node, at)
+        build = builder(profiles.find, path.parent)
+        settings = build.build(Settings, node, at)
         plans = tuple(plan(app, settings.labels, path.parent) for app in settings.apps)
-        _check(settings, plans, Raw(node, at))
+        whole = Raw(node, at)
+        _check(settings, plans, whole)
+        part = next(
+            (Raw(one.node, here) for one, here in whole.pairs() if one.key == "discover"), whole
+        )
+        found = discovery(settings.discover, settings.labels, part, build, path.parent)
     except Refused:
         raise ConfigError(_in_order(at.complaints, at.file)) from None
     listen = _override(settings.listen, environ, at)
@@ -96,6 +114,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
         log_level=settings.log_level,
         created=settings.created,
         apps=plans,
+        discovery=found,
         notes=tuple(_in_order(at.notes, at.file)),
     )
 
@@ -134,7 +153,7 @@ def _in_order(complaints: Iterable[Complaint], file: str) -> list[Complaint]:
 
 def _check(settings: Settings, plans: tuple[AppPlan, ...], whole: Raw) -> None:
     """What no value tells by itself: names given twice, labels that are taken."""
-    if not settings.apps and not whole.at.complaints:
+    if not settings.apps and settings.discover is None and not whole.at.complaints:
         whole.at.child("apps").say(whole.node.line, "watches nothing; name an application")
     _check_names(settings.apps)
     _check_sources(settings.apps, whole.at)

@@ -27,6 +27,7 @@ from exporter.sources import KINDS, LogSource
 from exporter.sources.containers import Service
 from exporter.sources.disk import Disk
 from exporter.sources.docker import Docker
+from exporter.sources.docker.settings import SOCKET, Tls, check_way
 from exporter.sources.files import Files
 from exporter.sources.journald import Journald
 from exporter.sources.postgres import State, StateTable, Use
@@ -46,6 +47,7 @@ Watches = Annotated[Mapping[str, Disk], "files"]
 SHORT: Mapping[type, str] = {State: "phase"}
 
 ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^][:\s/]*):([0-9]{1,5})")
+MOST_DISCOVERED = 200
 APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -147,8 +149,33 @@ class PlacedSource:
 
 
 @dataclass(frozen=True, slots=True)
+class Discover:
+    """Applications that containers' labels name: `discover: {url: unix:///var/run/docker.sock}`.
+
+    `label` (NAME or NAME=VALUE) is on every container that is meant; `profiles` are those that
+    labels may name beside the built-in ones. `from`: at the very first start logs are read from
+    their end, or from their beginning.
+    """
+
+    url: str = SOCKET
+    tls: Tls | None = None
+    label: tuple[str, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    from_: Literal["end", "beginning"] = "end"
+    most: int = 20
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.most <= MOST_DISCOVERED:
+            raise ValueError(f"most: from 1 to {MOST_DISCOVERED}")
+        check_way(self.url, self.tls)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """sidewatch.yaml. `labels` are on every series; `created` shows start times (OpenMetrics)."""
+    """sidewatch.yaml. `labels` are on every series; `created` shows start times (OpenMetrics).
+
+    `discover` has applications found by what their containers' labels say.
+    """
 
     apps: tuple[App, ...]
     listen: Listen = "127.0.0.1:9877"
@@ -156,6 +183,7 @@ class Settings:
     labels: Mapping[str, str] = field(default_factory=dict)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     created: bool = False
+    discover: Discover | None = None
 
 
 def builder(profile: Hook, base: Path) -> Builder:

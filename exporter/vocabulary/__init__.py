@@ -306,6 +306,27 @@ OWN = _families(
         "own",
     ),
     Family(
+        "sidewatch_discovery_up",
+        "gauge",
+        "1 while the daemon answers whose containers' labels name applications.",
+        (),
+        "own",
+    ),
+    Family(
+        "sidewatch_discovered_apps",
+        "gauge",
+        "Applications that are watched because containers' labels name them.",
+        (),
+        "own",
+    ),
+    Family(
+        "sidewatch_discovery_refused_apps",
+        "gauge",
+        "Applications that labels name and that are not taken, by reason.",
+        ("reason",),
+        "own",
+    ),
+    Family(
         "sidewatch_event_loop_lag_seconds",
         "gauge",
         "How late the event loop last woke up.",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from docker.types import CancellableStream
 
 ANSWER_SECONDS = 5.0  # how long the daemon may be silent within an answer
+PRECISION = 10**9  # nanoseconds; Podman takes `since` by the second
 MOST_CONTAINERS = 1000
 MOST_WORDS = 200
 # What a daemon is asked for; Podman's own words stand last.
@@ -123,7 +124,8 @@ class Follower:
     def _tell_all(self, stream: CancellableStream) -> None:
         for whole in stream:
             event = happened(self.settings, whole)
-            if event is not None and event.nanos > self.since:
+            # One that is older by more was not asked for: the daemon's clock was set back.
+            if event is not None and not self.since - PRECISION < event.nanos <= self.since:
                 self.tell(event)
 
     def stop(self) -> None:

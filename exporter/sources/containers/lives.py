@@ -22,6 +22,10 @@ UNTOLD_SECONDS = 3.0  # how long the event of an end that inspect shows is waite
 ASKING = frozenset({signal.SIGTERM, signal.SIGINT})
 RESTARTS = "restarts"
 HELD = "held"
+TOLD = "told"
+ASKED = "asked"
+MOST_TOLD = 256  # as many events as a daemon keeps, so no end of more can come once more
+CLOCK_SECONDS = 0.001  # how exactly a saved time is the time that was saved
 POSITION = ("position", "position_nanos")  # a float does not hold nanoseconds since 1970
 
 
@@ -38,15 +42,11 @@ class End:
 
 @dataclass(slots=True)
 class Life:
-    """What was done to a container since it was last started.
-
-    `counted` says that its end is counted already; `ended_at` is that of its newest end.
-    """
+    """What was done to a container since it was last started; `ended_at` is its newest end."""
 
     asked: bool = False
     killed: bool = False
     short_of_memory: bool = False
-    counted: bool = False
     stop_signal: int = int(signal.SIGTERM)
     ended_at: float = 0.0
 
@@ -68,7 +68,9 @@ class Lives:
     """What is known of all containers that are meant.
 
     `since` is the time that an earlier run had come to, or of the first start: what ended before
-    is history. `position` is the newest event that was taken, in nanoseconds since 1970.
+    is history. `position` is the newest event that was taken, in nanoseconds since 1970. `_told`
+    has the ends that inspect has told, by id, whose events may still come; `_young` those of whom
+    an event has told since the last look, which began before it, perhaps.
     """
 
     since: float
@@ -77,6 +79,8 @@ class Lives:
     _restarts: dict[str, int] = field(default_factory=dict)
     _held: dict[str, tuple[End, float]] = field(default_factory=dict)
     _untold: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _told: dict[str, float] = field(default_factory=dict)
+    _young: set[str] = field(default_factory=set)
 
     @classmethod
     def recall(cls, notes: Mapping[str, float], now: float) -> Lives:
@@ -90,6 +94,10 @@ class Lives:
             kind, _, rest = key.partition(" ")
             if kind == RESTARTS:
                 lives._restarts[rest] = int(value)
+            elif kind == TOLD:
+                lives._told[rest] = value
+            elif kind == ASKED:
+                lives._lives[rest] = Life(asked=bool(int(value) & 1), killed=bool(int(value) & 2))
             elif kind == HELD:
                 identity, _, service = rest.partition(" ")
                 end = End(identity, service, KILLED, "killed", value)
@@ -102,6 +110,10 @@ class Lives:
         noted = {POSITION[0]: float(seconds), POSITION[1]: float(nanos)}
         noted |= {f"{RESTARTS} {each}": float(count) for each, count in self._restarts.items()}
         noted |= {f"{HELD} {end.id} {end.service}": end.at for end, _ in self._held.values()}
+        noted |= {f"{TOLD} {each}": at for each, at in self._told.items()}
+        for each, life in self._lives.items():
+            if life.asked or life.killed:
+                noted[f"{ASKED} {each}"] = float(life.asked + 2 * life.killed)
         return noted
 
     # -- events -------------------------------------------------------------------------------
@@ -110,6 +122,7 @@ class Lives:
         """Take an event of a container of this service; its end, where that is what happened."""
         life = self._lives.setdefault(event.id, Life())
         self.position = max(self.position, event.nanos)
+        self._young.add(event.id)
         if event.action == "kill":
             life.asked |= event.signal in {*ASKING, life.stop_signal}
             life.killed |= event.signal == signal.SIGKILL
@@ -125,12 +138,15 @@ class Lives:
         return None
 
     def _died(self, event: Happened, life: Life, service: str, now: float) -> End | None:
-        if life.counted:  # inspect has told of it, and the event came after all
+        known = self._told.get(event.id)
+        # The daemon notes the end first, and tells of it a little later.
+        if known is not None and 0 <= event.at - known + CLOCK_SECONDS <= HELD_SECONDS:
             return None
         life.ended_at = max(life.ended_at, event.at)
-        reason = life.reason(event.exit_code)
+        reason, killed = life.reason(event.exit_code), life.killed
+        life.asked = life.killed = False  # it was about this end
         end = End(event.id, service, event.exit_code, reason, event.at)
-        if reason == "killed" and not life.killed:
+        if reason == "killed" and not killed:
             self._held[event.id] = (end, now + HELD_SECONDS)
             return None
         return end
@@ -159,15 +175,19 @@ class Lives:
             life.stop_signal = one.stop_signal
             if one.ended and (end := self._untold_end(one, life, now, listening=listening)):
                 yield end
-        present = {one.id for one in found} | self._held.keys()
+        present = {one.id for one in found}
         for known in (self._lives, self._untold, self._restarts):
-            for gone in known.keys() - present:
+            for gone in known.keys() - present - self._held.keys() - self._young:
                 known.pop(gone)
+        self._young.clear()
+        past = [each for each in self._told if each not in present]
+        for gone in past[: max(0, len(past) - MOST_TOLD)]:
+            del self._told[gone]
 
     def _untold_end(self, one: Seen, life: Life, now: float, *, listening: bool) -> End | None:
         """Its end, where no event has told it for long enough."""
         finished = one.finished or 0.0
-        if finished <= max(life.ended_at, self.since):
+        if finished <= max(life.ended_at, self.since, self._told.get(one.id, 0.0)):
             return None
         waited = self._untold.get(one.id)
         if waited is None or waited[0] != finished:
@@ -176,9 +196,8 @@ class Lives:
         if listening and now - waited[1] < UNTOLD_SECONDS:
             return None
         del self._untold[one.id]
-        life.ended_at, life.counted = finished, True
-        # Its event, if it comes after all, is a little later than the end.
-        self.position = max(self.position, int((finished + HELD_SECONDS) * 1e9))
+        self._told.pop(one.id, None)
+        self._told[one.id] = life.ended_at = finished
         life.short_of_memory |= one.oom_killed
         return End(one.id, one.place.service, one.exit_code, life.reason(one.exit_code), finished)
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 
 from exporter.model import Duration
-from exporter.sources.docker.settings import PROJECT, SERVICES, SOCKET, Tls, check_url
+from exporter.sources.docker.settings import (
+    PROJECT,
+    SOCKET,
+    Tls,
+    app_of,
+    check_way,
+    labelled_service,
+)
 
 # What makes a name one container's alone: a UUID, digits, hexadecimal of six characters and more
 # with a digit among them, or anything very long.
@@ -86,7 +93,8 @@ class Containers:
     `project` is compose's, `service` names some of its services where not all are meant, `label`
     (NAME or NAME=VALUE) is on every container that is meant. `container` (globs of names) and
     `network` find those outside compose that come and go; each is called by its name without the
-    random part of it. `services` says more of some services.
+    random part of it. `services` says more of some services. `app` is the application that labels
+    must name.
     """
 
     project: str | None = None
@@ -98,13 +106,12 @@ class Containers:
     url: str = SOCKET
     tls: Tls | None = None
     interval: Duration = 15.0
+    app: str | None = field(default=None, metadata={"inner": True})
 
     def __post_init__(self) -> None:
         if not 1 <= self.interval <= 300:
             raise ValueError("interval: from 1s to 5m")
-        check_url(self.url)
-        if self.tls is not None and self.url.startswith(("unix:", "http:")):
-            raise ValueError("tls: is for a url that begins with tcp:// or https://")
+        check_way(self.url, self.tls)
 
     @property
     def name(self) -> str:
@@ -120,9 +127,9 @@ class Containers:
     def filters(self) -> dict[str, list[str]]:
         """What the daemon itself can leave out, as its API takes it."""
         outside = self.container or self.network or any(s.finds() for s in self.services.values())
-        if outside or self.project is None:
-            return {}
-        return {"label": [f"{PROJECT}={self.project}", *self.label]}
+        labels = [] if self.project is None else [f"{PROJECT}={self.project}"]
+        labels += self.label
+        return {"label": labels} if labels and not outside else {}
 
     def finds(self) -> bool:
         """Whether it says which containers are meant."""
@@ -144,7 +151,7 @@ class Containers:
         beside a service is not the service.
         """
         if self._among(labels):
-            service = _service(labels)
+            service = labelled_service(labels) or stem(name)
             one_off = labels.get(ONE_OFF, "").lower() == "true"
             if one_off and not self.of(service).oneshot:
                 return None
@@ -161,10 +168,10 @@ class Containers:
 
     def _among(self, labels: Mapping[str, str]) -> bool:
         """Whether a container of these labels is meant, and says which service it is of."""
-        service = _service(labels)
+        service = labelled_service(labels)
         return (
             bool(self.project or self.service or self.label)
-            and bool(service)
+            and (bool(service) if self.app is None else app_of(labels) == self.app)
             and self.project in {None, labels.get(PROJECT)}
             and (not self.service or service in self.service)
             and labelled(labels, self.label)
@@ -173,10 +180,6 @@ class Containers:
     def of(self, service: str) -> Service:
         """What is said of a service."""
         return self.services.get(service, Service())
-
-
-def _service(labels: Mapping[str, str]) -> str:
-    return next((labels[key] for key in SERVICES if labels.get(key)), "")
 
 
 def stem(name: str) -> str:

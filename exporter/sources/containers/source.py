@@ -83,7 +83,8 @@ class Watch:
                     self._pause = min(2 * self._pause, self.settings.interval)
                     continue
                 self._pause = FIRST_PAUSE_SECONDS
-                self.telling.found(found)
+                if self.telling.found(found) and self._follower is not None:
+                    self._follower.stop()  # it is a stream of which nothing comes any more
                 self._answers.set()
                 await asyncio.sleep(max(BREATH_SECONDS, (loop.time() - began) / SHARE))
                 # wait_for of Python 3.11 loses a cancel that meets what it waits for.
@@ -134,11 +135,17 @@ class Watch:
             tell=lambda event: loop.call_soon_threadsafe(self._event, event),
         )
         self._follower, self._heard = follower, False
+        job = asyncio.ensure_future(worker.do(follower.follow))
         try:
-            await worker.do(follower.follow)
+            await asyncio.wait([job], timeout=HUNG_SECONDS)
+            if not self._heard and not job.done():  # only the other side can end such a wait
+                text = f"not answered within {HUNG_SECONDS:g} s"
+                self.telling.deaf(SourceError("hung", text))
+            await job
         except SourceError as error:
             self.telling.deaf(error)
         finally:
+            job.cancel()
             self._follower = None
             self.telling.hears_no_more()
             follower.stop()

@@ -69,8 +69,8 @@ class Telling:
 
     # -- what there is ------------------------------------------------------------------------
 
-    def found(self, found: list[Seen]) -> None:
-        """Show what a look has found, and count what no event has told."""
+    def found(self, found: list[Seen]) -> bool:
+        """Show what a look has found, count what no event has told; whether one should have."""
         self._looked_at = self.now()
         self._tell_up(up=not self._deaf)
         self.board.looked(self.settings.name)
@@ -81,12 +81,14 @@ class Telling:
             self._ledger.show(self.board)
         for one in found:
             self._meet(one)
-        self._end(self._lives.look(found, self.now(), listening=self._listening))
+        untold = list(self._lives.look(found, self.now(), listening=self._listening))
+        self._end(untold)
         self._end(self._lives.settled(self.now()))
         self._deploy(found)
         self._ledger.forget(self.board, self.clock.now())
         self._show(gauges(self.settings, found, self._ledger, self._numbers))
         self._note()
+        return self._listening and bool(untold)
 
     def _meet(self, one: Seen) -> None:
         """Note that there is such a service, and how often its container was started again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,7 +51,15 @@ class Docker:
         from exporter.sources.docker.fleet import SEARCHES, Fleet
         from exporter.sources.docker.follow import Shared
 
-        async with Engine(self.docker) as engine:
+        async with Engine(self.docker.url, self.docker.tls) as engine:
             gate, stirred = asyncio.Semaphore(SEARCHES), asyncio.Event()
             shared = Shared(self.name, sink, clock, engine, stirred, gate)
-            await Fleet(shared, self.service, self.from_, self.poll).run()
+            await Fleet(shared, self.docker, self.service, self.from_, self.poll).run()
+
+
+async def labels_of_all(selection: Selection) -> list[Mapping[str, str]]:
+    """The labels of each container that is selected. Raises SourceError."""
+    from exporter.sources.docker.engine import Engine
+
+    async with Engine(selection.url, selection.tls) as engine:
+        return [one.labels for one in await engine.containers(selection)]

@@ -11,7 +11,7 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -41,6 +41,7 @@ ANSWER = 10.0  # seconds for a whole answer of list or inspect
 FIRST_WORD = 60.0  # seconds until a log answers: a daemon goes through the whole of it first
 LARGEST = 16 << 20  # bytes of an answer of list or inspect
 CHUNK = 1 << 16
+LONGEST_EVENT = 1 << 20
 SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)b?", re.IGNORECASE)
 KEEPALIVE = 30  # seconds of silence after which the other side of a connection is asked for
 
@@ -60,7 +61,7 @@ class Status:
     """What inspect says: whether it runs, since when (as the daemon spells it), on a terminal.
 
     `rotates_at` is how many bytes one file of its log takes, 0 where it is not rotated; `holds` is
-    how many all of them take.
+    how many all of them take. `driver` is what keeps the log.
     """
 
     running: bool
@@ -68,6 +69,7 @@ class Status:
     tty: bool
     rotates_at: int = 0
     holds: int = 0
+    driver: str = ""
 
 
 class Answer:
@@ -102,11 +104,11 @@ class Engine:
     not let us ask.
     """
 
-    def __init__(self, selection: Selection) -> None:
-        self._selection = selection
-        scheme = urlsplit(selection.url).scheme
-        secure = scheme == "https" or selection.tls is not None
-        host = "docker" if scheme == "unix" else urlsplit(selection.url).netloc
+    def __init__(self, url: str, tls: Tls | None = None) -> None:
+        self._url, self._tls = url, tls
+        scheme = urlsplit(url).scheme
+        secure = scheme == "https" or tls is not None
+        host = "docker" if scheme == "unix" else urlsplit(url).netloc
         self._base = f"{'https' if secure else 'http'}://{host}"
         self._session: ClientSession | None = None
         self._names: _Names | None = None
@@ -123,21 +125,28 @@ class Engine:
             await self._names.close()
 
     def _connector(self) -> BaseConnector:
-        parts = urlsplit(self._selection.url)
+        parts = urlsplit(self._url)
         if parts.scheme == "unix":
             return UnixConnector(path=parts.path, limit=0)
-        tls = self._selection.tls
-        context = _context(tls) if tls else True
+        context = _context(self._tls) if self._tls else True
         self._names = _Names()
         return TCPConnector(limit=0, ssl=context, socket_factory=_socket, resolver=self._names)
 
-    async def containers(self) -> list[Listed]:
-        """Those that are selected, also those that do not run."""
-        found = await self._json("/containers/json", all="1", filters=self._selection.filters())
+    async def version(self) -> Mapping[str, Any]:
+        """What the daemon says of itself."""
+        found = await self._json("/version")
+        if not isinstance(found, dict):
+            raise SourceError("garbled", "the daemon's word on itself is none")
+        return found
+
+    async def containers(self, selection: Selection | None = None) -> list[Listed]:
+        """Those that are selected, or all; also those that do not run."""
+        filters = {} if selection is None else {"filters": selection.filters()}
+        found = await self._json("/containers/json", all="1", **filters)
         if not isinstance(found, list):
             raise SourceError("garbled", "the daemon's list of containers is none")
         listed = [_listed(one) for one in found if isinstance(one, dict)]
-        return [one for one in listed if self._selection.fits(one.labels)]
+        return [one for one in listed if selection is None or selection.fits(one.labels)]
 
     async def inspect(self, identity: str) -> Status:
         """The state of one."""
@@ -151,6 +160,7 @@ class Engine:
             str(state.get("StartedAt")),
             bool(config.get("Tty")),
             *_limits(str(log.get("Type")), log.get("Config") or {}),
+            driver=str(log.get("Type") or ""),
         )
 
     @asynccontextmanager
@@ -171,13 +181,20 @@ class Engine:
                 raise SourceError("garbled", f"{path} is answered with a page, not with a log")
             yield Answer(response, _date(response))
 
-    async def events(self) -> AsyncIterator[None]:
-        """Something happened to a container, again and again; its end is the daemon's."""
+    async def events(self) -> AsyncGenerator[set[str], None]:
+        """The containers to which something happened, again and again; its end is the daemon's.
+
+        The first are none: from then on nothing is missed.
+        """
         filters = json.dumps({"type": ["container"], "event": ["start", "die", "destroy"]})
         async with self._get("/events", {"filters": filters}, FIRST_WORD) as response:
+            yield set()
             with _told("the events"):
-                while await response.content.read(CHUNK):
-                    yield
+                rest = b""
+                while data := await response.content.read(CHUNK):
+                    *whole, rest = (rest + data).split(b"\n")
+                    rest = rest[:LONGEST_EVENT]  # what is longer is none
+                    yield {identity for line in whole if (identity := _concerned(line))}
 
     async def _json(self, path: str, **asked: str) -> Any:
         try:
@@ -203,7 +220,7 @@ class Engine:
     ) -> AsyncIterator[ClientResponse]:
         if self._session is None:
             raise ValueError("an engine is asked inside `async with`")
-        with _told(self._selection.url):
+        with _told(self._url):
             request = self._session.get(self._base + path, params=asked, allow_redirects=False)
             try:
                 async with asyncio.timeout(patience):
@@ -263,6 +280,15 @@ def _listed(one: Mapping[str, Any]) -> Listed:
         {str(key): str(value) for key, value in labels.items()},
         running=one.get("State") == "running",
     )
+
+
+def _concerned(line: bytes) -> str:
+    """The container that an event is about; nothing where it is none."""
+    try:
+        found = json.loads(line)
+        return str(found.get("id") or (found.get("Actor") or {}).get("ID") or "")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
 
 
 def _limits(driver: str, options: Mapping[str, Any]) -> tuple[int, int]:

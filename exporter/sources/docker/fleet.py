@@ -11,12 +11,13 @@ from exporter.errors import SourceError
 from exporter.model import Cursor
 from exporter.sources.docker.engine import Listed
 from exporter.sources.docker.follow import Follower, Shared
-from exporter.sources.docker.settings import service_of
+from exporter.sources.docker.settings import Selection, service_of
 
 MOST = 256  # containers that are read at once
 SEARCHES = 4  # logs in which the daemon searches for a place at once
 LEAST = 0.25  # seconds between two looks at the list, whatever happens
 FORGET = 3600.0  # seconds after which a container that is not listed is forgotten
+SELDOM = 60.0  # seconds between two looks at those that have ended, where no events are told
 EVENTS_PAUSE = 5.0
 EVENTS_LONGEST = 300.0
 
@@ -25,15 +26,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Fleet:
-    """The followers of a source by container, and the cursors of those that are gone."""
+    """The followers of a source by container, and the cursors of those that are gone.
+
+    A container that was read to its end needs no follower: `_settled` has the start of its last
+    run. `_doubted` are those that may have been started, and have ended, since.
+    """
 
     shared: Shared
+    selection: Selection
     service: str | None
     start: Literal["end", "beginning"]
     poll: float
     _cursors: dict[str, Cursor] = field(default_factory=dict)
     _gone: dict[str, float] = field(default_factory=dict)
     _followers: dict[str, tuple[Follower, asyncio.Task[None]]] = field(default_factory=dict)
+    _settled: dict[str, str] = field(default_factory=dict)
+    _doubted: set[str] = field(default_factory=set)
+    _doubted_at: float = 0.0
+    _hears: bool = False
     _first: bool = True
     _crowded: bool = False
 
@@ -44,14 +54,14 @@ class Fleet:
         try:
             while True:
                 self.shared.stirred.clear()
-                self._look(await self.shared.engine.containers())
+                self._look(await self.shared.engine.containers(self.selection))
                 await asyncio.sleep(LEAST)
                 await self._pause()
         finally:
             tasks = [events, *(task for _, task in self._followers.values())]
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _take_up(self) -> None:
         """The cursors of an earlier run; one without a stream says that there was one."""
@@ -72,30 +82,46 @@ class Fleet:
 
     def _look(self, listed: list[Listed]) -> None:
         """Follow what is new, forget what is long gone. Raises what a follower raised."""
-        for identity, (_, task) in list(self._followers.items()):
-            if task.done():
-                del self._followers[identity]
-                task.result()
+        self._reap()
         if self._first:
             cursor = Cursor(self.shared.source, "", "", 0, {"id": None})
             self.shared.sink.open(self.shared.source, cursor)
-        for one in listed:
-            self._follow(one)
-        self._forget({one.id for one in listed})
+        now = asyncio.get_running_loop().time()
+        if not self._hears and now - self._doubted_at >= SELDOM:
+            self._doubt()
+        for one in sorted(listed, key=lambda one: not one.running):
+            if one.id not in self._cursors:
+                self._cursors[one.id] = self._new(one)
+            if one.id not in self._followers and self._has_more(one):
+                self._follow(one)
+        self._forget({one.id for one in listed}, now)
         self._first = False
         self.shared.sink.looked(self.shared.source)
 
+    def _reap(self) -> None:
+        """Take note of those that were read to their end. Raises what a follower raised."""
+        for identity, (follower, task) in list(self._followers.items()):
+            if task.done():
+                del self._followers[identity]
+                task.result()
+                if follower.settled is not None:
+                    self._settled[identity] = follower.settled
+
+    def _has_more(self, one: Listed) -> bool:
+        return one.running or one.id not in self._settled or one.id in self._doubted
+
+    def _doubt(self) -> None:
+        """Any of them may have run since it was last looked at."""
+        self._doubted_at = asyncio.get_running_loop().time()
+        self._doubted |= self._settled.keys()
+
     def _follow(self, one: Listed) -> None:
-        if one.id in self._followers:
-            self._followers[one.id][0].looked.set()
-            return
         if len(self._followers) >= MOST:
-            self._tell_crowd()
+            if one.running:
+                self._tell_crowd()
             return
-        cursor = self._cursors.get(one.id)
-        if cursor is None:
-            cursor = self._cursors[one.id] = self._new(one)
-        follower = Follower(one.id, cursor, self.shared)
+        self._doubted.discard(one.id)
+        follower = Follower(one.id, self._cursors[one.id], self.shared, self._settled.get(one.id))
         task = asyncio.create_task(follower.run())
         task.add_done_callback(lambda _: self.shared.stirred.set())
         self._followers[one.id] = follower, task
@@ -110,14 +136,15 @@ class Fleet:
         shared.sink.open(shared.source, cursor)
         return cursor
 
-    def _forget(self, listed: set[str]) -> None:
+    def _forget(self, listed: set[str], now: float) -> None:
         """Let go of what has not been listed for long: a daemon may be back with all it had."""
-        now = asyncio.get_running_loop().time()
+        self._doubted &= listed
         for identity in listed & self._gone.keys():
             del self._gone[identity]
         for identity in self._cursors.keys() - listed - self._followers.keys():
             if now - self._gone.setdefault(identity, now) >= FORGET:
                 self.shared.sink.finish(self._cursors.pop(identity))
+                self._settled.pop(identity, None)
                 del self._gone[identity]
 
     def _tell_crowd(self) -> None:
@@ -132,10 +159,15 @@ class Fleet:
         pause = EVENTS_PAUSE
         while True:
             try:
-                async for _ in self.shared.engine.events():
+                async for identities in self.shared.engine.events():
                     pause = EVENTS_PAUSE
+                    if not self._hears:  # what happened before is not told
+                        self._hears = True
+                        self._doubt()
+                    self._doubted |= identities
                     self.shared.stirred.set()
             except SourceError as error:
                 logger.debug("%s: events: %s", self.shared.source, error)
+            self._hears = False
             await asyncio.sleep(pause)
             pause = min(2 * pause, EVENTS_LONGEST)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from exporter.clock import Clock
@@ -24,6 +25,7 @@ MARGIN = 2 * SECOND  # the daemon tells its time by the second
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 SHORT = 10.0  # a follow that ended sooner, with no exit behind it, was in vain
+SEARCH = 5.0  # seconds after which a log that has not begun to come gives way to others
 SETTLE = 0.05  # until a daemon that has answered a follow has begun it
 MUCH = 4_000_000  # bytes; a log that holds as much can be read every now and then
 LITTLE = 500_000  # bytes in a second that are followed in time by all experience
@@ -65,7 +67,7 @@ class Read:
 
 @dataclass(slots=True, eq=False)
 class Follower:
-    """A container that is read; `looked` wakes it at each look at the list.
+    """A container that is read.
 
     `settled` is the start (as inspect spells it) of the run that was read to its end.
     """
@@ -73,7 +75,6 @@ class Follower:
     identity: str
     cursor: Cursor
     shared: Shared
-    looked: asyncio.Event = field(default_factory=asyncio.Event)
     settled: str | None = None
     _tracks: Tracks = field(default_factory=Tracks)
     _vain: int = 0
@@ -83,11 +84,11 @@ class Follower:
         self._tracks.load(self.cursor.place or {})
 
     async def run(self) -> None:
-        """Read until there is no such container. Raises SourceError where no log may be read."""
+        """Read until it runs no more, or is gone. Raises SourceError where no log may be read."""
         while True:
-            self.looked.clear()
             try:
-                await self._turn()
+                if await self._turn():
+                    return
             except SourceError as error:
                 if error.reason == "gone":
                     self._count(self._tracks.close())
@@ -97,12 +98,14 @@ class Follower:
                 self._tell(error)
                 await self._wait()
 
-    async def _turn(self) -> None:
-        """Read what there is now, and be ready for the next time."""
+    async def _turn(self) -> bool:
+        """Read what there is now, and be ready for the next time; whether nothing more will come.
+
+        That is so until it is started again.
+        """
         status = await self.shared.engine.inspect(self.identity)
         if not status.running and status.started == self.settled:
-            await self.looked.wait()
-            return
+            return True
         if (self.cursor.place or {}).get("end"):
             await self._skip(status)
         began = asyncio.get_running_loop().time()
@@ -112,13 +115,15 @@ class Follower:
         after = await self.shared.engine.inspect(self.identity)
         self._said = ""
         if after == status and not status.running:
-            self.settled, self._vain = status.started, 0
+            self.settled = status.started
             self._count(self._tracks.close())
-        elif after == status and lasted < SHORT:
+            return True
+        if after == status and lasted < SHORT:
             await self._wait()
         else:
             self._vain = 0
             await asyncio.sleep(min(max(FIRST_PAUSE, SHARE * cost), LONGEST_PAUSE))
+        return False
 
     async def _skip(self, status: Status) -> None:
         """Take what there is now for counted: the last entry tells where that ends."""
@@ -166,7 +171,7 @@ class Follower:
         loop, tracks = asyncio.get_running_loop(), self._tracks
         log = self.shared.engine.log(self.identity, since=tracks.since())
         async with AsyncExitStack() as stack:
-            async with self.shared.gate:
+            async with _searching(self.shared.gate):
                 asked = loop.time()
                 answer = await stack.enter_async_context(log)
                 live = answer.live or int(self.shared.clock.now()) * SECOND
@@ -242,6 +247,24 @@ class Follower:
         pause = min(FIRST_PAUSE * 2**self._vain, LONGEST_PAUSE)
         self._vain = min(self._vain + 1, 10)
         await asyncio.sleep(pause)
+
+
+@asynccontextmanager
+async def _searching(gate: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Hold a place among those who have the daemon search, but not for as long as it may hang."""
+    await gate.acquire()
+    places = [gate]
+
+    def leave() -> None:
+        while places:
+            places.pop().release()
+
+    timer = asyncio.get_running_loop().call_later(SEARCH, leave)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        leave()
 
 
 def _burst(status: Status) -> float:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 SCHEMES = ("unix", "tcp", "http", "https")
 SOCKET = "unix:///var/run/docker.sock"
 PROJECT = "com.docker.compose.project"
+STACK = "com.docker.stack.namespace"
+PROFILE, APP = "sidewatch.profile", "sidewatch.app"
 # What names a container's service: compose, an operator's own label, Docker's swarm mode.
 SERVICES = (
     "com.docker.compose.service",
     "sidewatch.service",
     "com.docker.swarm.service.name",
 )
+# What a service, a project or an application may be called; whoever makes a container labels it.
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 # An id that compose puts before a name while it replaces a container, or others behind it.
 _ID = re.compile(r"^[0-9a-f]{12,64}_|[._-][0-9a-f]{12,64}$")
 
@@ -45,7 +49,7 @@ class Selection:
     """Which containers: of compose's `project`, of one of its services, with these labels.
 
     A `label` is NAME or NAME=VALUE; all that are given must fit. `url` is a socket, or the TCP
-    address of a daemon or of a proxy before it.
+    address of a daemon or of a proxy before it. `app` is the application that labels must name.
     """
 
     project: str | None = None
@@ -53,13 +57,12 @@ class Selection:
     label: tuple[str, ...] = ()
     url: str = SOCKET
     tls: Tls | None = None
+    app: str | None = field(default=None, metadata={"inner": True})
 
     def __post_init__(self) -> None:
         if not (self.project or self.service or self.label):
             raise ValueError("selects no container: write project: NAME, or service or label")
-        check_url(self.url)
-        if self.tls is not None and self.url.startswith(("unix:", "http:")):
-            raise ValueError("tls: is for a url that begins with tcp:// or https://")
+        check_way(self.url, self.tls)
 
     @property
     def name(self) -> str:
@@ -77,6 +80,8 @@ class Selection:
     def fits(self, labels: Mapping[str, str]) -> bool:
         """Whether a container with these labels is meant."""
         if self.project and labels.get(PROJECT) != self.project:
+            return False
+        if self.app is not None and app_of(labels) != self.app:
             return False
         if self.service and not any(labels.get(key) in self.service for key in SERVICES):
             return False
@@ -104,13 +109,32 @@ class Selection:
 
 def service_of(name: str, labels: Mapping[str, str]) -> str:
     """The service that a container's lines count for: told by a label, else its name without id."""
-    told = next((labels[key] for key in SERVICES if labels.get(key)), "")
     plain = name.strip("/")
-    return told or _ID.sub("", plain) or plain
+    return labelled_service(labels) or _ID.sub("", plain) or plain
 
 
-def check_url(url: str) -> None:
-    """Complain of what cannot be a daemon's address. Raises ValueError."""
+def labelled_service(labels: Mapping[str, str]) -> str:
+    """The service that its labels tell; nothing where none does, or none that can be a name."""
+    told = (labels.get(key, "") for key in SERVICES)
+    return next((one for one in told if NAME.fullmatch(one)), "")
+
+
+def app_of(labels: Mapping[str, str]) -> str:
+    """The application of a container that names a profile: told, else compose's or swarm's word.
+
+    A container that has neither is of an application called like its profile.
+    """
+    return next((labels[key] for key in (APP, PROJECT, STACK, PROFILE) if labels.get(key)), "")
+
+
+def check_way(url: str, tls: Tls | None) -> None:
+    """Complain of what cannot be a way to a daemon. Raises ValueError."""
+    _check_url(url)
+    if tls is not None and url.startswith(("unix:", "http:")):
+        raise ValueError("tls: is for a url that begins with tcp:// or https://")
+
+
+def _check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         port = parts.port

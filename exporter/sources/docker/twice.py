@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from exporter.sources.docker.settings import Selection
-
-_LOG = re.compile(r"[0-9a-f]{64}-json\.log")
+JSON_LOG = re.compile(r"[0-9a-f]{64}-json\.log")
 _LARGEST = 1 << 20
 
 
-def reads_twice(selection: Selection, path: Path) -> bool:
-    """Whether a json-file log is of a container that is selected.
+def labels_of(path: Path) -> Mapping[str, str] | None:
+    """The labels of the container whose json-file log this is.
 
-    A file whose container's configuration is not beside it, or may not be read, tells nothing.
+    None of another file, and of one whose container's configuration is not beside it, or may not be
+    read.
     """
-    if not _LOG.fullmatch(path.name):
-        return False
+    if not JSON_LOG.fullmatch(path.name):
+        return None
     try:
         with (path.parent / "config.v2.json").open("rb") as file:
             found = json.loads(file.read(_LARGEST))
         labels = found["Config"]["Labels"] or {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return isinstance(labels, dict) and selection.fits(labels)
+        return {str(name): str(value) for name, value in labels.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
