@@ -301,7 +301,8 @@ async def _session(
     finally:
         # A server that does not take what we send would keep us waiting for its leave.
         with suppress(TimeoutError):
-            await asyncio.wait_for(session.close(), CLOSE_SECONDS)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await session.close()
 
 
 async def _look(
