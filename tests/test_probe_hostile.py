@@ -322,14 +322,14 @@ async def test_hostile_servers_delay_no_healthy_probe() -> None:
         await saying(http("ok"))(reader, writer)
 
     async with serving(silence) as hole, serving(good) as port:
-        bad = "".join(f"  bad{n}: {{base: hole, timeout: 900ms}}\n" for n in range(8))
+        bad = "".join(f"  bad{n}: {{base: hole, timeout: 900ms}}\n" for n in range(6))
         probes = f"""\
 interval: 1s
 concurrency: 3
 base: http://127.0.0.1:{port}
 bases: {{hole: "http://127.0.0.1:{hole}"}}
 http:
-  good: {{}}
+  good: {{timeout: 900ms}}
 {bad}"""
         async with probed(probes) as asked:
             await until(lambda: len(times) >= 6, "the healthy probe to be asked six times")

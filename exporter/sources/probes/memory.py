@@ -10,14 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from exporter.model import Board
-from exporter.sources.probes.checks import Check
-
-FRESH_INTERVALS = 3
-
-
-def fresh_seconds(check: Check) -> float:
-    """For how long a result tells how it is: three intervals old is unknown."""
-    return FRESH_INTERVALS * check.interval + check.timeout
+from exporter.sources.probes.checks import Check, fresh_seconds
 
 
 @dataclass(slots=True)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from exporter.clock import Clock
 from exporter.model import Board
-from exporter.sources.probes.checks import Check, Probes
+from exporter.sources.probes.checks import Check, Probes, fresh_seconds
 from exporter.sources.probes.examine import Exam, exam, examine
 from exporter.sources.probes.gate import Gate
-from exporter.sources.probes.memory import Memory, fresh_seconds
+from exporter.sources.probes.memory import Memory
 from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.probes.verdict import REASONS, Latch, ProbeError, Result
 from exporter.sources.worker import Worker
