@@ -105,6 +105,12 @@ MISTAKES = [
         "heartbeats: a Redis does not count what passes through it",
     ),
     ("rabbit: {rabbitmq: 'http://r', queues: ['b*n']}", "beginnings with a '*' at their end"),
+    (
+        "rabbit: {rabbitmq: 'http://r', queues: ["
+        + ", ".join(map("much.too.long.{}".format, range(400)))
+        + "]}",
+        "queues: too many to ask for; give beginnings",
+    ),
     ("rabbit: {rabbitmq: 'http://r', timeout: 0s}", "timeout: above 0"),
     (
         "rabbit: {rabbitmq: 'http://r', heartbeats: {over: taken}}",

@@ -11,13 +11,12 @@ from exporter.sources.probes.brokers.rabbitmq import (
     Pulse,
     Silence,
     alarms,
-    pattern,
     queue_points,
     start_points,
     unserved,
 )
 from exporter.sources.probes.brokers.redis import lists, spell
-from exporter.sources.probes.brokers.settings import Redis
+from exporter.sources.probes.brokers.settings import Redis, pattern
 from exporter.sources.probes.verdict import ProbeError
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -104,7 +105,8 @@ def test_the_newest_backups_are_kept_and_found(tmp_path: Path) -> None:
     written = list(islice(dumps((SCRIPT[0],)), KEPT + 2))
     for one in written:
         write(tmp_path / "backups", one)
-    found = newest((str(tmp_path / "backups/*.dump"),))
-    assert (found.count, found.size) == (KEPT, written[-1].size)
-    assert found.previous is not None
-    assert 0 < found.previous < found.size
+    found = newest((str(tmp_path / "backups/*.dump"),), time.time())
+    assert found.newest is not None
+    assert found.before is not None
+    assert (found.count, found.newest.size) == (KEPT, written[-1].size)
+    assert 0 < found.before.size < found.newest.size

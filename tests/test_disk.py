@@ -24,7 +24,7 @@ ROOM = "watched_filesystem_"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.sources.disk.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("exporter.sources.disk.source.LOOK_SECONDS", 0.05)
 
 
 @asynccontextmanager
@@ -84,12 +84,41 @@ async def test_none_is_a_zero_and_no_time(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_is_written_over_is_held_against_what_it_was(tmp_path: Path) -> None:
-    write(tmp_path / "latest.dump", 1000, age=60)
+    write(tmp_path / "latest.dump", 1000, age=600)
     async with watching('{backups: {glob: "latest.dump"}}', tmp_path) as app:
         await until(shows(app, f"{FILE}newest_bytes", 1000), "the file")
         write(tmp_path / "latest.dump", 10)
         await until(shows(app, f"{FILE}newest_bytes", 10), "the file that was written over it")
         assert app.value(f"{FILE}previous_bytes", "backups") == 1000
+
+
+async def test_a_file_is_not_held_against_its_own_half(tmp_path: Path) -> None:
+    """Written over bit by bit, over many looks: what counts is what it was when it was whole."""
+    write(tmp_path / "latest.dump", 1000, age=600)
+    async with watching('{backups: {glob: "latest.dump"}}', tmp_path) as app:
+        await until(shows(app, f"{FILE}newest_bytes", 1000), "the file")
+        for size in (100, 200, 300, 400):
+            write(tmp_path / "latest.dump", size)
+            await until(shows(app, f"{FILE}newest_bytes", size), "more of it")
+            assert app.value(f"{FILE}previous_bytes", "backups") == 1000
+
+
+async def test_what_it_was_outlives_a_restart(tmp_path: Path) -> None:
+    """It is written over while nobody looks, and again while somebody does."""
+    files = '{backups: {glob: "latest.dump"}}'
+    write(tmp_path / "latest.dump", 1000, age=900)
+    async with watching(files, tmp_path) as first:
+        await until(shows(first, f"{FILE}newest_bytes", 1000), "the file")
+    write(tmp_path / "latest.dump", 10, age=600)
+    async with watching(files, tmp_path, first.shard) as second:
+        await until(shows(second, f"{FILE}previous_bytes", 1000), "what it was")
+    async with watching(files, tmp_path, second.shard) as third:
+        await until(shows(third, f"{FILE}newest_bytes", 10), "the file")
+        assert third.value(f"{FILE}previous_bytes", "backups") == 1000
+        write(tmp_path / "latest.dump", 500)
+        await until(shows(third, f"{FILE}previous_bytes", 10), "the one before")
+        (tmp_path / "latest.dump").unlink()
+        await until(shows(third, f"{FILE}previous_bytes", None), "nothing of what is gone")
 
 
 async def test_since_when_it_is_watched_outlives_a_restart(tmp_path: Path) -> None:
@@ -135,7 +164,7 @@ async def test_what_may_not_be_looked_into_is_unknown_and_not_empty(
     def refused(_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("exporter.sources.disk.os.scandir", refused)  # root may look everywhere
+    monkeypatch.setattr("os.scandir", refused)  # root may look everywhere
     async with watching('{backups: {glob: "*.dump"}}', tmp_path) as app:
         await until(lambda: app.failures() != {}, "a failure")
         assert set(app.failures()) == {"permission"}
@@ -145,7 +174,7 @@ async def test_what_may_not_be_looked_into_is_unknown_and_not_empty(
 async def test_a_dead_mount_keeps_nothing_else_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.sources.disk.HUNG_SECONDS", 0.2)
+    monkeypatch.setattr("exporter.sources.disk.source.HUNG_SECONDS", 0.2)
     alive = threading.Event()
     ask = os.statvfs
 
@@ -153,7 +182,7 @@ async def test_a_dead_mount_keeps_nothing_else_waiting(
         alive.wait(10)
         return ask(path)
 
-    monkeypatch.setattr("exporter.sources.disk.os.statvfs", hang)
+    monkeypatch.setattr("os.statvfs", hang)
     write(tmp_path / "a.dump", 5)
     files = '{data: {mount: .}, backups: {glob: "*.dump"}}'
     async with watching(files, tmp_path) as app:
@@ -163,6 +192,66 @@ async def test_a_dead_mount_keeps_nothing_else_waiting(
         await until(shows(app, f"{FILE}count", 2), "the other entry to go on")
         alive.set()
         await until(lambda: app.value(f"{ROOM}size_bytes", "data") is not None, "the room")
+
+
+async def test_a_folder_that_hangs_keeps_nothing_else_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a file server that is gone, by a mount without `soft`: also across a reload."""
+    monkeypatch.setattr("exporter.sources.disk.source.HUNG_SECONDS", 0.1)
+    alive, dead, ask = threading.Event(), tmp_path / "dead", os.scandir
+
+    def hang(folder: str) -> object:
+        if folder == str(dead):
+            alive.wait(10)
+        return ask(folder)
+
+    monkeypatch.setattr("os.scandir", hang)
+    write(tmp_path / "a.dump", 5)
+    files = '{far: {glob: "dead/*.dump"}, backups: {glob: "*.dump"}}'
+    for _ in range(2):
+        began = time.monotonic()
+        async with watching(files, tmp_path) as app:
+            await until(lambda: "hung" in app.failures(), "the hung folder to be told")
+            await until(shows(app, f"{FILE}count", 1), "the other entry")
+            assert app.value(f"{FILE}count", "far") is None
+            assert app.value("sidewatch_source_up", "disk:far") == 0
+        assert time.monotonic() - began < 5, "nobody waits for it at the end"
+    alive.set()
+
+
+async def test_a_file_system_that_is_gone_is_not_taken_for_the_one_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted = [str(tmp_path)]
+    monkeypatch.setattr("os.path.ismount", lambda path: str(path) in mounted)
+    files = "{data: {mount: .}, plain: {mount: /}}"
+    async with watching(files, tmp_path) as first:
+        await until(lambda: first.value(f"{ROOM}size_bytes", "data") is not None, "the room")
+        mounted.clear()
+        await until(lambda: "unmounted" in first.failures(), "its loss")
+        assert first.value(f"{ROOM}size_bytes", "data") is None
+        assert first.value(f"{ROOM}size_bytes", "plain") is not None, "never was one, is none"
+    async with watching(files, tmp_path, first.shard) as second:
+        await until(lambda: second.value("sidewatch_source_up", "disk:data") == 0, "it is known")
+        mounted.append(str(tmp_path))
+        await until(lambda: second.value(f"{ROOM}size_bytes", "data") is not None, "it again")
+
+
+async def test_looks_that_take_long_are_rarer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = os.statvfs
+
+    def slow(path: Path) -> os.statvfs_result:
+        time.sleep(0.1)
+        return ask(path)
+
+    monkeypatch.setattr("os.statvfs", slow)
+    async with watching("{data: {mount: .}}", tmp_path) as app:
+        metric = "sidewatch_source_interval_seconds"
+        await until(lambda: (app.value(metric, "disk:data") or 0) >= 1, "a longer rest")
+        assert app.value("sidewatch_source_up", "disk:data") == 1
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,11 @@ WRONG = [
     ("certificates: []", ["names no files"]),
     ("interval: 10ms", ["interval: 1s at the least"]),
     ("timeout: 2m", ["timeout: above 0 and not above 60s"]),
-    ("concurrency: 1", ["concurrency: 2 to 100"]),
+    ("concurrency: 1", ["concurrency: 2 to 1000"]),
+    (
+        "base: http://shop\nconcurrency: 3\ntimeout: 60s\nhttp: {a: {}, b: {}, c: {}, d: {}}",
+        ["concurrency: 3 is too few for these probes", "4 at the least"],
+    ),
     ("targets: [x]", ["probes.targets: no such key"]),
     (
         "base: http://s\nhttp: {x: {rows: [{gauges: {shop_depht: n}}]}}",

@@ -33,17 +33,20 @@ NOT_AFTER = "watched_tls_not_after_timestamp_seconds"
 class Desk:
     """One probe, told results by hand at times that are set."""
 
-    def __init__(self, settings: str) -> None:
+    def __init__(self, settings: str, before: Desk | None = None) -> None:
         plan = plan_of(f"base: http://shop\ninterval: 10s\ntimeout: 1s\nhttp: {{x: {settings}}}")
         assert plan.probing.probes is not None
         (check,) = plan.probing.probes.checks
         assert isinstance(check, HttpCheck)
-        self.clock = SetClock(1000.0)
+        self.clock: SetClock = SetClock(1000.0 if before is None else before.clock.now())
         self.asked = Asked(assemble(plan, self.clock))
+        if before is not None:
+            self.asked.shard.load(before.asked.shard.dump())
         self.round = Round(
             Probes((check,)), self.asked.shard, self.clock, "probes", now=self.clock.now
         )
-        self.lane: Lane = new_lane(check, _nothing)
+        started = self.round.memory.started(check)
+        self.lane: Lane = new_lane(check, _nothing, started=started)
         self.kind = check.kind
 
     def tell(
@@ -108,6 +111,47 @@ def test_a_start_fails_only_while_nobody_answers() -> None:
     assert desk.value(SUCCESS) == 1, "an application that hangs does not start"
     desk.tell("refused")
     assert (desk.value(SUCCESS), desk.value(SINCE)) == (0, 1005)
+
+
+@pytest.mark.parametrize(
+    ("away", "since"),
+    [
+        (31, 1001),  # a restart, or a reload
+        (31.5, None),  # three intervals and a timeout: what was meanwhile is unknown
+        (-5, None),  # a clock that was set back
+    ],
+)
+def test_since_when_it_fails_outlives_a_restart(away: float, since: float | None) -> None:
+    first = Desk("{}")
+    first.tell("refused")
+    first.tell("timeout")
+    second = Desk("{}", first)
+    second.clock.at += away - 1
+    second.tell("refused")
+    assert second.value(SINCE) == (since or second.clock.now())
+    second.tell()
+    second.tell("refused")
+    assert second.value(SINCE) == second.clock.now(), "it was well between"
+
+
+def test_an_application_that_hangs_at_a_restart_of_ours_does_not_start() -> None:
+    first = Desk("{kind: startup}")
+    first.tell()
+    second = Desk("{kind: startup}", first)
+    second.tell("timeout")
+    assert second.value(SUCCESS) == 1
+    second.tell("refused")
+    third = Desk("{kind: startup}", second)
+    third.tell("timeout")
+    assert (third.value(SUCCESS), third.value(SINCE)) == (0, second.clock.now())
+
+
+def test_of_a_probe_that_is_asked_no_more_nothing_is_remembered() -> None:
+    desk = Desk("{}")
+    desk.tell("refused")
+    assert desk.asked.shard.recall("probes")
+    desk.round.memory.keep([])
+    assert not desk.asked.shard.recall("probes")
 
 
 def test_what_a_body_does_not_say_any_more_is_gone_at_once() -> None:

@@ -34,7 +34,9 @@ from exporter.sources.probes import (
     Tcp,
     TcpCheck,
     Text,
+    ample,
     check_times,
+    fewest,
     json_path,
     probe_name,
     statuses,
@@ -62,15 +64,15 @@ class AppPart:
     bases: Mapping[str, Base] = field(default_factory=dict)
     interval: Duration = 15.0
     timeout: Duration = 5.0
-    concurrency: int = 8
+    concurrency: int | None = None
     http: Mapping[str, Raw] = field(default_factory=dict)
     tcp: Mapping[str, Raw] = field(default_factory=dict)
     certificates: Certificates | None = None
 
     def __post_init__(self) -> None:
         check_times(self.interval, self.timeout)
-        if not 2 <= self.concurrency <= 100:
-            raise ValueError("concurrency: 2 to 100")
+        if self.concurrency is not None and not 2 <= self.concurrency <= 1000:
+            raise ValueError("concurrency: 2 to 1000")
 
     def all_bases(self) -> dict[str, Base]:
         """The bases by name; the application's own has none."""
@@ -109,13 +111,14 @@ def probing(
         *_tcp_checks(theirs.tcp, mine.tcp, app, folder),
     ]
     here = over.at
-    for wrong in (*_doubles(checks), *_misfits(checks, families)):
+    for wrong in (*_doubles(checks), *_misfits(checks, families), *_crowds(checks, app)):
         here.say(over.node.line, wrong)
     used = [check.base for check in checks if isinstance(check, HttpCheck)]
     for name, base in app.all_bases().items():
         if base not in used:
             here.child("bases" if name else "base").note(over.node.line, "no probe asks there")
-    probes = Probes(tuple(_dated(checks)), app.interval, app.concurrency) if checks else None
+    places = app.concurrency or ample(checks)
+    probes = Probes(tuple(_dated(checks)), app.interval, places) if checks else None
     return Probing(probes, _certificates_from(folder, app.certificates))
 
 
@@ -321,6 +324,16 @@ def _misfit(rows: Rows, metric: str, families: Mapping[str, Family]) -> str | No
         return f"lacks the labels of {metric}: {', '.join(missing)}"
     unknown = [name for name in rows.labels if name not in family.labels]
     return f"{metric} has no label {', '.join(unknown)}" if unknown else None
+
+
+def _crowds(checks: list[Check], app: AppPart) -> Iterator[str]:
+    """What could not be told any more when all hang."""
+    least = fewest(checks)
+    if app.concurrency is not None and app.concurrency < least:
+        yield (
+            f"concurrency: {app.concurrency} is too few for these probes: if all of them hang, none"
+            f" is known for long; {least} at the least, or none given"
+        )
 
 
 def from_folder(folder: Path, value: T) -> T:

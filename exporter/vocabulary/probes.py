@@ -63,8 +63,8 @@ CERTIFICATES = (
     _gauge(
         "watched_tls_not_after_timestamp_seconds",
         ("probe", "file", "vhost"),
-        "When the certificate expires: one that a server showed to a probe, the first to expire in"
-        " a PEM file, or one that the application has stored for a host.",
+        "When the certificate expires: the first to expire of the chain that a server showed to a"
+        " probe, the first in a PEM file, or one that the application has stored for a host.",
     ),
 )
 

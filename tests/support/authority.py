@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Authority:
 
     folder: Path
     name: str = "Test Authority"
+    chain: tuple[bytes, ...] = ()
     _key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
@@ -54,6 +55,12 @@ class Authority:
         self.root = self.folder / "root.pem"
         self.root.write_bytes(self._certificate.public_bytes(Encoding.PEM))
 
+    def below(self, name: str, left: timedelta = timedelta(days=90)) -> Authority:
+        """An authority that this one has signed; what it issues comes with its own certificate."""
+        one = Authority(self.folder / name, name)
+        signed = self._sign(name, one._key, (), left, authority=True)
+        return replace(one, chain=(signed.public_bytes(Encoding.PEM), *self.chain))
+
     def issue(
         self, name: str, hosts: Sequence[str] = HERE, left: timedelta = timedelta(days=90)
     ) -> Pair:
@@ -61,7 +68,9 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(name, key, hosts, left)
         pair = Pair(self.folder / f"{name}.pem", self.folder / f"{name}.key")
-        pair.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+        pair.certificate.write_bytes(
+            b"".join([certificate.public_bytes(Encoding.PEM), *self.chain])
+        )
         pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return pair
 

@@ -2,7 +2,7 @@
 
 from exporter.sources.probes.assertions import Expectation, Statuses, Text, statuses
 from exporter.sources.probes.brokers.settings import Broker, RabbitmqCheck, Redis, RedisCheck
-from exporter.sources.probes.checks import Check, Probes
+from exporter.sources.probes.checks import Check, Probes, ample, fewest
 from exporter.sources.probes.examine import ask_once
 from exporter.sources.probes.jsonpath import RIGHT as PATH_WORDS
 from exporter.sources.probes.jsonpath import JsonPath, json_path
@@ -44,8 +44,10 @@ __all__ = [
     "Tcp",
     "TcpCheck",
     "Text",
+    "ample",
     "ask_once",
     "check_times",
+    "fewest",
     "json_path",
     "probe_name",
     "statuses",

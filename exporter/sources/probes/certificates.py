@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ssl
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from exporter.sources.probes.settings import Tls
 from exporter.sources.probes.verdict import Phases, ProbeError
@@ -39,16 +42,38 @@ class WatchedContext(ssl.SSLContext):
         self.phases, self.last = phases, None
 
     def shown(self) -> float | None:
-        """When the certificate ends of the last handshake; None where it did not come to that.
+        """When the first certificate ends that the server's word rests on, by the last handshake.
 
-        Lets go of it: it refers to this context, and no collector of garbage sees through it.
+        None where it did not come to that. Lets go of the handshake: it refers to this context, and
+        no collector of garbage sees through it.
         """
         last, self.phases, self.last = self.last, None, None
-        try:
-            der = last.getpeercert(binary_form=True) if last is not None else None
-        except ValueError:  # the handshake was not finished
+        if last is None or not _has_ended(last):
             return None
-        return _not_after(der) if der else None
+        sent, trusted = _chains(last)
+        checked = self.verify_mode != ssl.CERT_NONE
+        # What it sends beside, as an old root for old clients, may end and nobody will notice.
+        needed = [der for der in sent if der in trusted] if checked else sent
+        return min(filter(None, map(_not_after, needed)), default=None)
+
+
+def _has_ended(handshake: ssl.SSLObject) -> bool:
+    try:
+        return handshake.getpeercert(binary_form=True) is not None
+    except ValueError:
+        return False
+
+
+def _chains(handshake: ssl.SSLObject) -> tuple[list[bytes], list[bytes]]:
+    """The certificates that were sent, and those that the trust goes through, as DER."""
+    if sys.version_info >= (3, 13):
+        return handshake.get_unverified_chain(), handshake.get_verified_chain()
+    inside: Any = handshake._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - public since 3.13
+    return _plain(inside.get_unverified_chain()), _plain(inside.get_verified_chain())
+
+
+def _plain(chain: Iterable[Any] | None) -> list[bytes]:
+    return [ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in chain or ()]
 
 
 def trusting(tls: Tls) -> WatchedContext:
@@ -107,9 +132,9 @@ def _stamp(path: Path | None) -> tuple[int, int, int] | None:
 
 def _not_after(der: bytes) -> float | None:
     """When a certificate ends; None where it is nothing that can be read."""
-    from cryptography.x509 import load_der_x509_certificate
+    from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
     try:
         return load_der_x509_certificate(der).not_valid_after_utc.timestamp()
-    except ValueError:
+    except (ValueError, InvalidVersion):
         return None

@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
@@ -199,31 +199,46 @@ def _not_followed(url: str, location: str, status: int) -> ProbeError:
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The body, unpacked. Raises ProbeError where it is longer than the limit."""
-    unpack = _unpacker(response.headers.get("Content-Encoding", ""))
+    unpacker = _unpacker(response.headers.get("Content-Encoding", ""))
     raw, body = 0, bytearray()
     async for chunk in response.content.iter_any():
         raw += len(chunk)
-        body += unpack(chunk, limit + 1 - len(body))
+        most = limit + 1 - len(body)
+        body += chunk[:most] if unpacker is None else unpacker.unpack(chunk, most)
         if raw > limit or len(body) > limit:
             raise ProbeError("size", f"the body is longer than {limit} bytes")
+    if raw and unpacker is not None:
+        unpacker.end()
     return bytes(body)
 
 
-def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
-    """What makes plain bytes of a body's parts, and never more than it is asked for."""
-    if encoding.strip().lower() in {"", "identity"}:
-        return lambda chunk, most: chunk[:most]
-    if encoding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
-        raise ProbeError("other", "the body is packed in a way that was not asked for")
-    inflater = zlib.decompressobj(wbits=47)  # finds out whether it is gzip or zlib
+class _Unpacker:
+    """Makes plain bytes of a packed body's parts, and never more than it is asked for."""
 
-    def unpack(chunk: bytes, most: int) -> bytes:
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj(wbits=47)  # finds out whether it is gzip or zlib
+
+    def unpack(self, chunk: bytes, most: int) -> bytes:
+        """Up to so many bytes, above 0. Raises ProbeError where it is not packed."""
         try:
-            return inflater.decompress(inflater.unconsumed_tail + chunk, max(1, most))
+            return self._inflater.decompress(self._inflater.unconsumed_tail + chunk, most)
         except zlib.error:
             raise ProbeError("other", "the body is not packed as it says") from None
 
-    return unpack
+    def end(self) -> None:
+        """Raises ProbeError where more should have come: half of it is not what was packed."""
+        if not self._inflater.eof:
+            raise ProbeError("other", "the body ends amid what was packed")
+
+
+def _unpacker(encoding: str) -> _Unpacker | None:
+    """What unpacks a body; None where it is plain. Raises ProbeError."""
+    coding = encoding.strip().lower()
+    if coding in {"", "identity"}:
+        return None
+    if coding not in {"gzip", "x-gzip", "deflate"}:
+        raise ProbeError("other", "the body is packed in a way that was not asked for")
+    return _Unpacker()
 
 
 def _charset(response: aiohttp.ClientResponse) -> str:

@@ -145,7 +145,7 @@ def not_after(path: str) -> float | None:
 
     Raises SourceError.
     """
-    from cryptography.x509 import load_pem_x509_certificates
+    from cryptography.x509 import InvalidVersion, load_pem_x509_certificates
 
     try:
         with Path(path).open("rb") as file:
@@ -158,6 +158,6 @@ def not_after(path: str) -> float | None:
         return None  # a key, by a name that ends alike
     try:
         ends = [one.not_valid_after_utc.timestamp() for one in load_pem_x509_certificates(data)]
-    except ValueError:
+    except (ValueError, InvalidVersion):
         raise SourceError("unreadable", f"{path} has a certificate that is none") from None
     return min(ends)

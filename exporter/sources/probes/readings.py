@@ -73,13 +73,13 @@ class RowLabel:
     def of(self, row: Found) -> str | None:
         """The label's value, if the row has it."""
         if self.key:
-            return row.keys[-1][:LONGEST_LABEL]
+            return as_label(row.keys[-1])
         if self.path is None:
             return self.value
         found = next(self.path.find(row.value), None)
         if found is None or isinstance(found.value, dict | list) or found.value is None:
             return None
-        return spelled(found.value)[:LONGEST_LABEL]
+        return as_label(spelled(found.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,12 @@ class Readings:
 def _named(name: str, found: Found) -> str:
     for key in found.keys:
         name = name.replace("*", key.replace("*", ""), 1)
-    return name[:LONGEST_LABEL]
+    return as_label(name)
+
+
+def as_label(text: str) -> str:
+    """A text as a label: not too long, and without the halves of letters that JSON can spell."""
+    return text[:LONGEST_LABEL].encode("utf-8", "replace").decode()
 
 
 def _time(value: Any) -> float | None:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 
 from exporter.clock import Clock
 from exporter.model import Board
-from exporter.sources.probes.checks import Check, Probes
+from exporter.sources.probes.checks import Check, Probes, fresh_seconds
 from exporter.sources.probes.examine import Exam, exam, examine
 from exporter.sources.probes.gate import Gate
+from exporter.sources.probes.memory import Memory
 from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.probes.verdict import REASONS, Latch, ProbeError, Result
 from exporter.sources.worker import Worker
 
-FRESH_INTERVALS = 3
 FIRST_SECONDS = 2.0  # within which the first questions are spread
 JITTER = 0.05  # of an interval, so that many probes do not ask at once for ever
 STEP_SECONDS = 1.0  # how often it is looked whether something has become old
@@ -113,9 +113,9 @@ class Lane:
         return self.verdict, self.points, self.dates
 
 
-def new_lane(check: Check, one: Exam) -> Lane:
-    """A check that was not asked yet."""
-    return Lane(check, one, Latch() if check.kind == "startup" else None)
+def new_lane(check: Check, one: Exam, *, started: bool = False) -> Lane:
+    """A check that was not asked yet; `started` is what is remembered of its start."""
+    return Lane(check, one, Latch(started) if check.kind == "startup" else None)
 
 
 @dataclass(slots=True)
@@ -129,20 +129,20 @@ class Round:
     now: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
     resolver: Resolver = field(default_factory=lambda: Resolver(system_lookup))
     dice: random.Random = field(default_factory=random.Random)
+    memory: Memory = field(init=False)
     _gate: Gate = field(init=False)
 
     def __post_init__(self) -> None:
+        self.memory = Memory(self.board, self.source)
         self._gate = Gate(self.settings.concurrency)
 
     async def run(self) -> None:
         """Ask until cancelled."""
         labels = {"source": self.source}
         self.board.put("sidewatch_source_interval_seconds", labels, self.settings.interval)
+        self.memory.keep(self.settings.checks)
         workers = [Worker(f"probe {check.name}") for check in self.settings.checks]
-        lanes = [
-            new_lane(check, exam(check, self.clock, self.resolver, worker))
-            for check, worker in zip(self.settings.checks, workers, strict=True)
-        ]
+        lanes = [self._lane(*each) for each in zip(self.settings.checks, workers, strict=True)]
         try:
             async with asyncio.TaskGroup() as group:
                 for lane in lanes:
@@ -153,6 +153,10 @@ class Round:
                 worker.close()
             for shown in (part for lane in lanes for part in lane.parts()):
                 shown.show(self.board, {}, math.inf)  # nobody tells it any more
+
+    def _lane(self, check: Check, worker: Worker) -> Lane:
+        one = exam(check, self.clock, self.resolver, worker)
+        return new_lane(check, one, started=self.memory.started(check))
 
     async def _keep(self, lane: Lane) -> None:
         """Ask one check for ever."""
@@ -182,7 +186,7 @@ class Round:
     def tell(self, lane: Lane, result: Result) -> None:
         """Show a result. What no body said this time stays for three intervals."""
         check, failure = lane.check, result.failure
-        until = self.now() + FRESH_INTERVALS * check.interval + check.timeout
+        until = self.now() + fresh_seconds(check)
         lane.verdict.show(self.board, self._verdict(lane, result), until)
         self._count(lane, failure)
         if result.points is not None:
@@ -208,10 +212,19 @@ class Round:
         for reason in REASONS:
             failing = not well and failure is not None and reason == failure.reason
             values[_key("watched_probe_failing", {**labels, "reason": reason})] = float(failing)
-        lane.since = None if well else lane.since or self.clock.now()
+        lane.since = None if well else self._since(lane)
+        self.memory.fails(lane.check, lane.since, self.clock.now())
+        if lane.latch is not None:
+            self.memory.starts(lane.check, started=lane.latch.started)
         if lane.since is not None:
             values[_key("watched_probe_failing_since_timestamp_seconds", labels)] = lane.since
         return values
+
+    def _since(self, lane: Lane) -> float:
+        """When this failure began: before a restart, if it was so then."""
+        now = self.clock.now()
+        before = self.memory.failing_since(lane.check, now) if lane.good is None else None
+        return lane.since or before or now
 
     def _count(self, lane: Lane, failure: ProbeError | None) -> None:
         """Count a failure; every reason is counted from the first answer on."""

@@ -6,7 +6,6 @@ asked for, so that nothing of a message, a client or a queue's arguments is ever
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,8 +13,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from exporter.clock import Clock
-from exporter.sources.probes.assertions import NoJson, parse_json
-from exporter.sources.probes.brokers.settings import Effect, RabbitmqCheck
+from exporter.sources.probes.assertions import NoJson, as_number, parse_json
+from exporter.sources.probes.brokers.settings import Effect, RabbitmqCheck, pattern
 from exporter.sources.probes.certificates import Trust
 from exporter.sources.probes.credentials import Aside, Ready, prepare
 from exporter.sources.probes.readings import Point
@@ -119,13 +118,13 @@ class Examiner:
             raise ProbeError("status", f"status {status}, not 200")
         if not isinstance(document, dict):
             raise ProbeError("json", "the answer is no page of queues")
-        if document.get("page_count", 1) > 1:
+        if (_number(document, "page_count") or 1) > 1:
             raise ProbeError("size", f"more than {MOST_QUEUES} queues; name those that matter")
         rows = _rows(document.get("items"))
         if not all(isinstance(row.get("name"), str) for row in rows):
             raise ProbeError("json", "the answer has a queue without a name")
         return [
-            row
+            {**row, "name": row["name"].encode("utf-8", "replace").decode()}
             for row in rows
             if self.check.queues or all(row.get(key) is value for key, value in LASTING.items())
         ]
@@ -177,12 +176,6 @@ def examiner(check: RabbitmqCheck, clock: Clock, resolver: Resolver, worker: Wor
 # -- reading ------------------------------------------------------------------------------------
 
 
-def pattern(queues: Sequence[str]) -> str:
-    """The names as a regular expression, which the broker holds against each of its queues."""
-    ways = (f"{re.escape(one[:-1])}.*" if one.endswith("*") else re.escape(one) for one in queues)
-    return f"^(?:{'|'.join(ways)})$"
-
-
 def queue_points(rows: Sequence[Row], named: Sequence[str]) -> Iterator[Point]:
     """What is known of each queue. One that is named and not there has nothing, and nobody.
 
@@ -214,7 +207,7 @@ def start_points(nodes: Sequence[Row], broker: str, now: float) -> Iterator[Poin
 def unserved(rows: Sequence[Row]) -> Iterator[str]:
     """The queues that the broker knows and does not serve."""
     for row in rows:
-        if row.get("state") in NOT_SERVED:
+        if str(row.get("state")) in NOT_SERVED:
             yield f"the queue {row['name']!r} is {row['state']}"
 
 
@@ -236,7 +229,7 @@ def _number(row: Row, key: str) -> float | None:
     value = row.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    return as_number(value)
 
 
 def _count(row: Row, key: str) -> float:

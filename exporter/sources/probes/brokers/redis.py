@@ -7,9 +7,11 @@ Commands that read alone are sent: PING, LLEN, INFO, and AUTH and SELECT before 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeGuard
 
 from exporter.clock import Clock
 from exporter.sources.probes.brokers.settings import Redis, RedisCheck
@@ -24,6 +26,7 @@ from exporter.sources.worker import Worker
 # Between a list's name and a priority above 0: `sep` of kombu's transport for Redis.
 SEPARATOR = "\x06\x16"
 LONGEST_BULK = 1 << 16
+NUMBER = re.compile(r"-?[0-9]{1,19}")  # of 64 bits
 UPTIME = "uptime_in_seconds"
 
 Reply = str | int | None
@@ -56,8 +59,8 @@ class Line:
             return text
         if kind == "-":
             return Refusal(text.partition(" ")[0][:40])
-        if kind not in {":", "$"} or not text.removeprefix("-").isdecimal():
-            raise ProbeError("body", "this is no Redis")
+        if kind not in {":", "$"} or not NUMBER.fullmatch(text):
+            raise _no_redis()
         return int(text) if kind == ":" else await self._bulk(int(text))
 
     async def _bulk(self, size: int) -> str | None:
@@ -76,7 +79,7 @@ class Line:
             return (await self.talk.reader.readuntil(b"\r\n"))[:-2]
         except asyncio.IncompleteReadError as error:
             if error.partial:
-                raise ProbeError("body", "this is no Redis") from None
+                raise _no_redis() from None
             raise ProbeError("closed", "the connection was closed without an answer") from None
         except asyncio.LimitOverrunError:
             raise ProbeError("size", "a reply is longer than 64 KiB") from None
@@ -163,7 +166,7 @@ def queue_points(
     """How long each queue is, where all of its lists could be counted."""
     for name, parts in keys.items():
         lengths = [found[part] for part in parts]
-        known = [length for length in lengths if isinstance(length, int)]
+        known = [length for length in lengths if _is_length(length)]
         if len(known) == len(lengths):
             labels = {"queue": name, "state": "ready"}
             yield Point("watched_queue_jobs", labels, float(sum(known)))
@@ -184,9 +187,22 @@ def start_points(info: Reply | Refusal, broker: str, now: float) -> Iterator[Poi
             yield Point("watched_broker_start_timestamp_seconds", labels, now - int(value))
 
 
+def _is_length(reply: Reply | Refusal) -> TypeGuard[int]:
+    return isinstance(reply, int) and reply >= 0
+
+
+def _no_redis() -> ProbeError:
+    return ProbeError("body", "this is no Redis")
+
+
 def _expect(command: str, reply: Reply | Refusal) -> None:
-    """Raises ProbeError where a command was refused, in words that hold nothing of a secret."""
+    """Raises ProbeError where a command was refused, in words that hold nothing of a secret.
+
+    Also where it was answered as no Redis does.
+    """
     if not isinstance(reply, Refusal):
+        if (command == "PING" and reply != "PONG") or (command == "LLEN" and not _is_length(reply)):
+            raise _no_redis()
         return
     if reply.word == "WRONGTYPE":
         raise ProbeError("body", f"it answers {command} with WRONGTYPE: what it names is no list")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote_plus
 
 from exporter.model import Duration
 from exporter.sources.probes.settings import Base, Family, Kind, Tcp, Tls, check_times
 
 # As kombu has them where nothing else is set: transport_options["priority_steps"] of Celery.
 PRIORITY_STEPS = (0, 3, 6, 9)
+
+LONGEST_PATTERN = 7000  # a RabbitMQ takes URLs of 8000 bytes
 
 # What is seen of somebody's work, by the broker's own counters.
 Effect = Literal["published", "taken"]
@@ -83,6 +87,8 @@ class Broker:
             raise ValueError("a broker is either a rabbitmq or a redis")
         if any(not name or "*" in name[:-1] for name in self.queues):
             raise ValueError("queues: names, or beginnings with a '*' at their end")
+        if self.rabbitmq and len(quote_plus(pattern(self.queues))) > LONGEST_PATTERN:
+            raise ValueError("queues: too many to ask for; give beginnings with a '*' at their end")
         check_times(self.interval, self.timeout)
 
 
@@ -132,3 +138,9 @@ class RedisCheck:
     def target(self) -> str:
         """Where it is asked, for the log."""
         return str(self.server.socket or self.server.address)
+
+
+def pattern(queues: Sequence[str]) -> str:
+    """The names as a regular expression, which the broker holds against each of its queues."""
+    ways = (f"{re.escape(one[:-1])}.*" if one.endswith("*") else re.escape(one) for one in queues)
+    return f"^(?:{'|'.join(ways)})$"

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from glob import has_magic, iglob
 from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.errors import SourceError
 from exporter.model import Board, Duration
+from exporter.sources.disk.look import File, Found, failure, newest
 from exporter.sources.worker import Worker
 
 LOOK_SECONDS = 30.0
 HUNG_SECONDS = 60.0  # a look that takes longer is a failure, though it is still waited for
-MOST_FILES = 100_000
-SINCE = "since"
+REST_SHARE = 10  # looks take a tenth of the time at the most, however many files there are
+WHOLE_SECONDS = 300.0  # a file that was left alone for so long is not being written any more
+SINCE, WRITTEN, SIZE, BEFORE = "since", "written", "size", "before"  # what is remembered
+MOUNTED = "mounted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,6 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What matched: how many files, the newest one's time and size, and the size before it."""
-
-    count: int
-    path: str = ""
-    written: float = 0.0
-    size: int = 0
-    previous: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Watch:
     """An entry as a source: what the pipeline keeps going."""
 
@@ -84,13 +74,18 @@ class Watch:
     async def run(self, board: Board, clock: Clock) -> None:
         """Look until cancelled; a failure takes what was known away, and is told."""
         worker = Worker(self.name)
-        board.put("sidewatch_source_interval_seconds", {"source": self.name}, LOOK_SECONDS)
         look = _Files(self, board, clock) if self.entry.glob else _Mount(self, board)
         look.declare()
+        now = asyncio.get_running_loop().time
+        rest = LOOK_SECONDS
         try:
             while True:
+                board.put("sidewatch_source_interval_seconds", {"source": self.name}, rest)
+                began = now()
                 await self._look(look, worker, board)
-                await asyncio.sleep(LOOK_SECONDS)
+                took = min(now() - began, HUNG_SECONDS)
+                rest = max(LOOK_SECONDS, REST_SHARE * took)
+                await asyncio.sleep(rest)
         finally:
             worker.close()
 
@@ -115,13 +110,26 @@ class Watch:
 
 @dataclass(slots=True)
 class _Files:
-    """Looks for the files of an entry. `last` is what the look before found."""
+    """Looks for the files of an entry.
+
+    `whole` is the newest one that was left alone for a while, and `before` the size of what was
+    written over by what is there now: both are remembered, since no disk tells them.
+    """
 
     source: Watch
     board: Board
     clock: Clock
-    last: Found | None = None
+    whole: File | None = None
     before: int | None = None
+    since: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        notes = self.board.recall(self.source.name)
+        self.since = notes.get(SINCE, self.clock.now())
+        if WRITTEN in notes:
+            self.whole = File(notes[WRITTEN], "", int(notes[SIZE]))
+        if BEFORE in notes:
+            self.before = int(notes[BEFORE])
 
     def declare(self) -> None:
         """Show what is expected, and since when: the first time that it was, also before."""
@@ -132,28 +140,47 @@ class _Files:
         ):
             if value is not None:
                 self._put(metric, value)
-        since = self.board.recall(self.source.name).get(SINCE, self.clock.now())
-        self.board.remember(self.source.name, {SINCE: since})
-        self._put("watched_file_watched_since_timestamp_seconds", since)
+        self._remember()
+        self._put("watched_file_watched_since_timestamp_seconds", self.since)
 
     def look(self) -> Callable[[], None]:
         """Find them, in the worker's thread; what then is to be shown. Raises SourceError."""
-        return partial(self._show, newest(self.source.entry.glob))
+        return partial(self._show, newest(self.source.entry.glob, self.clock.now()))
 
     def _show(self, found: Found) -> None:
         """Show what was found."""
         self._put("watched_file_count", found.count)
-        if not found.count:
+        file = found.newest
+        if file is None:
             self._drop("newest_timestamp_seconds", "newest_bytes", "previous_bytes")
             return
-        if self.last is not None and self.last.count and self.last.written < found.written:
-            self.before = self.last.size  # one that is written over has only been seen
-        self._put("watched_file_newest_timestamp_seconds", found.written)
-        self._put("watched_file_newest_bytes", found.size)
-        previous = self.before if found.previous is None else found.previous
-        if previous is not None:
+        self._compare(file)
+        self._put("watched_file_newest_timestamp_seconds", file.written)
+        self._put("watched_file_newest_bytes", file.size)
+        previous = self.before if found.before is None else found.before.size
+        if previous is None:
+            self._drop("previous_bytes")
+        else:
             self._put("watched_file_previous_bytes", previous)
-        self.last = found
+
+    def _compare(self, file: File) -> None:
+        """Take note of a file that is whole, and of its size when it is written over.
+
+        One that is just being written is neither: else it would be held against its own half.
+        """
+        if self.whole is not None and self.whole.written < file.written:
+            self.before = self.whole.size
+        if self.clock.now() - file.written >= WHOLE_SECONDS:
+            self.whole = file
+        self._remember()
+
+    def _remember(self) -> None:
+        notes = {SINCE: self.since}
+        if self.whole is not None:
+            notes |= {WRITTEN: self.whole.written, SIZE: self.whole.size}
+        if self.before is not None:
+            notes[BEFORE] = self.before
+        self.board.remember(self.source.name, notes)
 
     def unknown(self) -> None:
         """Show nothing that may not be so any more."""
@@ -173,6 +200,10 @@ class _Mount:
 
     source: Watch
     board: Board
+    mounted: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mounted = MOUNTED in self.board.recall(self.source.name)
 
     def declare(self) -> None:
         """Show what is expected."""
@@ -185,12 +216,19 @@ class _Mount:
         if mount is None:
             raise ValueError("there is no mount to look at")
         try:
-            return partial(self._show, os.statvfs(mount))
+            room = os.statvfs(mount)
         except OSError as error:
-            raise _failure(error, str(mount)) from None
+            raise failure(error, str(mount)) from None
+        mounted = os.path.ismount(mount)
+        if self.mounted and not mounted:  # what is there now is the file system above
+            raise SourceError("unmounted", f"nothing is mounted on {mount} any more")
+        return partial(self._show, room, mounted=mounted)
 
-    def _show(self, found: os.statvfs_result) -> None:
+    def _show(self, found: os.statvfs_result, *, mounted: bool) -> None:
         """Show what there is, as df counts it."""
+        if mounted and not self.mounted:
+            self.mounted = True
+            self.board.remember(self.source.name, {MOUNTED: 1.0})
         self._put("watched_filesystem_size_bytes", found.f_blocks * found.f_frsize)
         self._put("watched_filesystem_avail_bytes", found.f_bavail * found.f_frsize)
         self._put("watched_filesystem_files", found.f_files)
@@ -203,52 +241,3 @@ class _Mount:
 
     def _put(self, metric: str, value: float) -> None:
         self.board.put(metric, {"mount": self.source.entry.name}, value)
-
-
-def newest(globs: tuple[str, ...]) -> Found:
-    """The newest regular file that matches a glob, and the one before. Raises SourceError.
-
-    A folder that is not there has no files; one that may not be looked into is not known to.
-    """
-    found: dict[str, tuple[float, str, int]] = {}
-    for pattern in globs:
-        _check_folder(pattern)
-        for path, status in _regular(pattern):
-            found[path] = (status.st_mtime, path, status.st_size)
-            if len(found) > MOST_FILES:
-                raise SourceError("files", f"more than {MOST_FILES} files match")
-    first, second = (*sorted(found.values(), reverse=True)[:2], None, None)[:2]
-    if first is None:
-        return Found(0)
-    return Found(len(found), first[1], first[0], first[2], None if second is None else second[2])
-
-
-def _regular(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
-    for path in iglob(pattern, recursive=True):  # noqa: PTH207 - Path.glob takes no absolute one
-        try:
-            status = os.stat(path)  # noqa: PTH116 - over as many files as there are
-        except FileNotFoundError:
-            continue  # removed since it was listed
-        except OSError as error:
-            raise _failure(error, path) from None
-        if stat.S_ISREG(status.st_mode):
-            yield path, status
-
-
-def _check_folder(pattern: str) -> None:
-    """Look into the folder above the first wildcard; globbing hides that it may not."""
-    folder = Path(pattern).parent
-    while has_magic(str(folder)):
-        folder = folder.parent
-    try:
-        with os.scandir(folder):
-            pass
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise _failure(error, str(folder)) from None
-
-
-def _failure(error: OSError, path: str) -> SourceError:
-    reason = "permission" if isinstance(error, PermissionError) else "unreadable"
-    return SourceError(reason, f"{path}: {error.strerror}")
