@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -114,6 +115,10 @@ class Server:
         answer = self._psql(sql, database)
         assert answer.returncode == 0, f"{sql}: {answer.stderr}"
         return answer.stdout.strip()
+
+    async def change(self, sql: str, database: str) -> None:
+        """Run SQL that waits for a table, which a query of this very loop may have locked."""
+        await asyncio.to_thread(self.psql, sql, database)
 
     def version(self) -> str:
         """Its version, without what a packager adds."""
