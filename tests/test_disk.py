@@ -194,6 +194,7 @@ async def test_a_dead_mount_keeps_nothing_else_waiting(
         await until(lambda: app.value(f"{ROOM}size_bytes", "data") is not None, "the room")
 
 
+@pytest.mark.alone(reason="it asserts how long an end takes")
 async def test_a_folder_that_hangs_keeps_nothing_else_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

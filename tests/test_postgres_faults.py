@@ -148,15 +148,15 @@ async def test_a_column_that_is_dropped_switches_its_query_off_until_it_is_back(
 ) -> None:
     async with asked(settings(postgres, shop)) as app:
         await healthy(app, shop)
-        postgres.psql("ALTER TABLE orders RENAME COLUMN state TO status", shop)
+        await postgres.change("ALTER TABLE orders RENAME COLUMN state TO status", shop)
         await until(lambda: app.disabled().get("orders") == "missing", "the reason", 5)
         await until(lambda: app.value("shop_orders", "paid") is None, "the old value to go", 8)
         assert app.value("sidewatch_query_failures_total", "orders", "42") == 1
         await progress(app, "carts")
         monkeypatch.setattr("exporter.sources.postgres.collect.INTROSPECT_SECONDS", 1.0)
-        postgres.psql("ALTER TABLE orders RENAME COLUMN status TO state", shop)
+        await postgres.change("ALTER TABLE orders RENAME COLUMN status TO state", shop)
         # Another failure makes it look again before its time.
-        postgres.psql("ALTER TABLE carts RENAME TO baskets", shop)
+        await postgres.change("ALTER TABLE carts RENAME TO baskets", shop)
         await until(lambda: app.value("shop_orders", "paid") == 2, "the orders")
         await until(lambda: app.disabled().get("carts") == "broken", "what needs no column")
         assert postgres.backends(shop) == 1

@@ -111,6 +111,7 @@ HOSTILE: dict[str, tuple[Server, str]] = {
 }
 
 
+@pytest.mark.alone(reason="it asserts when a probe ends")
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_each_ends_in_time_with_its_reason(name: str) -> None:
     server, wanted = HOSTILE[name]
@@ -147,6 +148,7 @@ async def test_a_packed_body_within_the_limit_is_read() -> None:
     assert results["x"].failure is None
 
 
+@pytest.mark.alone(reason="it asserts when a probe ends")
 async def test_a_server_that_does_not_take_our_request_is_left(tmp_path: Path) -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _ = reader, writer

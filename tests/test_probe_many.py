@@ -110,6 +110,7 @@ async def running(config: Path) -> AsyncIterator[Running]:
             await task
 
 
+@pytest.mark.alone(reason="it asserts the time of a reload")
 async def test_a_reload_waits_for_no_probe_and_forgets_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -176,11 +176,11 @@ async def test_a_migration_leads_to_the_next_generation(
     async with asked(settings(postgres, database)) as app:
         await told(app, "jobs")
         assert app.value(JOBS, "mail", "running") is None
-        postgres.psql("ALTER TABLE errand RENAME taken_at TO claimed_at", database)
+        await postgres.change("ALTER TABLE errand RENAME taken_at TO claimed_at", database)
         await until(lambda: app.value(JOBS, "mail", "running") == 1, "the newer generation")
         assert ("errands_jobs",) in app.series("sidewatch_query_interval_seconds")
         assert own(app.disabled()) == {}
-        postgres.psql("ALTER TABLE errand RENAME TO message", database)
+        await postgres.change("ALTER TABLE errand RENAME TO message", database)
         await until(lambda: own(app.disabled()).get("errands_jobs") == "missing", "a reason")
 
 

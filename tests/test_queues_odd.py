@@ -144,7 +144,7 @@ async def test_queues_of_one_name_in_two_libraries_are_told_as_one(
         for _ in range(30):  # whoever was asked last
             await asyncio.sleep(0.1)
             assert app.value(JOBS, "mail", "ready") == 16
-        postgres.psql("DROP TABLE errand CASCADE", database)
+        await postgres.change("DROP TABLE errand CASCADE", database)
         await until(lambda: app.value(JOBS, "mail", "ready") == 11, "those that are left")
 
 

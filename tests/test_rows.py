@@ -206,7 +206,7 @@ async def test_a_state_nobody_has_named_is_seen(postgres: Server) -> None:
             ("things", "open", "waiting"): 1,
             ("things", "other", "unknown"): 3,
         }
-        postgres.psql("TRUNCATE t", database)
+        await postgres.change("TRUNCATE t", database)
         await until(lambda: set(app.series("watched_rows").values()) == {0}, "zeros")
         assert app.value("watched_rows_oldest_seconds", "things", "open", "waiting") == 0
         assert app.value("watched_rows_recent", "things", "gone", "done", "1h") == 0
