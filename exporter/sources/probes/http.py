@@ -66,8 +66,8 @@ async def fetch(
     check: HttpCheck, resolver: Resolver, ready: Aside[Ready], result: Result
 ) -> Answer:
     """Ask, and read what is answered. Raises ProbeError."""
-    carried = await in_time(ready, result)
     is_address(check.base.origin[1], check.base.family)  # aiohttp asks for names alone
+    carried = await in_time(ready, result)
     if carried.context is not None:
         carried.context.watch(result.phases)
     try:
@@ -84,8 +84,9 @@ async def fetch(
     except OSError as error:
         raise os_failure(error) from None
     finally:
-        shown = None if carried.context is None else carried.context.shown()
-        result.not_after = result.not_after or shown
+        if carried.context is not None:
+            result.not_after = result.not_after or carried.context.shown()
+            carried.context.rest()
     result.phases.stop()
     return answer
 
