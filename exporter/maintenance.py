@@ -16,8 +16,16 @@ FILE = "maintenance.json"
 LONGEST_SECONDS = 24 * 3600.0
 
 
-def read(folder: Path) -> dict[str, float]:
-    """Until when each application is worked on, in seconds since 1970. Raises StateError."""
+def read(folder: Path, now: float) -> dict[str, float]:
+    """Until when each application is worked on, in seconds since 1970. Raises StateError.
+
+    One that would be open for longer than any may be was declared by a clock that was wrong.
+    """
+    longest = now + LONGEST_SECONDS
+    return {app: until for app, until in _all(folder).items() if now < until <= longest}
+
+
+def _all(folder: Path) -> dict[str, float]:
     path = folder / FILE
     try:
         found = json.loads(path.read_bytes())
@@ -26,7 +34,7 @@ def read(folder: Path) -> dict[str, float]:
         return {}
     except OSError as error:
         raise StateError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         raise StateError(f"{path}: is no list of windows; remove it") from None
 
 

@@ -97,7 +97,9 @@ class Drains:
     def turn(self, now: float) -> None:
         """Close the windows whose time has come; forget those of yesterday."""
         for drain in self._all():
-            if drain.quiet and (now >= drain.quiet_until() or self._spent(now) >= SECONDS_A_DAY):
+            past = now >= drain.quiet_until() or self._spent(now) >= SECONDS_A_DAY
+            set_back = now < drain.began - CATCH_UP_SECONDS  # the clock: it would be quiet for long
+            if drain.quiet and (past or set_back):
                 self._close(drain, min(now, drain.quiet_until()))
         self.opened = [one for one in self.opened if one[1] > now - DAY]
 

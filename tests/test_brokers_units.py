@@ -17,6 +17,7 @@ from exporter.sources.probes.brokers.rabbitmq import (
 )
 from exporter.sources.probes.brokers.redis import lists, spell
 from exporter.sources.probes.brokers.settings import Redis, pattern
+from exporter.sources.probes.brokers.started import Started
 from exporter.sources.probes.verdict import ProbeError
 
 
@@ -58,6 +59,29 @@ def test_the_start_is_that_of_the_node_that_was_started_last(
 ) -> None:
     found = [point.value for point in start_points(nodes, "rabbit", 1000.0)]
     assert found == ([] if start is None else [start])
+
+
+@pytest.mark.parametrize(
+    ("looks", "starts"),
+    [
+        # When we look, by a clock that never goes back; by ours; and how long it has been up.
+        ([(0, 1000, 60), (15, 1015, 75), (30, 1030.5, 90)], [940, 940, 940.5]),
+        ([(0, 1000, 60), (15, 1015, 3)], [940, 1012]),  # restarted
+        ([(0, 1000, 5), (60, 1060, 40)], [995, 1020]),  # restarted, and up for longer than before
+        ([(0, 1000, 60), (15, 9015, 75), (30, 9030, 90)], [940, 940, 940]),  # our clock was set
+        ([(0, 9000, 60), (15, 1015, 75)], [8940, 8940]),
+        ([(0, 1000, 60), (15, 9015, 75), (30, 9030, 2)], [940, 940, 9028]),
+        ([(0, 1000, 60), (15, 9015, 8075)], [940, 940]),  # Redis counts by the clock that was set
+        ([(0, 9000, 8060), (15, 1015, 75)], [940, 940]),
+        ([(0, 1000, 60), (9, 4000, 69)], [940, 940]),  # the machine slept, and both of them
+        ([(0, 1000, 60), (900, 1900, 100)], [940, 1800]),  # restarted while nobody could look
+    ],
+)
+def test_a_start_is_none_of_a_clocks_making(
+    looks: list[tuple[float, float, float]], starts: list[float]
+) -> None:
+    started = Started()
+    assert [started.turn(now - up, now, looked) for looked, now, up in looks] == starts
 
 
 def test_an_alarm_of_any_node_counts_and_each_kind_is_told_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -92,15 +93,35 @@ async def test_it_outlives_a_restart(config: Path) -> None:
         await sees(made, "shop", "web", 1)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"shop": "for ever"}',
+        f'{{"shop": 1{"0" * 400}}}',
+        '{"shop": NaN}',
+        "[]",
+        "[" * 100_000,
+        "",
+    ],
+)
 async def test_a_broken_file_opens_nothing_and_is_said_once(
-    config: Path, caplog: pytest.LogCaptureFixture
+    config: Path, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
     (config.parent / "state").mkdir()
-    (config.parent / "state/maintenance.json").write_text('{"shop": "for ever"}')
+    (config.parent / "state/maintenance.json").write_text(broken)
     async with runs(config) as made:
         await asyncio.sleep(0.3)  # several looks
         await sees(made, "shop", "web", None)
     assert caplog.text.count("is no list of windows; remove it") == 1
+
+
+async def test_a_window_of_a_clock_that_was_wrong_is_none(config: Path) -> None:
+    (config.parent / "state").mkdir()
+    windows = {"shop": time.time() + 25 * 3600, "blog": time.time() + 23 * 3600}
+    (config.parent / "state/maintenance.json").write_text(json.dumps(windows))
+    async with runs(config) as made:
+        await sees(made, "blog", "blog", 1)
+        await sees(made, "shop", "web", None)
 
 
 def test_what_is_open_is_said(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,6 +57,13 @@ async def test_a_packed_body_is_whole_or_no_answer(name: str) -> None:
     assert (result.failure and result.failure.reason) == reason, result.failure
 
 
+@pytest.mark.parametrize(("size", "reason"), [(20_000, None), (70_000, "other")])
+async def test_a_header_may_be_long(size: int, reason: str | None) -> None:
+    policy = f"Content-Security-Policy: {'x' * size}"
+    result = await answered(http(OK, "200 OK", policy))
+    assert (result.failure and result.failure.reason) == reason
+
+
 async def test_half_a_packed_body_does_not_pass_for_a_whole_one() -> None:
     """What came of it has what was looked for."""
     result = await answered(packed(gzip.compress(b"ok" * 500)[:-8], "gzip"), "body: {contains: ok}")

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from exporter.clock import WallClock
-from exporter.sources.probes.certificates import trusting
+from exporter.sources.probes.certificates import Trusts, trusting
 from exporter.sources.probes.examine import exam, examine
 from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.probes.settings import Tls
@@ -300,7 +300,7 @@ async def test_who_is_told_to_end_while_it_closes_ends(monkeypatch: pytest.Monke
         async with serving(saying(http("ok"))) as port:
             probes = plan_of(f"base: http://127.0.0.1:{port}\nhttp: {{x: {{}}}}").probing.probes
             assert probes is not None
-            one = exam(probes.checks[0], WallClock(), Resolver(system_lookup), worker)
+            one = exam(probes.checks[0], WallClock(), Resolver(system_lookup), worker, Trusts())
             task = asyncio.create_task(examine(one, 5.0, now))
             await closing.wait()
             closed.set()

@@ -12,11 +12,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from exporter.sources.probes.certificates import Trusts, WatchedContext, trusting
 from exporter.sources.probes.pem import Certificates
+from exporter.sources.probes.settings import Tls
 from exporter.sources.probes.verdict import Result
+from tests.support.asking import until
 from tests.support.authority import Authority, Pair
 from tests.support.parts import Parts
-from tests.support.probing import head, http, once, serving
+from tests.support.probing import head, http, once, probed, serving
 
 DAY = timedelta(days=1)
 WAYS = {
@@ -96,3 +99,58 @@ async def test_a_certificate_of_no_known_version_is_no_accident(tmp_path: Path) 
     result = await shown(leaf, "{verify: false}")
     assert result.failure is None or result.failure.reason == "tls"
     assert result.not_after is None
+
+
+def test_probes_that_trust_alike_share_what_they_trust(tmp_path: Path) -> None:
+    """One that is lent is nobody else's, and one of files that have changed is lent no more."""
+    ca = Authority(tmp_path / "one").root
+    trusts = Trusts()
+    ours, theirs = trusts.of(Tls(ca=ca)), trusts.of(Tls())
+    assert trusts.of(Tls(ca=ca)) is ours
+    assert theirs is not ours
+    first, second = ours.context(), ours.context()
+    assert first is not second
+    first.rest()
+    assert ours.context() is first
+    first.rest()
+    second.rest()
+    ca.write_bytes(Authority(tmp_path / "two").root.read_bytes() + b"\n")
+    third = ours.context()
+    assert third not in (first, second)
+    second.rest()
+    third.rest()
+    assert {ours.context(), ours.context()}.isdisjoint({first, second})
+
+
+async def test_many_probes_need_few_contexts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has all authorities of the system in it: hundreds would be hundreds of megabytes."""
+    made = list[Tls]()
+
+    def making(tls: Tls) -> WatchedContext:
+        made.append(tls)
+        return trusting(tls)
+
+    monkeypatch.setattr("exporter.sources.probes.certificates.trusting", making)
+    root = Authority(tmp_path / "root")
+    leaf = root.issue("leaf")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(leaf.certificate, leaf.key)
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await writer.start_tls(context)
+        await head(reader)
+        writer.write(http("ok"))
+        await writer.drain()
+
+    async with serving(server) as port:
+        probes = ", ".join(f"p{number}: {{}}" for number in range(60))
+        tls = f"{{ca: '{root.root}'}}"
+        plan = f"base: {{url: 'https://localhost:{port}', tls: {tls}}}\nhttp: {{{probes}}}"
+        async with probed(f"interval: 1s\n{plan}") as asked:
+            success = "watched_probe_success"
+            await until(lambda: sum(asked.series(success).values()) == 60, "all of them")
+            end = ("watched_tls_not_after_timestamp_seconds", "p7", "", "")
+            assert asked.value(*end) == leaf.end()
+            assert len(made) <= 25, "places, and not probes, bound them"

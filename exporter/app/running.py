@@ -163,7 +163,9 @@ class Running:
         said = ""
         while True:
             try:
-                windows = await self._writer.do(lambda: maintenance.read(self.plan.state))
+                windows = await self._writer.do(
+                    lambda: maintenance.read(self.plan.state, self.clock.now())
+                )
             except StateError as error:
                 windows = {}
                 if str(error) != said:

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     plan = load(arguments.config)
     apps = _apps(plan, arguments.app)
     now = time.time()
-    windows = {app: until for app, until in read(plan.state).items() if until > now}
+    windows = read(plan.state, now)
     if arguments.action == "open":
         windows |= dict.fromkeys(apps, now + arguments.length)
     elif arguments.action == "close":

@@ -1,4 +1,4 @@
-"""The newest file that a glob finds: looked for in constant room, however many there are.
+"""The newest file that a glob finds: looked for one by one, however many there are.
 
 Not `glob.iglob`: it lists a folder whole, and where links lead back to where they are it finds the
 same files again and again, a thousand million times where two of them do.

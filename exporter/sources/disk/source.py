@@ -77,14 +77,14 @@ class Watch:
         look = _Files(self, board, clock) if self.entry.glob else _Mount(self, board)
         look.declare()
         now = asyncio.get_running_loop().time
-        rest = LOOK_SECONDS
+        board.put("sidewatch_source_interval_seconds", {"source": self.name}, LOOK_SECONDS)
         try:
             while True:
-                board.put("sidewatch_source_interval_seconds", {"source": self.name}, rest)
                 began = now()
                 await self._look(look, worker, board)
-                took = min(now() - began, HUNG_SECONDS)
-                rest = max(LOOK_SECONDS, REST_SHARE * took)
+                took = now() - began
+                rest = LOOK_SECONDS if took > HUNG_SECONDS else max(LOOK_SECONDS, REST_SHARE * took)
+                board.put("sidewatch_source_interval_seconds", {"source": self.name}, rest)
                 await asyncio.sleep(rest)
         finally:
             worker.close()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ssl
 import sys
+import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from exporter.sources.probes.settings import Tls
 from exporter.sources.probes.verdict import Phases, ProbeError
+
+Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class WatchedContext(ssl.SSLContext):
@@ -22,6 +25,8 @@ class WatchedContext(ssl.SSLContext):
 
     phases: Phases | None = None
     last: ssl.SSLObject | None = None
+    stamp: Stamp = ()
+    idle: list[WatchedContext] | None = None
 
     def wrap_bio(
         self,
@@ -55,6 +60,12 @@ class WatchedContext(ssl.SSLContext):
         # What it sends beside, as an old root for old clients, may end and nobody will notice.
         needed = [der for der in sent if der in trusted] if checked else sent
         return min(filter(None, map(_not_after, needed)), default=None)
+
+    def rest(self) -> None:
+        """Its exchange is over; it may be lent again. It does not wait for anybody."""
+        self.phases, self.last = None, None
+        if self.idle is not None:
+            self.idle.append(self)
 
 
 def _has_ended(handshake: ssl.SSLObject) -> bool:
@@ -103,23 +114,40 @@ def looking() -> WatchedContext:
     return trusting(Tls(verify=False))
 
 
-Stamp = tuple[tuple[int, int, int] | None, ...]
+@dataclass(slots=True)
+class Trust:
+    """The contexts of probes that trust alike, made anew when the files have changed.
+
+    A context holds all authorities, most of a megabyte, and serves one exchange at a time. So it is
+    lent: there are as many as exchanges are under way at once, however many probes there are.
+    """
+
+    tls: Tls
+    _idle: list[WatchedContext] = field(default_factory=list)
+    _making: threading.Lock = field(default_factory=threading.Lock)
+
+    def context(self) -> WatchedContext:
+        """One as the files are now, for the time of an exchange. Reads them. Raises ProbeError."""
+        with self._making:
+            stamp = tuple(map(_stamp, (self.tls.ca, self.tls.certificate, self.tls.key)))
+            while self._idle:
+                context = self._idle.pop()
+                if context.stamp == stamp:
+                    return context
+            context = trusting(self.tls)
+            context.stamp, context.idle = stamp, self._idle
+            return context
 
 
 @dataclass(slots=True)
-class Trust:
-    """The context of one probe, made anew when its files have changed. It reads files."""
+class Trusts:
+    """Who is trusted, by the settings that say so."""
 
-    tls: Tls
-    _stamp: Stamp | None = None
-    _context: WatchedContext | None = None
+    _known: dict[Tls, Trust] = field(default_factory=dict)
 
-    def context(self) -> WatchedContext:
-        """The context as the files are now. Raises ProbeError."""
-        stamp = tuple(map(_stamp, (self.tls.ca, self.tls.certificate, self.tls.key)))
-        if self._context is None or stamp != self._stamp:
-            self._context, self._stamp = trusting(self.tls), stamp
-        return self._context
+    def of(self, tls: Tls) -> Trust:
+        """The same for the same settings."""
+        return self._known.setdefault(tls, Trust(tls))
 
 
 def _stamp(path: Path | None) -> tuple[int, int, int] | None:

@@ -10,7 +10,7 @@ from functools import partial
 from exporter.clock import Clock
 from exporter.sources.probes.brokers import rabbitmq, redis
 from exporter.sources.probes.brokers.settings import RabbitmqCheck, RedisCheck
-from exporter.sources.probes.certificates import Trust
+from exporter.sources.probes.certificates import Trusts
 from exporter.sources.probes.checks import Check
 from exporter.sources.probes.credentials import Aside, prepare
 from exporter.sources.probes.resolver import Resolver
@@ -24,17 +24,17 @@ log = logging.getLogger(__name__)
 Exam = Callable[[Result], Awaitable[None]]
 
 
-def exam(check: Check, clock: Clock, resolver: Resolver, worker: Worker) -> Exam:
+def exam(check: Check, clock: Clock, resolver: Resolver, worker: Worker, trusts: Trusts) -> Exam:
     """What asks this check: it fills a result, or raises ProbeError. `worker` reads its files."""
     match check:
         case HttpCheck():
             from exporter.sources.probes.http import ask
 
-            ready = Aside(worker, partial(prepare, check, Trust(check.base.tls)))
+            ready = Aside(worker, partial(prepare, check, trusts.of(check.base.tls)))
             return partial(ask, check, clock, resolver, ready)
         case TcpCheck():
             tls = check.tcp.secured
-            trust = None if tls is None else Aside(worker, Trust(tls).context)
+            trust = None if tls is None else Aside(worker, trusts.of(tls).context)
             return partial(converse, check, resolver, trust)
         case RabbitmqCheck():
             return rabbitmq.examiner(check, clock, resolver, worker).ask
@@ -61,12 +61,12 @@ async def examine(one: Exam, seconds: float, now: Callable[[], float]) -> Result
 
 async def ask_once(checks: Sequence[Check], clock: Clock, resolver: Resolver) -> list[Result]:
     """What comes of each check, all of them asked at the same time."""
-    now = asyncio.get_running_loop().time
+    now, trusts = asyncio.get_running_loop().time, Trusts()
     workers = [Worker(f"probe {check.name}") for check in checks]
     try:
         return await asyncio.gather(
             *(
-                examine(exam(check, clock, resolver, worker), check.timeout, now)
+                examine(exam(check, clock, resolver, worker, trusts), check.timeout, now)
                 for check, worker in zip(checks, workers, strict=True)
             )
         )

@@ -28,6 +28,7 @@ from exporter.sources.probes.verdict import Phases, ProbeError, Result, os_failu
 
 CLOSE_SECONDS = 1.0
 LONGEST_LOCATION = 4096
+LONGEST_HEADER = 1 << 16  # what some say of content security is longer than aiohttp's 8 KiB
 ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 AS_GET = frozenset({301, 302, 303})  # what browsers make of them; 307 and 308 keep the method
 CHARSETS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16"})
@@ -66,8 +67,8 @@ async def fetch(
     check: HttpCheck, resolver: Resolver, ready: Aside[Ready], result: Result
 ) -> Answer:
     """Ask, and read what is answered. Raises ProbeError."""
-    carried = await in_time(ready, result)
     is_address(check.base.origin[1], check.base.family)  # aiohttp asks for names alone
+    carried = await in_time(ready, result)
     if carried.context is not None:
         carried.context.watch(result.phases)
     try:
@@ -84,8 +85,9 @@ async def fetch(
     except OSError as error:
         raise os_failure(error) from None
     finally:
-        shown = None if carried.context is None else carried.context.shown()
-        result.not_after = result.not_after or shown
+        if carried.context is not None:
+            result.not_after = result.not_after or carried.context.shown()
+            carried.context.rest()
     result.phases.stop()
     return answer
 
@@ -309,6 +311,7 @@ async def _session(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         auto_decompress=False,
+        max_field_size=LONGEST_HEADER,
         trace_configs=[trace],
     )
     try:

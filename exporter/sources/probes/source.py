@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from exporter.clock import Clock
 from exporter.model import Board
+from exporter.sources.probes.certificates import Trusts
 from exporter.sources.probes.checks import Check, Probes, fresh_seconds
 from exporter.sources.probes.examine import Exam, exam, examine
 from exporter.sources.probes.gate import Gate
@@ -128,6 +129,7 @@ class Round:
     source: str
     now: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
     resolver: Resolver = field(default_factory=lambda: Resolver(system_lookup))
+    trusts: Trusts = field(default_factory=Trusts)
     dice: random.Random = field(default_factory=random.Random)
     memory: Memory = field(init=False)
     _gate: Gate = field(init=False)
@@ -155,7 +157,7 @@ class Round:
                 shown.show(self.board, {}, math.inf)  # nobody tells it any more
 
     def _lane(self, check: Check, worker: Worker) -> Lane:
-        one = exam(check, self.clock, self.resolver, worker)
+        one = exam(check, self.clock, self.resolver, worker, self.trusts)
         return new_lane(check, one, started=self.memory.started(check))
 
     async def _keep(self, lane: Lane) -> None:

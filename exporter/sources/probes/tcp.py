@@ -112,6 +112,9 @@ async def hold(
         raise
     except OSError as error:
         raise os_failure(error) from None
+    finally:
+        if context is not None:
+            context.rest()
 
 
 async def _converse(

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from exporter.clock import Clock
 from exporter.sources.probes.assertions import NoJson, as_number, parse_json
 from exporter.sources.probes.brokers.settings import Effect, RabbitmqCheck, pattern
+from exporter.sources.probes.brokers.started import Started, steady
 from exporter.sources.probes.certificates import Trust
 from exporter.sources.probes.credentials import Aside, Ready, prepare
 from exporter.sources.probes.readings import Point
@@ -82,7 +83,7 @@ class Silence:
 
 @dataclass(slots=True)
 class Examiner:
-    """Asks one RabbitMQ; `pulses`, by heartbeat, and `silence` go on from one time to the next."""
+    """Asks one RabbitMQ; `pulses`, by heartbeat, and the rest go on from one time to the next."""
 
     check: RabbitmqCheck
     clock: Clock
@@ -90,6 +91,7 @@ class Examiner:
     ready: Aside[Ready]
     pulses: dict[str, Pulse] = field(default_factory=dict)
     silence: Silence = field(default_factory=Silence)
+    started: Started = field(default_factory=Started)
 
     async def ask(self, result: Result) -> None:
         """Ask for the queues and the nodes. Raises ProbeError."""
@@ -97,8 +99,9 @@ class Examiner:
         now = self.clock.now()
         result.points = [*queue_points(rows, self.check.queues), *self._beats(rows, now)]
         nodes = await self._nodes(result)
+        now = self.clock.now()
         if self.check.volatile:
-            result.points += start_points(nodes, self.check.name, self.clock.now())
+            result.points += steady(self.started, start_points(nodes, self.check.name, now), now)
         if trouble := "; ".join((*unserved(rows), *alarms(nodes))):
             raise ProbeError("body", trouble)
         self.silence.turn(rows, now)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeGuard
 
 from exporter.clock import Clock
 from exporter.sources.probes.brokers.settings import Redis, RedisCheck
+from exporter.sources.probes.brokers.started import Started, steady
 from exporter.sources.probes.certificates import Trust, WatchedContext
 from exporter.sources.probes.credentials import Aside, in_time, read_secret
 from exporter.sources.probes.readings import Point
@@ -94,6 +95,7 @@ class Examiner:
     resolver: Resolver
     password: Aside[str | None]
     trust: Aside[WatchedContext] | None
+    started: Started = field(default_factory=Started)
 
     async def ask(self, result: Result) -> None:
         """Ask whether it lives, and for the lengths of its lists. Raises ProbeError."""
@@ -115,7 +117,8 @@ class Examiner:
         if self.check.volatile:
             (info,) = await line.ask(("INFO", "server"))
             _expect("INFO", info)
-            points += start_points(info, self.check.name, self.clock.now())
+            now = self.clock.now()
+            points += steady(self.started, start_points(info, self.check.name, now), now)
         result.points = points
         for reply in lengths:
             _expect("LLEN", reply)
