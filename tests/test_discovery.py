@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -235,3 +236,6 @@ async def test_a_daemon_that_is_not_there_keeps_nobody_from_being_watched(tmp_pa
         registry = made._watched["shop"].shard.registry
         await until(lambda: registry.value(LINES, ("web", "file")) == 1, "the line")
         assert shown(await made.expose())[one("sidewatch_discovery_up")] == 0
+        made.plan = replace(made.plan, discovery=None)
+        await until(lambda: made._house._own.value("sidewatch_discovery_up", ()) != 0, "its end")
+        assert one("sidewatch_discovery_up") not in shown(await made.expose())
