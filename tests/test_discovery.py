@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from exporter.__main__ import main
 from exporter.app import Running, doubled
 from exporter.app.discovery import FORGET_SECONDS, Discoverer, Known, sort_out
 from exporter.clock import SetClock, WallClock
@@ -148,6 +149,29 @@ async def test_one_that_is_gone_is_forgotten_after_a_week(tmp_path: Path) -> Non
     (tmp_path / "discovered.json").write_text("[1]")
     await first.recall()
     assert first.known == {}, "a file that is none starts afresh"
+
+
+def test_an_operator_works_on_it_as_on_any_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sidewatch.yaml").write_text("apps: []\ndiscover: {}\n")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "discovered.json").write_text(f'{{"trips": ["tripl", {T}, true]}}')
+    words = ["maintenance", "open", "--config", str(tmp_path / "sidewatch.yaml")]
+    for more in (["--app", "trips"], []):
+        assert main([*words, *more]) == 0
+        assert capsys.readouterr().out.startswith("trips: quiet until ")
+    assert main([*words, "--app", "other"]) == 1
+
+
+def test_the_same_settings_plan_the_same() -> None:
+    """Else a reload would restart what it does not concern."""
+    text = "apps: []\ndiscover: {}\n"
+    one, other = (plan(text).discovery for _ in range(2))
+    assert one is not None
+    assert other is not None
+    for profile in one.drafts:
+        assert one.plan("a", profile, old=True) == other.plan("a", profile, old=True)
 
 
 def test_a_log_that_a_label_has_read_is_no_file_to_read(tmp_path: Path) -> None:
