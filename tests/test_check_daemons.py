@@ -221,7 +221,8 @@ async def test_podman_is_told_from_docker_and_a_page_from_both() -> None:
         if request.path == "/version":
             return web.json_response(podman)
         if request.path == "/containers/json":
-            return web.json_response([])
+            labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+            return web.json_response([{"Id": "1", "Names": ["/web"], "Labels": labels}])
         if request.path == "/events":
             return web.Response(text="<html>", content_type="text/html", status=502)
         return web.json_response({"message": "no such container"}, status=404)
@@ -239,3 +240,4 @@ async def test_podman_is_told_from_docker_and_a_page_from_both() -> None:
     assert [one.text for one in report.remarks if one.fault] == [
         "events: status: /events: 502 Bad Gateway"
     ]
+    assert report.remarks[-1].text.startswith("shop: logs: Podman stamps lines by the second")

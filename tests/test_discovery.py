@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exporter.__main__ import main
 from exporter.app import Running, doubled
 from exporter.app.discovery import FORGET_SECONDS, Discoverer, Known, sort_out
 from exporter.clock import SetClock, WallClock
@@ -149,6 +151,29 @@ async def test_one_that_is_gone_is_forgotten_after_a_week(tmp_path: Path) -> Non
     assert first.known == {}, "a file that is none starts afresh"
 
 
+def test_an_operator_works_on_it_as_on_any_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sidewatch.yaml").write_text("apps: []\ndiscover: {}\n")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "discovered.json").write_text(f'{{"trips": ["tripl", {T}, true]}}')
+    words = ["maintenance", "open", "--config", str(tmp_path / "sidewatch.yaml")]
+    for more in (["--app", "trips"], []):
+        assert main([*words, *more]) == 0
+        assert capsys.readouterr().out.startswith("trips: quiet until ")
+    assert main([*words, "--app", "other"]) == 1
+
+
+def test_the_same_settings_plan_the_same() -> None:
+    """Else a reload would restart what it does not concern."""
+    text = "apps: []\ndiscover: {}\n"
+    one, other = (plan(text).discovery for _ in range(2))
+    assert one is not None
+    assert other is not None
+    for profile in one.drafts:
+        assert one.plan("a", profile, old=True) == other.plan("a", profile, old=True)
+
+
 def test_a_log_that_a_label_has_read_is_no_file_to_read(tmp_path: Path) -> None:
     identity = "c0ffee" * 10 + "cafe"
     (tmp_path / identity).mkdir()
@@ -235,3 +260,6 @@ async def test_a_daemon_that_is_not_there_keeps_nobody_from_being_watched(tmp_pa
         registry = made._watched["shop"].shard.registry
         await until(lambda: registry.value(LINES, ("web", "file")) == 1, "the line")
         assert shown(await made.expose())[one("sidewatch_discovery_up")] == 0
+        made.plan = replace(made.plan, discovery=None)
+        await until(lambda: made._house._own.value("sidewatch_discovery_up", ()) != 0, "its end")
+        assert one("sidewatch_discovery_up") not in shown(await made.expose())

@@ -23,12 +23,13 @@ from tests.support.sinks import KeepingSink
 
 @dataclass
 class One:
-    """A container: its log, and whether it runs; one that `hangs` never gives its log."""
+    """A container: its log, and whether it runs; one that `hangs` or is `mute` gives no log."""
 
     text: str
     running: bool = False
     started: int = 1
     hangs: bool = False
+    mute: bool = False
 
 
 @dataclass
@@ -75,6 +76,9 @@ class Many:
     async def _log(self, request: web.BaseRequest, one: One) -> web.StreamResponse:
         if one.hangs:
             await asyncio.sleep(3600)
+        if one.mute:
+            said = {"message": "configured logging driver does not support reading"}
+            return web.json_response(said, status=501)
         response = web.StreamResponse(headers={"Api-Version": "1.41"})
         await response.prepare(request)
         since = float(request.query.get("since", 0)) * SECOND
@@ -142,6 +146,15 @@ async def test_containers_that_have_ended_take_no_place_from_those_that_run() ->
         await sink.until(31)
         assert sink.failures == {}
     assert all(texts(sink, f"s{number}") == [str(number)] for number in range(31))
+
+
+async def test_those_without_a_log_take_no_place_either_and_are_told() -> None:
+    engine = Many({number: One("", mute=True) for number in range(20)})
+    async with asyncio.timeout(10), reading(engine) as sink:
+        await until(lambda: sink.failures == {"unreadable": 20}, "the failures")
+        engine.ones[30] = One("30\n", running=True)
+        await sink.until(1)
+        assert sink.failures == {"unreadable": 20}
 
 
 async def test_at_the_first_start_those_that_are_too_many_are_passed_over_as_well() -> None:

@@ -132,6 +132,18 @@ def test_what_is_remembered_of_a_stream_is_bounded() -> None:
     assert RECENT <= len(tracks.stdout._recent) <= 2 * RECENT
 
 
+def test_little_is_remembered_of_a_slow_stream() -> None:
+    """Of hundreds of containers most write a line now and then."""
+    tracks = Tracks()
+    for number in range(5000):
+        tracks.take([("stdout", stamp(NOON + number * SECOND) + b"a\n")])
+    assert 256 <= len(tracks.stdout._recent) <= 512
+    again = [
+        tracks.take([("stdout", stamp(NOON + n * SECOND) + b"a\n")]) for n in range(4800, 5000)
+    ]
+    assert not any(again)
+
+
 @pytest.mark.parametrize(
     ("name", "labels", "service"),
     [

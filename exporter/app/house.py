@@ -14,6 +14,11 @@ from exporter.saving import Saver
 from exporter.vocabulary import FAMILIES
 
 ENGINE = "python"  # the reference engine
+DISCOVERY = (
+    "sidewatch_discovery_up",
+    "sidewatch_discovered_apps",
+    "sidewatch_discovery_refused_apps",
+)
 
 
 class House:
@@ -38,15 +43,18 @@ class House:
             family = FAMILIES["sidewatch_config_last_reload_timestamp_seconds"]
             self._own.put(family, (), now, now)
 
-    def discovered(self, found: Discoverer) -> None:
-        """Note how the search for applications fares."""
-        now, refused = self._clock.now(), Counter(found.refused.values())
-        put = self._own.put
-        put(FAMILIES["sidewatch_discovery_up"], (), now, float(found.up))
-        put(FAMILIES["sidewatch_discovered_apps"], (), now, float(len(found.known)))
-        for reason in WHY:
-            family = FAMILIES["sidewatch_discovery_refused_apps"]
-            put(family, (reason,), now, float(refused[reason]))
+    def discovered(self, found: Discoverer | None) -> None:
+        """Note how the search for applications fares; None where there is none."""
+        up, apps, refused = map(FAMILIES.__getitem__, DISCOVERY)
+        if found is None:
+            for family, labels in ((up, ()), (apps, ()), *((refused, (why,)) for why in WHY)):
+                self._own.drop(family, labels)
+            return
+        now, reasons = self._clock.now(), Counter(found.refused.values())
+        self._own.put(up, (), now, float(found.up))
+        self._own.put(apps, (), now, float(len(found.known)))
+        for why in WHY:
+            self._own.put(refused, (why,), now, float(reasons[why]))
 
     def snapshots(self, saver: Saver) -> list[Snapshot]:
         """What may be shown now."""

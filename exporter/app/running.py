@@ -183,8 +183,7 @@ class Running:
                     await self._change()
             except Exception:
                 log.exception("discover: failed; what was found before is watched on")
-            if self.plan.discovery is not None:
-                self._house.discovered(self._discoverer)
+            self._house.discovered(self._discoverer if self.plan.discovery else None)
             await asyncio.sleep(DISCOVER_INTERVAL)
 
     async def _look_for_doubles(self) -> None:

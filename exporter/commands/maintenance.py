@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from exporter.app.discovery import read as read_discovered
 from exporter.commands.types import Subparsers, add_config
 from exporter.config import Plan, load, seconds
 from exporter.errors import SidewatchError
@@ -62,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _apps(plan: Plan, wanted: Sequence[str]) -> list[str]:
     known = [app.name for app in plan.apps]
+    if plan.discovery is not None:
+        known += sorted((read_discovered(plan.state) or {}).keys() - set(known))
     for name in wanted:
         if name not in known:
             raise SidewatchError(f"there is no application {name}; there are {', '.join(known)}")

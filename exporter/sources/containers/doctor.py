@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 WHOLE_SECONDS = 30.0
 AT_ONCE = 8
 MOST_NAMED = 12
+PODMAN = "Podman"
+BY_SECOND = (
+    "Podman stamps lines by the second, so lines can be lost where reading begins;"
+    " its ctr.log, mounted read-only and read as files, count exactly"
+)
 NOBODY = "sidewatch-check"  # no container: who may ask for it is told that there is none
 T = TypeVar("T")
 
@@ -212,6 +217,9 @@ class _Visit:
             return
         gate = asyncio.Semaphore(AT_ONCE)
         kept = await asyncio.gather(*(_kept(one, engine, gate) for one in found))
+        if found and self.summary.startswith(PODMAN):
+            self.say(f"{place}: {BY_SECOND}")
+            kept = [(name, one) for name, one in kept if one.fault]
         for text, fault in dict.fromkeys((one.text, one.fault) for _, one in kept):
             names = [name for name, one in kept if one.text == text]
             self.say(f"{place}: {_listing(names)}: {text}", fault=fault)
@@ -283,7 +291,7 @@ def _named(version: Mapping[str, object]) -> str:
     """Which daemon it is; Podman names itself among the components of what it imitates."""
     components = version.get("Components")
     names = [str(one.get("Name")) for one in components] if isinstance(components, list) else []
-    engine = "Podman" if any("Podman" in name for name in names) else "Docker Engine"
+    engine = PODMAN if any(PODMAN in name for name in names) else "Docker Engine"
     return f"{engine} {version.get('Version')}, API {version.get('ApiVersion')}"
 
 

@@ -43,12 +43,14 @@ LARGEST = 16 << 20  # bytes of an answer of list or inspect
 CHUNK = 1 << 16
 LONGEST_EVENT = 1 << 20
 SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)b?", re.IGNORECASE)
+# States in which nothing is written; Podman's are among them.
+STILL = frozenset({"created", "configured", "initialized", "exited", "stopped", "dead"})
 KEEPALIVE = 30  # seconds of silence after which the other side of a connection is asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A container as the list shows it."""
+    """A container as the list shows it; one that is paused or restarted runs."""
 
     id: str
     name: str
@@ -278,7 +280,7 @@ def _listed(one: Mapping[str, Any]) -> Listed:
         str(one.get("Id", "")),
         str(names[0]),
         {str(key): str(value) for key, value in labels.items()},
-        running=one.get("State") == "running",
+        running=one.get("State") not in STILL,
     )
 
 

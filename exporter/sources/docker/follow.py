@@ -106,10 +106,17 @@ class Follower:
         status = await self.shared.engine.inspect(self.identity)
         if not status.running and status.started == self.settled:
             return True
-        if (self.cursor.place or {}).get("end"):
-            await self._skip(status)
         began = asyncio.get_running_loop().time()
-        cost = await self._read(status)
+        try:
+            if (self.cursor.place or {}).get("end"):
+                await self._skip(status)
+            cost = await self._read(status)
+        except SourceError as error:
+            if error.reason != "unreadable" or status.running:
+                raise
+            self._tell(error)  # it will not be otherwise
+            self.settled = status.started
+            return True
         lasted = asyncio.get_running_loop().time() - began
         self.shared.stirred.set()
         after = await self.shared.engine.inspect(self.identity)

@@ -20,7 +20,9 @@ SECOND = 1_000_000_000  # nanoseconds
 # How far two streams of a container may be out of order: a writer waits for the log's lock, and
 # for the disk behind it, between taking the time and writing the entry.
 SLACK = 10 * SECOND
-RECENT = 1 << 14  # lines of a stream among which a repetition is looked for
+RECENT = 1 << 14  # lines of a stream, at the most, among which a repetition is looked for
+FEW = 1 << 8  # as many, however old; beyond them those of the last minute
+MINUTE = 60 * SECOND
 ALL = 1 << 60  # whatever else has the same time was counted as well
 ROOM = LONGEST_LINE - 100  # of a line, beside what stands before it
 STAMP = re.compile(
@@ -55,6 +57,7 @@ class Track:
     _pieces: list[bytes] = field(default_factory=list)
     _size: int = 0
     _recent: array[int] = field(default_factory=lambda: array("q"))
+    _room: int = 2 * FEW
 
     def again(self, since: int) -> None:
         """From now on the daemon sends anew what it has since then, unfinished lines too."""
@@ -131,8 +134,11 @@ class Track:
         """A line of this time has come over this connection, so it can be repeated on it."""
         if not self._recent or at > self._recent[-1]:
             self._recent.append(at)
-            if len(self._recent) > 2 * RECENT:
-                del self._recent[:RECENT]
+            if len(self._recent) > self._room:
+                old = bisect_left(self._recent, at - MINUTE)
+                size = len(self._recent)
+                del self._recent[: max(min(old, size - FEW), size - RECENT)]
+                self._room = 2 * max(FEW, len(self._recent))
 
     def _drop(self) -> None:
         self._pieces, self._size, self.open_at = [], 0, 0
