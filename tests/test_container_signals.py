@@ -123,12 +123,13 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def engine(docker: Dockerd) -> Dockerd:
+def engine(docker: Dockerd) -> Iterator[Dockerd]:
     """A daemon with a network for what paas hosts."""
     made = docker._docker("network", "create", NETWORK)
     if made.returncode:
         pytest.skip(f"the kernel does not let docker make a network ({made.stderr.strip()[-200:]})")
-    return docker
+    yield docker
+    docker("network", "rm", NETWORK)  # else its bridge stays with the machine
 
 
 def test_every_signal_of_a_container_has_its_fault() -> None:
