@@ -144,6 +144,9 @@ class Board(Protocol):
     def add(self, metric: str, labels: Mapping[str, str], by: float = 1.0) -> None:
         """Add to a counter of our own."""
 
+    def event(self, service: str, name: str, at: float) -> None:
+        """What has a name, and is worth a page, has happened at this time."""
+
     def count(self, metric: str, labels: Mapping[str, str], raw: float, epoch: str = "") -> None:
         """Take note of a total that another counts; `epoch` changes where it starts anew."""
 

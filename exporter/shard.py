@@ -197,6 +197,17 @@ class Shard:
         self.registry.inc(*self._cell(metric, labels), self.clock.now(), by)
         self.version += 1
 
+    def event(self, service: str, name: str, at: float) -> None:
+        """Count what has happened and stamp it, as a line of a log would be that says it."""
+        labels, now = {"service": service, "event": name, "impact": "page"}, self.clock.now()
+        self.add("watched_events_total", labels)
+        for metric, stamp in (
+            ("watched_event_read_timestamp_seconds", now),
+            ("watched_event_last_timestamp_seconds", at),
+        ):
+            index = self.registry.cell(*self._cell(metric, labels), now).index
+            self.registry.values[index] = max(stamp, self.registry.values[index])
+
     def count(self, metric: str, labels: Mapping[str, str], raw: float, epoch: str = "") -> None:
         """Accumulate a total that another counts."""
         self.foreign.count(*self._cell(metric, labels), self.clock.now(), raw, epoch)

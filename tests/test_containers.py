@@ -118,7 +118,9 @@ async def test_an_exit_for_want_of_memory_is_told_apart(docker: Dockerd) -> None
     docker.limits_memory()
     project = docker.project()
     async with of(docker, project) as app:
-        one = docker.run(project, "greedy", "x=a; while :; do x=$x$x; done", "--memory=6m")
+        # The daemon begins to watch its memory a moment after it has started it.
+        script = "sleep 0.5; x=a; while :; do x=$x$x; done"
+        one = docker.run(project, "greedy", script, "--memory=6m")
         await until(lambda: exits(app) == {("greedy", "137", "oom"): 1}, "the exit")
     assert docker.inspect(one)["State"]["OOMKilled"]
     assert len(docker.events(project, "oom")) == 1

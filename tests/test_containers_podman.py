@@ -82,11 +82,14 @@ async def test_exits_are_told_with_their_code(podman: Podman) -> None:
         podman.run(project, "broken", "exit 3")
         podman.run(project, "migrate", "exit 4", "--rm")
         podman("kill", podman.run(project, "killed", FOR_EVER))
+        # It tells no signals: that somebody asked for it is not known.
+        podman("stop", "-t", "0", podman.run(project, "asked", FOR_EVER))
         expected = {
             ("clean", "0", "clean"): 1,
             ("broken", "3", "error"): 1,
             ("migrate", "4", "error"): 1,
             ("killed", "137", "killed"): 1,
+            ("asked", "137", "killed"): 1,
         }
         await until(lambda: app.series(EXITS) == expected, "all of them", PATIENCE)
         for one in podman.events(project, "died"):

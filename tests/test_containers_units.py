@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.app.assembly import assemble
+from exporter.clock import SetClock
 from exporter.config import parse
 from exporter.sources.containers.deploys import Deploys
 from exporter.sources.containers.facts import Happened, Seen, moment, named, number_of, seen
@@ -327,6 +329,26 @@ def test_a_deploy_is_a_container_that_is_made_of_something_else() -> None:
     again = Deploys(deploys.settings)
     again.recall(deploys.notes())
     assert again.look([container(made_of=3)]) == {"server"}
+
+
+def test_what_an_exit_means_is_an_event_that_outlives_a_restart() -> None:
+    text = "apps: [{name: shop, containers: {project: shop}}]"
+    (plan,) = parse(text, Path("sidewatch.yaml"), {}).apps
+    clock, metric = SetClock(T + 5), "watched_event_read_timestamp_seconds"
+    shard, again = assemble(plan, clock), assemble(plan, clock)
+    shard.event("kodiai", "force_exit", T)
+    again.load(shard.dump())
+    for one in (shard, again):
+        labels = ("kodiai", "force_exit", "page")
+        assert one.registry.value(metric, labels) == T + 5
+        assert one.registry.value("watched_event_last_timestamp_seconds", labels) == T
+        assert one.registry.value("watched_events_total", labels) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"x": "force_exit"}, {"256": "force_exit"}, {"1": "Force exit"}])
+def test_what_no_exit_can_mean_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="an exit code from 0 to 255, then a name"):
+        Service(stop_events=wrong)
 
 
 # -- settings --------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.docker import FIRST, root
 from tests.support.process import running
+from tests.support.waiting import wait_for
 
 # Locks in files, because those in shared memory are of the whole machine. runc, because crun wants
 # to set limits that not every kernel lets it set.
@@ -140,4 +141,10 @@ def podman(binary: Path) -> Iterator[Podman]:
     finally:
         one.stop()
         one.ask("rm", "--all", "--force", "--time=0")
-        shutil.rmtree(folder, ignore_errors=True)
+        wait_for(lambda: _removed(folder), f"nobody to write to {folder}")
+
+
+def _removed(folder: Path) -> bool:
+    """Whether it is gone; what tidies up after each container may still be at work there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()

@@ -22,6 +22,8 @@ from exporter.sources.docker.settings import (
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RANDOM = re.compile(r"[0-9]+|(?=[a-f]*[0-9])[0-9a-f]{6,}|[0-9A-Za-z]{20,}")
 SEPARATORS = re.compile(r"([-_.])")
+EVENT = re.compile(r"[a-z][a-z0-9_]*")
+MOST_CODE = 255
 TRAITS = ("oneshot", "drains", "volatile")
 # What Docker Compose, and podman-compose after it, writes on its containers.
 NUMBER = "com.docker.compose.container-number"
@@ -35,7 +37,8 @@ class Service:
     `container` (globs of names), `label` (NAME or NAME=VALUE) and `network` find containers outside
     compose: all that are given must fit. `replicas` are those that should run. A one-shot runs once
     and must succeed; a service that drains loses work if it is killed before it has ended; a
-    volatile one loses its data at a restart.
+    volatile one loses its data at a restart. `stop_events` has what it means that one was asked to
+    stop and ended with this code: the name of an event that somebody is paged for.
     """
 
     container: tuple[str, ...] = ()
@@ -45,12 +48,17 @@ class Service:
     oneshot: bool | None = None
     drains: bool | None = None
     volatile: bool | None = None
+    stop_events: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.replicas is not None and self.replicas < 0:
             raise ValueError("replicas: 0 at the least")
         if self.oneshot and self.replicas:
             raise ValueError("a one-shot has no replicas; take oneshot or replicas away")
+        for code, event in (self.stop_events or {}).items():
+            if not (code.isdecimal() and int(code) <= MOST_CODE and EVENT.fullmatch(event)):
+                text = "stop_events: an exit code from 0 to 255, then a name of a-z, 0-9 and '_'"
+                raise ValueError(text)
 
     def finds(self) -> bool:
         """Whether it says how its containers are found."""

@@ -141,6 +141,9 @@ class Telling:
     def _end(self, ends: Iterable[End]) -> None:
         for end in ends:
             self._ledger.ended(end, self.board, self.clock.now())
+            events = self.settings.of(end.service).stop_events or {}
+            if end.reason == "stopped" and (name := events.get(str(end.code))):
+                self.board.event(end.service, name, end.at)
 
     def _note(self) -> None:
         notes = self._lives.notes() | self._ledger.notes() | self._deploys.notes()
