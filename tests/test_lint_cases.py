@@ -6,11 +6,13 @@ findings, one a line: line, rule, check, severity.
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from exporter.lint import Settings, lint, read
+from tests.support.parts import Parts
 
 CASES = sorted((Path(__file__).parent / "lint").glob("*.yaml"))
 
@@ -24,3 +26,15 @@ def test_a_case_has_its_findings_and_no_other(path: Path) -> None:
 
 def test_every_case_has_its_findings_beside_it() -> None:
     assert len(CASES) == len(list((Path(__file__).parent / "lint").glob("*.txt"))) >= 10
+
+
+@pytest.mark.real
+def test_prometheus_itself_bears_the_findings_out(parts: Parts) -> None:
+    command = [
+        str(parts.need("promtool")),
+        "test",
+        "rules",
+        str(CASES[0].parent / "real/claims.yaml"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -13,7 +13,7 @@ from exporter.lint.span import ANYTHING, Span
 class Flow:
     """Labels, bounds and kind of the series that an expression gives.
 
-    `scalar`: one number, no vector. `summed`: a counter that was added up over series.
+    `scalar`: one number, no vector. `summed`: a counter put together of several processes'.
     `conditional`: something must be the case for it to give anything. `constant`: always there
     (`vector(1)`). `apart`: sidewatch's metrics in it whose instances were not put together yet.
     `pinned`: labels that have one value only. `key`: labels by which each series is the only one,

@@ -93,15 +93,17 @@ class Inference:
             return replace(inner, key=frozenset(tree.labels)) if one else inner
         labels = inner.labels.without(tree.labels) if tree.without else inner.labels.by(tree.labels)
         apart = inner.apart if labels.can(INSTANCE) else frozenset[Metric]()
-        flow = replace(inner, labels=labels, apart=apart, constant=False, key=None)
+        # What one process counts starts anew all at once: its sum is still a counter.
+        summed = inner.summed or not labels.can(INSTANCE)
+        flow = replace(inner, labels=labels, apart=apart, constant=False, key=None, summed=summed)
         match tree.operator:
             case "min" | "max" | "avg" | "quantile":
-                return replace(flow, summed=flow.kind is not None)
+                return flow
             case "sum":
                 unit = (
                     None if flow.unit in {"ratio", "percent", "truth", "timestamp"} else flow.unit
                 )
-                return replace(flow, span=flow.span.summed(), unit=unit, summed=True)
+                return replace(flow, span=flow.span.summed(), unit=unit)
             case "count":
                 return replace(flow.bare(), span=Span(low=1.0), kind="gauge")
             case "group":

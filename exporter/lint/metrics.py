@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Literal
 
 from exporter.lint.labels import ANY, Labels
@@ -22,7 +23,8 @@ COUNTS = re.compile(r"_total$")
 # What is total and goes down again, whatever the ending says.
 UNCOUNTED = re.compile(
     r"_(?:offline|online|available|free|used|active|inactive|pending|running|healthy|unhealthy|up"
-    r"|down|capacity|limit|incidents|not_backed_up|memory|size)_total$"
+    r"|down|capacity|limit|incidents|not_backed_up|memory|size|waiting|blocked|queued|open"
+    r"|unapplied)_total$"
 )
 # A largest, an oldest, a configured one is never counted up; nor is a share or a moment.
 GAUGES = re.compile(
@@ -114,7 +116,8 @@ def _span(name: str, kind: Kind | None) -> Span:
     return POSITIVE if kind in {"counter", "bucket"} else ANYTHING
 
 
-def own() -> dict[str, Metric]:
+@cache
+def own() -> Mapping[str, Metric]:
     """Sidewatch's own metrics, a histogram's three names each for itself."""
     found = [metric for family in FAMILIES.values() for metric in _family(family)]
     return {metric.name: metric for metric in found}
@@ -165,7 +168,8 @@ def _own_span(family: Family) -> Span:
     return ANYTHING if "skew" in family.name or "field" in family.name else POSITIVE
 
 
-def well_known() -> dict[str, Metric]:
+@cache
+def well_known() -> Mapping[str, Metric]:
     """What Prometheus itself makes."""
     scraped = Labels(SCRAPED, open=True)
     alerts = Labels(frozenset({"alertname", "alertstate"}), open=True)

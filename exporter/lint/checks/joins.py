@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.flow import Flow
-from exporter.lint.syntax import SETS, Binary, Call, Selector, Tree, selectors, walk
+from exporter.lint.syntax import SETS, Aggregate, Binary, Call, Selector, Tree, selectors, walk
 
 # Labels that every instance of one job shares, so that a join on them alone is of many with many.
 WIDE = frozenset({"job", "cluster", "namespace", "env", "environment", "region"})
 
 
 def _empty(subject: Subject) -> Iterator[Found]:
+    gathered = set(_gathered(subject))
     for node, left, right in _vectors(subject):
         labels = sorted(_disagreeing(node, left, right))
-        if labels:
+        if labels and node not in gathered:
             side = "left" if labels[0] in left.labels.has else "right"
             other = "right" if side == "left" else "left"
             yield Found(
@@ -24,6 +25,17 @@ def _empty(subject: Subject) -> Iterator[Found]:
                 " (...) with the labels that both have, or keep the label",
                 _near(node),
             )
+
+
+def _gathered(subject: Subject) -> Iterator[Tree]:
+    """Each `or` inside an aggregation, which keeps only labels that all its sides have."""
+    for node in subject.parts(Aggregate):
+        tree = node.operand
+        while isinstance(tree, Binary) and tree.operator == "or" and not node.without:
+            sides = [subject.flow(tree.left).labels, subject.flow(tree.right).labels]
+            if all(side.can(label) for side in sides for label in node.labels):
+                yield tree
+            tree = tree.left
 
 
 def _outcome(node: Binary) -> str:
@@ -153,11 +165,15 @@ def _default_wrong(subject: Subject) -> Iterator[Found]:
         span = subject.flow(node.right).span
         if node.operator != "or" or not span.point:
             continue
-        for each in selectors(node.left):
-            default = subject.catalogue.metric(each.metric).default
-            if default is not None and span.low != default:
+        defaults = {
+            each.metric: default
+            for each in selectors(node.left)
+            if (default := subject.catalogue.metric(each.metric).default) is not None
+        }
+        for name, default in defaults.items() if len(defaults) == 1 else ():
+            if span.low != default:
                 yield Found(
-                    f"{each.metric} is said to be {default:g} where it is not set; here it is"
+                    f"{name} is said to be {default:g} where it is not set; here it is"
                     f" {span.low:g}",
                     f"{span.low:g}",
                 )

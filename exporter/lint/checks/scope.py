@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from exporter.lint.catalogue import OWN
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.metrics import Metric
-from exporter.lint.syntax import Aggregate, Binary, Call, Number
+from exporter.lint.syntax import Aggregate, Binary, Call, Number, Tree, selectors, walk
 
 WRONG_FOR_SHARED = "each instance tells the same number, so max is right"
 WRONG_FOR_LOCAL = "each instance tells its own part, so sum is right"
@@ -15,8 +16,9 @@ MERGES = frozenset({"sum", "avg", "min", "max", "count", "quantile", "stddev", "
 
 
 def _scope(subject: Subject) -> Iterator[Found]:
+    nothing = set(_multiplied_by_nothing(subject))
     for node in subject.parts(Aggregate):
-        if node.operator not in MERGES:
+        if node.operator not in MERGES or node in nothing:
             continue
         apart = subject.flow(node.operand).apart - subject.flow(node).apart
         for metric in sorted(apart, key=lambda each: each.name):
@@ -24,6 +26,13 @@ def _scope(subject: Subject) -> Iterator[Found]:
             if wrong:
                 text = f"{node.operator} over the instances that tell {metric.name}"
                 yield Found(f"{text} ({metric.scope}): {wrong}", metric.name)
+
+
+def _multiplied_by_nothing(subject: Subject) -> Iterator[Tree]:
+    """Expressions of which only the labels are of use."""
+    for node in subject.parts(Binary):
+        if node.operator == "*" and node.right == Number(0.0):
+            yield from walk(node.left)
 
 
 def _wrong(node: Aggregate, metric: Metric) -> str | None:
@@ -35,7 +44,7 @@ def _wrong(node: Aggregate, metric: Metric) -> str | None:
             return WRONG_FOR_VANTAGE
         case "vantage" if operator == "max" and metric.healthy_at_one:
             return "well as one of them sees it hides where it is not; min takes the worst"
-        case "local" if operator != "sum" and (metric.kind in {"counter", "bucket"}):
+        case "local" if operator not in {"sum", "group"} and metric.kind in {"counter", "bucket"}:
             return WRONG_FOR_LOCAL
         case "local" if metric.additive and operator not in {"sum", "count", "group"}:
             return WRONG_FOR_LOCAL
@@ -106,6 +115,8 @@ def _apps_mixed(subject: Subject) -> Iterator[Found]:
         left, right = subject.flow(node.left), subject.flow(node.right)
         if left.scalar or right.scalar or "app" not in left.labels.has & right.labels.has:
             continue
+        if not (_is_ours(node.left) and _is_ours(node.right)):
+            continue  # a target is of one application, whichever labels are asked for
         if node.on is not None and "app" not in node.on:
             yield Found(
                 f"on ({', '.join(node.on)}) joins what two applications call the same;"
@@ -114,6 +125,10 @@ def _apps_mixed(subject: Subject) -> Iterator[Found]:
             )
         elif "app" in node.ignoring:
             yield Found("ignoring (app) joins the series of two applications; leave app in", "app")
+
+
+def _is_ours(tree: Tree) -> bool:
+    return any(OWN.search(each.metric) for each in selectors(tree))
 
 
 CHECKS = (
