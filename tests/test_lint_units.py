@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.lint import template
+from exporter.lint import Settings, lint, read, template
 from exporter.lint.files import seconds
 from exporter.lint.labels import Labels
 from exporter.lint.metrics import own
 from exporter.lint.span import Span, always, never
+from exporter.lint.syntax import NotPromQL, parse
 from exporter.lint.values import ADDITIVE, CLOSED
 from exporter.sources.containers import facts, settings
 from exporter.sources.postgres import queues
@@ -102,6 +103,28 @@ def test_what_is_no_duration_is_none(text: str) -> None:
 )
 def test_a_broken_template_is_told(text: str, answer: str) -> None:
     assert any(answer in fault for fault in template.faults(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 9999 + "x" + ")" * 9999,
+        "x" + " or x" * 9999,
+        "-" * 9999 + "x",
+        "abs(" * 9999 + "x" + ")" * 9999,
+        "x" + "+x" * 1400,
+        "-" * 1400 + "x",
+    ],
+    ids=["brackets", "alternatives", "signs", "calls", "many", "many signs"],
+)
+def test_what_is_nested_absurdly_is_refused_and_ends_nothing(text: str) -> None:
+    with pytest.raises(NotPromQL, match=r"more than 1500|deeper than 100"):
+        parse(text)
+
+
+def test_what_is_nested_deeply_is_read() -> None:
+    rule = "groups: [{name: a, rules: [{record: b, expr: 'x" + " or x" * 90 + "'}]}]\n"
+    assert lint([read("deep.yaml", rule)], Settings()) == []
 
 
 def test_labels_inside_a_loop_are_of_the_loop() -> None:

@@ -10,7 +10,7 @@ from exporter.lint.flow import Flow
 from exporter.lint.labels import NONE, Labels
 from exporter.lint.matching import matched
 from exporter.lint.metrics import Metric
-from exporter.lint.span import POSITIVE, UNIT, Span
+from exporter.lint.span import ANYTHING, POSITIVE, UNIT, Span
 from exporter.lint.syntax import (
     Aggregate,
     Binary,
@@ -28,9 +28,12 @@ RISES = frozenset({"rate", "irate", "increase"})
 SLOPES = frozenset({"delta", "idelta", "deriv"})
 SORTS = frozenset({"sort", "sort_desc", "sort_by_label", "sort_by_label_desc"})
 KEEPING = frozenset({"abs", "ceil", "floor", "round", "clamp", "clamp_min", "clamp_max"})
-LIKE_SAMPLES = frozenset({"avg", "min", "max", "last", "quantile", "first"})
+LIKE_SAMPLES = frozenset(
+    f"{kind}_over_time" for kind in ("avg", "min", "max", "last", "quantile", "first")
+)
 COUNTING = frozenset({"count_over_time", "changes", "resets"})
 PICKING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
+ADDING = frozenset({"seconds", "bytes"})  # units of which a sum is one, too
 INSTANCE = "instance"
 
 Known = Callable[[Selector], Metric | Flow]
@@ -100,9 +103,7 @@ class Inference:
             case "min" | "max" | "avg" | "quantile":
                 return flow
             case "sum":
-                unit = (
-                    None if flow.unit in {"ratio", "percent", "truth", "timestamp"} else flow.unit
-                )
+                unit = flow.unit if flow.unit in ADDING else None
                 return replace(flow, span=flow.span.summed(), unit=unit)
             case "count":
                 return replace(flow.bare(), span=Span(low=1.0), kind="gauge")
@@ -121,7 +122,7 @@ class Inference:
         if name == "time":
             return Flow(unit="timestamp", span=Span(1e9, 1e11), scalar=True)
         if name == "scalar":
-            return replace(self.flow(arguments[0]), labels=NONE, scalar=True, apart=frozenset())
+            return Flow(span=self.flow(arguments[0]).span, scalar=True)
         if name == "vector":
             return replace(self.flow(arguments[0]), scalar=False, constant=True)
         vectors = [self.flow(each) for each in arguments if not self.flow(each).scalar]
@@ -144,16 +145,15 @@ class Inference:
             return replace(bare, span=POSITIVE, kind="gauge", unit=inner.unit)
         if name in COUNTING:
             return replace(bare, span=POSITIVE, kind="gauge")
-        if name in {"present_over_time", "count_over_time"}:
+        if name == "present_over_time":
             return replace(bare, span=Span(1.0, 1.0))
-        if name.endswith("_over_time") and name.removesuffix("_over_time") in LIKE_SAMPLES:
+        if name in LIKE_SAMPLES:
             share = name == "avg_over_time" and inner.unit == "truth"
             return replace(inner, unit="ratio") if share else inner
         if name == "sum_over_time":
             return replace(bare, span=inner.span.summed())
         if name == "histogram_quantile":
-            unit = None
-            return replace(bare, labels=inner.labels.without(["le"]), unit=unit, apart=frozenset())
+            return replace(bare, labels=inner.labels.without(["le"]), apart=frozenset())
         if name == "predict_linear":
             return replace(bare, unit=inner.unit)
         if name == "timestamp":
@@ -167,6 +167,8 @@ class Inference:
         bounds = [self.flow(each).span for each in arguments[1:]]
         if name == "abs":
             span = span if span.low >= 0 else POSITIVE
+        elif name == "round" and bounds:
+            span = POSITIVE if span.low >= 0 else ANYTHING
         elif name in {"ceil", "floor", "round"}:
             span = Span(span.low - 1, span.high + 1) if span not in {UNIT, POSITIVE} else span
         elif name == "clamp_min":

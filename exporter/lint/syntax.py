@@ -6,6 +6,7 @@ an expression is kept by the expression itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,11 @@ import promql_parser as promql
 
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 SETS = frozenset({"and", "or", "unless"})
+DEEPEST = 100  # far more than anybody writes, and what is read here may call itself as deep
+# The parser itself ends the process where some thousands are nested, so it is not asked.
+DEEPENING = re.compile(r"[-+*/%^(<>=!]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+MOST = 1500
+TOO_DEEP = f"it is nested deeper than {DEEPEST} levels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +126,21 @@ class NotPromQL(Exception):  # noqa: N818  # it is what is said of the text
 
 def parse(text: str) -> Tree:
     """The expression that `text` spells; raises NotPromQL."""
+    if len(DEEPENING.findall(text)) > MOST:
+        raise NotPromQL(f"it has more than {MOST} operators and brackets")
     try:
-        return _tree(promql.parse(text))
+        tree = _tree(promql.parse(text))
     except ValueError as error:
         raise NotPromQL(str(error)) from None
+    except RecursionError:
+        raise NotPromQL(TOO_DEEP) from None
+    if _height(tree) > DEEPEST:
+        raise NotPromQL(TOO_DEEP)
+    return tree
+
+
+def _height(tree: Tree) -> int:
+    return 1 + max((_height(child) for child in children(tree)), default=0)
 
 
 def children(tree: Tree) -> tuple[Tree, ...]:

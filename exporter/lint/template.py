@@ -67,8 +67,7 @@ def actions(text: str) -> list[Action]:
 
 def faults(text: str) -> Iterator[str]:
     """What is wrong with the template, in sentences."""
-    rest = ACTION.sub("", text)
-    if "{{" in rest or "}}" in rest:
+    if "{{" in ACTION.sub("", text):
         yield "its braces do not close: an action is {{ ... }}"
         return
     blocks: list[str] = []
@@ -91,6 +90,11 @@ def faults(text: str) -> Iterator[str]:
         yield from _unknown(tokens, known)
     if blocks:
         yield f"{blocks[-1]} is never closed by an end"
+
+
+def is_stray(text: str) -> bool:
+    """Whether braces close that never opened: they are printed as they stand."""
+    return "}}" in ACTION.sub("", text)
 
 
 def _unknown(tokens: tuple[str, ...], known: set[str]) -> Iterator[str]:

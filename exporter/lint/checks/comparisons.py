@@ -20,7 +20,6 @@ from exporter.lint.syntax import (
     walk,
 )
 
-MONTH = 2_592_000.0
 # Gone with the thing that they tell of: a probe that fails shows no certificate.
 VANISHING = frozenset(
     {

@@ -114,6 +114,8 @@ def _syntax(subject: Subject) -> Iterator[Found]:
     for key, text in subject.rule.texts():
         for sentence in template.faults(text):
             yield Found(sentence, "{{", key)
+        if template.is_stray(text):
+            yield Found("}} closes nothing, and is printed as it stands", "}}", key, "warning")
         for found in QUERY.finditer(text):
             expression = VERB.sub('"x"', _unquoted(found[1])) if "printf" in found[0] else ""
             try:

@@ -8,8 +8,6 @@ from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.files import Rule
 from exporter.lint.syntax import Call, Selector
 
-SEVERITIES = frozenset({"critical", "warning", "info", "none", "page", "ticket", "error", "notice"})
-
 
 def _faults(subject: Subject) -> Iterator[Found]:
     for fault in subject.rule.faults:
