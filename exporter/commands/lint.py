@@ -1,0 +1,182 @@
+"""`sidewatch lint`: what is wrong with rule files, ours or anybody's."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+
+from exporter.commands.types import Subparsers
+from exporter.lint import ALL, NAMES, Finding, Listed, Settings, lint, listed, read
+from exporter.lint.files import RuleFile, seconds
+
+ENDINGS = frozenset({".yaml", ".yml", ".rules"})
+CANNOT = 2
+DEFAULTS = Settings()
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "lint",
+        help="say what is wrong with Prometheus rule files, of sidewatch or of anybody",
+        description="Reads rule files and says what can never fire, always fires, breaks with two"
+        " instances, or prints nothing. Ends with 1 if there is an error (with --strict: or a"
+        " warning), with 2 if it could not look.",
+    )
+    parser.add_argument("rules", nargs="*", type=Path, metavar="RULES", help="files, or folders")
+    parser.add_argument(
+        "--metrics",
+        type=Path,
+        metavar="FILE",
+        help="all metrics that there are: a text exposition, or a name a line",
+    )
+    parser.add_argument(
+        "--labels", type=_names, default=(), metavar="A,B", help="labels that the scrape adds"
+    )
+    parser.add_argument(
+        "--need-annotations",
+        type=_names,
+        default=DEFAULTS.annotations,
+        metavar="A,B",
+        help="annotations of every alert (default: summary,runbook_url)",
+    )
+    parser.add_argument(
+        "--need-labels",
+        type=_names,
+        default=DEFAULTS.labels,
+        metavar="A,B",
+        help="labels of every alert (default: severity)",
+    )
+    parser.add_argument(
+        "--shortest-range", type=_seconds, default=300.0, metavar="TIME", help="(default: 5m)"
+    )
+    parser.add_argument(
+        "--interval",
+        type=_seconds,
+        default=60.0,
+        metavar="TIME",
+        help="between evaluations, where a group does not say (default: 1m)",
+    )
+    parser.add_argument("--disable", type=_checks, default=(), metavar="CHECK,CHECK")
+    parser.add_argument(
+        "--enable", type=_checks, default=(), metavar="CHECK,CHECK", help="optional checks, too"
+    )
+    parser.add_argument("--strict", action="store_true", help="let warnings fail, too")
+    parser.add_argument("--json", action="store_true", help="findings as JSON, one object a line")
+    parser.add_argument("--list", action="store_true", help="tell all checks and end")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings; 0 without, 1 with errors, 2 where something cannot be read."""
+    if arguments.list:
+        _list()
+        return 0
+    try:
+        rules = [_read(path) for path in _paths(arguments.rules)]
+        given = _given(arguments.metrics)
+    except (OSError, UnicodeError) as error:
+        return _cannot(error)
+    if not rules:
+        return _cannot("no rule file is named; `sidewatch lint rules/` for one")
+    settings = Settings(
+        annotations=arguments.need_annotations,
+        labels=arguments.need_labels,
+        shortest_range=arguments.shortest_range,
+        interval=arguments.interval,
+        extra_labels=arguments.labels,
+        disabled=frozenset(arguments.disable),
+        enabled=frozenset(arguments.enable),
+    )
+    found = lint(rules, settings, given, beside=_shipped())
+    _tell(found, rules, as_json=arguments.json)
+    bad = {"error", "warning"} if arguments.strict else {"error"}
+    return int(any(one.severity in bad for one in found))
+
+
+def _tell(found: Sequence[Finding], rules: Sequence[RuleFile], *, as_json: bool) -> None:
+    for one in found:
+        print(json.dumps(asdict(one)) if as_json else one)
+    if as_json:
+        return
+    errors = sum(one.severity == "error" for one in found)
+    count = sum(len(file.rules) for file in rules)
+    print(
+        f"{_number(count, 'rule')} in {_number(len(rules), 'file')}:"
+        f" {_number(errors, 'error')}, {_number(len(found) - errors, 'warning')}"
+    )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _list() -> None:
+    for check in ALL:
+        optional = ", with --enable only" if check.optional else ""
+        print(f"{check.name:<20} {check.severity:<8} {check.caption}{optional}")
+
+
+def _paths(given: Sequence[Path]) -> list[Path]:
+    """Files as they are named, and those of folders, by name."""
+    found = list[Path]()
+    for path in given:
+        found += sorted(filter(_holds_rules, path.rglob("*"))) if path.is_dir() else [path]
+    return found
+
+
+def _holds_rules(path: Path) -> bool:
+    """A folder may hold other YAML, too: routes, tests of rules."""
+    return (
+        path.suffix in ENDINGS
+        and path.is_file()
+        and re.search(r"^\W*groups\W*:", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    )
+
+
+def _read(path: Path) -> RuleFile:
+    return read(str(path), path.read_text(encoding="utf-8"))
+
+
+def _given(path: Path | None) -> Listed | None:
+    return None if path is None else listed(path.read_text(encoding="utf-8"))
+
+
+def _shipped() -> list[RuleFile]:
+    """Sidewatch's own rules: what they record may be read by others."""
+    folder = files("exporter") / "rules"
+    return [
+        read(each.name, each.read_text(encoding="utf-8"))
+        for each in folder.iterdir()
+        if each.name.endswith(".yaml")
+    ]
+
+
+def _cannot(error: object) -> int:
+    print(f"sidewatch lint: {error}", file=sys.stderr)
+    return CANNOT
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _checks(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    for name in names:
+        if name not in NAMES:
+            raise argparse.ArgumentTypeError(f"there is no check {name}; see --list")
+    return names
+
+
+def _seconds(text: str) -> float:
+    found = seconds(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 5m or 30s")
+    return found
