@@ -3,6 +3,7 @@
 SidewatchError
 ├── ConfigError     the configuration is wrong: the start stops, every complaint at once
 ├── StateError      a saved state cannot be used: said once, a safe default is taken
+├── ExportError     what was asked for cannot be written for others to load
 └── SourceError     a source cannot be read now: counted, backed off, tried again
 """
 
@@ -39,6 +40,10 @@ class ConfigError(SidewatchError):
 
 class StateError(SidewatchError):
     """A saved state cannot be used: corrupt, of a foreign version, or not writable."""
+
+
+class ExportError(SidewatchError):
+    """What was asked for cannot be written for others to load."""
 
 
 class SourceError(SidewatchError):

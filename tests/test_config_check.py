@@ -30,6 +30,12 @@ EXAMPLES = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _watched_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody notices when all of this is dead, so there is nothing to say of that."""
+    monkeypatch.setenv("SIDEWATCH_DEADMAN_URL", "elsewhere")
+
+
 def run(path: Path) -> int:
     parser = argparse.ArgumentParser()
     check.add_parser(parser.add_subparsers())
@@ -57,6 +63,21 @@ def test_a_right_configuration_is_summed_up(
         f"  listens at 127.0.0.1:9877, keeps its state in {tmp_path}/state",
         f"  shop: profile kodiai, 1 source, {rules} log rules, {objectives} objectives",
     ]
+
+
+def test_a_dead_mans_switch_is_asked_for_until_there_is_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.log").write_text("hello\n")
+    path = write(tmp_path, "apps: [{name: shop, profile: kodiai, logs: [{files: a.log}]}]")
+    for url in ("elsewhere", "https://hc-ping.example/1234"):
+        monkeypatch.setenv("SIDEWATCH_DEADMAN_URL", url)
+        assert run(path) == 0
+        assert "note" not in capsys.readouterr().out
+    monkeypatch.delenv("SIDEWATCH_DEADMAN_URL")
+    assert run(path) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("note: nobody notices when all of this is dead: set SIDEWATCH_DEADMAN")
 
 
 def test_every_mistake_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ FLOORS: list[list[str]] = [
         "exporter.errors",
         "exporter.model",
         "exporter.clock",
+        "exporter.promql",
         "exporter.redact",
         "exporter.gauges",
     ],
@@ -27,6 +28,7 @@ FLOORS: list[list[str]] = [
     [
         "exporter.engine",
         "exporter.maintenance",
+        "exporter.trial",
         "exporter.state",
         "exporter.collector",
         "exporter.foreign",
@@ -34,6 +36,8 @@ FLOORS: list[list[str]] = [
     ["exporter.sources", "exporter.shard"],
     [
         "exporter.config",
+        "exporter.export",
+        "exporter.hops",
         "exporter.forward",
         "exporter.pipeline",
         "exporter.saving",
@@ -59,9 +63,9 @@ DOORS: dict[str, list[str]] = {
     "cryptography": ["exporter.sources.probes"],
     "docker": ["exporter.sources.containers"],
     "msgspec": ["exporter.state", "exporter.engine", "parsers"],
-    "promql_parser": ["exporter.lint"],
     "prometheus_client": ["exporter.collector", "exporter.demo"],
-    "yaml": ["exporter.config"],
+    "promql_parser": ["exporter.promql"],
+    "yaml": ["exporter.config", "exporter.export", "exporter.hops"],
     "zstandard": ["exporter.sources.files"],
 }
 
@@ -159,7 +163,7 @@ PLANTED = [
         "may not import exporter.app",
     ),
     ("exporter/server.py", "from exporter import registry", "it knows only"),
-    ("exporter/model.py", "import yaml", "may not import yaml: it enters by exporter.config"),
+    ("exporter/model.py", "import yaml", "may not import yaml: it enters by exporter.config or"),
     ("exporter/sources/stdin.py", "import aiohttp", "may not import aiohttp"),
     ("exporter/model.py", "import requests", "imports requests, which has no door"),
     ("exporter/utils.py", "X = 1", "exporter.utils has no room: give it a floor"),

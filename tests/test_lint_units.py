@@ -14,8 +14,8 @@ from exporter.lint.files import seconds
 from exporter.lint.labels import Labels
 from exporter.lint.metrics import own
 from exporter.lint.span import Span, always, never
-from exporter.lint.syntax import NotPromQL, parse
 from exporter.lint.values import ADDITIVE, CLOSED
+from exporter.promql import NotPromQL, parse
 from exporter.sources.containers import facts, settings
 from exporter.sources.postgres import queues
 from exporter.vocabulary import FAMILIES

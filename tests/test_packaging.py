@@ -24,6 +24,8 @@ def data_files() -> set[str]:
     """What the wheel must hold beside Python, by the names it has there; asked of the checkout."""
     found = [
         *ROOT.glob("rules/**/*.yaml"),
+        *ROOT.glob("rules/alertmanager/*.tmpl"),
+        *ROOT.glob("exporter/export/*.yaml"),
         *ROOT.glob("exporter/demo/tables/*.sql"),
         *ROOT.glob("dashboards/*.json"),
         *ROOT.glob("exporter/profiles/**/*.yaml"),

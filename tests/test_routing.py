@@ -1,91 +1,236 @@
-"""Causes and their effects: the shipped inhibitions, read beside the rules and by Alertmanager."""
+"""Who is told of what: the shipped routes and inhibitions, asked of a real Alertmanager."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 import urllib.request
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import pytest
-import yaml
 
+from exporter.export.inhibition import Alert, faults, seconds
+from tests.support.parts import Parts
+from tests.support.routing import FOLDER, SHIPPED, routing_to
 from tests.support.servers import Alertmanager
+from tests.support.shipped_alerts import shipped_alerts
+from tests.support.waiting import wait_for
 from tests.support.webhook import Webhook
 
-ROOT = Path(__file__).parents[1]
-ROUTING = yaml.safe_load((ROOT / "rules/alertmanager/alertmanager.yaml").read_text())
-INHIBITIONS = ROUTING["inhibit_rules"]
-ALERTS = {
-    rule["alert"]: rule
-    for path in sorted((ROOT / "rules").glob("*.yaml"))
-    for group in yaml.safe_load(path.read_text())["groups"]
-    for rule in group["rules"]
-    if "alert" in rule
-}
-EVALUATION_SECONDS = 30
-
+ALERTS = shipped_alerts()
+INHIBITIONS = SHIPPED["inhibit_rules"]
+RECEIVERS = {"critical": "page", "warning": "ticket", "info": "ticket", "none": "nobody"}
 # What no cause may hold back: each is a fault of its own, or data is at stake.
 NEVER_HELD_BACK = re.compile(
     r"WatchedCrashLoop|WatchedOneshotFailed|WatchedKilledInDrain|WatchedBrokerRestarted"
-    r"|WatchedTls|WatchedFile|WatchedDisk|WatchedEvent|Sidewatch"
+    r"|WatchedTls|WatchedFile|WatchedDisk|WatchedEvent|SidewatchAppAbsent|SidewatchLabelCanary"
+    r"|SidewatchStateDegraded|SidewatchTestAlert|Watchdog"
 )
 
+Labels = Mapping[str, str]
+Start = Callable[[Mapping[str, Any]], Alertmanager]
 
-def _seconds(text: str) -> int:
-    return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
+
+def _known() -> list[Alert]:
+    """The alerts with the labels that promtool has seen on them, and one of an operator's own."""
+    own = Alert("GoodToKnow", 0, {"app"}, {"severity": "info"})
+    return [
+        own,
+        *(
+            Alert(
+                one.name,
+                seconds(one.rule.get("for", "0s")),
+                {name for labels in one.labels for name in labels},
+                one.rule["labels"],
+            )
+            for one in ALERTS.values()
+        ),
+    ]
 
 
-def _named(matchers: list[str]) -> set[str]:
+def _names(matchers: list[str]) -> list[str]:
     """The alerts that a list of matchers names."""
     named = [found[1] for one in matchers if (found := re.match(r'alertname=~?"(.*)"$', one))]
-    return set("|".join(named).split("|"))
+    return "|".join(named).split("|") if named else []
 
 
-@pytest.mark.parametrize("rule", INHIBITIONS, ids=lambda rule: rule["source_matchers"][-1])
-def test_an_inhibition_is_of_one_application_and_in_one_direction(rule: dict[str, Any]) -> None:
-    causes, effects = _named(rule["source_matchers"]), _named(rule["target_matchers"])
-    assert "app" in rule["equal"]
-    assert causes | effects <= set(ALERTS)
-    assert not causes & effects
-    assert not any(NEVER_HELD_BACK.match(alert) for alert in effects)
+# --- routes -------------------------------------------------------------------------------------
 
 
-def test_no_effect_holds_back_its_cause() -> None:
-    held_back_by = {
-        effect: {
-            cause
-            for rule in INHIBITIONS
-            if effect in _named(rule["target_matchers"])
-            for cause in _named(rule["source_matchers"])
-        }
-        for effect in ALERTS
+@pytest.mark.real
+def test_every_alert_goes_where_its_severity_says(parts: Parts) -> None:
+    amtool = str(parts.need("amtool"))
+
+    def wrong(labels: Labels) -> str | None:
+        name, severity = labels["alertname"], labels["severity"]
+        receiver = "deadman" if name == "Watchdog" else RECEIVERS[severity]
+        config = f"--config.file={FOLDER / 'alertmanager.yaml'}"
+        pairs = [f"{label}={value}" for label, value in labels.items()]
+        test = [amtool, "config", "routes", "test", config, f"--verify.receivers={receiver}"]
+        done = subprocess.run([*test, *pairs], capture_output=True, text=True, check=False)
+        return None if done.returncode == 0 else f"{name}: {done.stdout}{done.stderr}"
+
+    sets = [labels for one in ALERTS.values() for labels in one.labels]
+    with ThreadPoolExecutor(2) as pool:
+        assert not [text for text in pool.map(wrong, sets) if text]
+    assert {labels["alertname"] for labels in sets} == set(ALERTS)
+
+
+def test_no_page_waits_for_quiet_hours() -> None:
+    route = SHIPPED["route"]
+    muted = [one for one in (route, *route["routes"]) if "mute_time_intervals" in one]
+    assert [one["matchers"] for one in muted] == [['severity=~"warning|info"']]
+
+
+def test_nobody_is_told_of_anything_as_it_is_shipped() -> None:
+    assert [set(one) for one in SHIPPED["receivers"]] == [{"name"}] * 4
+
+
+@pytest.mark.real
+def test_it_starts_as_it_is_shipped(alertmanager: Start) -> None:
+    templates = [str(FOLDER / name) for name in SHIPPED["templates"]]
+    assert alertmanager({**SHIPPED, "templates": templates}).alerts() == []
+
+
+# --- inhibitions: by reading --------------------------------------------------------------------
+
+
+def test_the_inhibitions_can_do_what_they_say() -> None:
+    assert not list(faults(SHIPPED, _known()))
+
+
+def test_no_alert_is_held_back_that_is_a_fault_of_its_own() -> None:
+    held_back = {name for rule in INHIBITIONS for name in _names(rule["target_matchers"])}
+    assert not [name for name in held_back if NEVER_HELD_BACK.match(name)]
+    assert all("app" in rule["equal"] for rule in INHIBITIONS)
+
+
+CAUSE = Alert("Cause", 60, {"app", "service"}, {"severity": "critical"})
+EFFECT = Alert("Effect", 60, {"app", "probe"}, {"severity": "critical"})
+SOFT = Alert("Soft", 0, {"app"}, {"severity": "warning", "app": "one"})
+ROUTE = {
+    "group_wait": "30s",
+    "routes": [{"matchers": ['severity="warning"'], "group_wait": "2m"}],
+}
+
+
+def _inhibition(source: str, target: str, *equal: str) -> dict[str, Any]:
+    return {
+        "source_matchers": [f'alertname=~"{source}"'],
+        "target_matchers": [f'alertname=~"{target}"'],
+        "equal": list(equal),
     }
-    for effect, causes in held_back_by.items():
-        further = set(causes)
-        while more := {second for cause in further for second in held_back_by[cause]} - further:
-            further |= more
-        assert effect not in further
 
 
-@pytest.mark.parametrize("rule", INHIBITIONS, ids=lambda rule: rule["source_matchers"][-1])
-def test_a_cause_fires_before_its_effects_are_sent(rule: dict[str, Any]) -> None:
-    wait = _seconds(ROUTING["route"]["group_wait"])
-    for cause in _named(rule["source_matchers"]):
-        told = _seconds(ALERTS[cause].get("for", "0s")) + EVALUATION_SECONDS
-        for effect in _named(rule["target_matchers"]):
-            assert told <= _seconds(ALERTS[effect].get("for", "0s")) + wait, (cause, effect)
+@pytest.mark.parametrize(
+    ("rule", "fault"),
+    [
+        (_inhibition("Cause", "Effect", "app"), None),
+        (_inhibition("Cause", "Soft", "app"), None),
+        (_inhibition("Cause", "Effect", "app", "probe"), "Cause has no label probe"),
+        (_inhibition("Cause", "Gone", "app"), "names Gone, which is no alert"),
+        (_inhibition("Gone", "Effect", "app"), "has no cause"),
+        (_inhibition("Cause", "Effect"), "has no equal labels"),
+        (_inhibition("Cause|Effect", "Effect", "app"), "has Effect for both cause and effect"),
+        (_inhibition("Soft", "Cause", "app"), "must not hold back a critical one"),
+        ({**_inhibition("Late", "Effect", "app")}, "it fires after 61 s and one evaluation"),
+        ({**_inhibition("Late", "Soft", "app")}, None),
+        (
+            {**_inhibition("Cause", "Effect", "app"), "target_matchers": ['severity="critical"']},
+            "for both cause and effect",
+        ),
+    ],
+    ids=str,
+)
+def test_an_inhibition_that_cannot_work_is_told(rule: dict[str, Any], fault: str | None) -> None:
+    late = Alert("Late", 61, {"app"}, {"severity": "critical"})
+    routing = {"route": ROUTE, "inhibit_rules": [rule]}
+    found = list(faults(routing, [CAUSE, EFFECT, SOFT, late]))
+    assert any(fault in one for one in found) if fault else not found
 
 
-def _alert(name: str, **labels: str) -> dict[str, Any]:
-    severity = ALERTS[name]["labels"]["severity"]
-    return {"labels": {"alertname": name, "severity": severity, **labels}}
+def test_alerts_that_hold_each_other_back_are_told() -> None:
+    both = [_inhibition("Cause", "Effect", "app"), _inhibition("Effect", "Cause", "app")]
+    found = list(faults({"route": ROUTE, "inhibit_rules": both}, [CAUSE, EFFECT]))
+    assert any("hold each other back" in one for one in found)
+
+
+# --- inhibitions: live --------------------------------------------------------------------------
+
+
+def post(manager: Alertmanager, alerts: list[Labels]) -> None:
+    """Hand alerts to Alertmanager."""
+    request = urllib.request.Request(
+        f"{manager.url}/api/v2/alerts",
+        data=json.dumps([{"labels": labels} for labels in alerts]).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request, timeout=5).close()
+
+
+INFO = {"alertname": "GoodToKnow", "severity": "info"}
+
+
+def _pairs() -> Iterator[tuple[Labels, Labels]]:
+    """Of each inhibition each cause with each effect, in an application of their own."""
+    for rule in INHIBITIONS:
+        effects = [ALERTS[name].labels[0] for name in _names(rule["target_matchers"])] or [INFO]
+        for cause in (ALERTS[name].labels[0] for name in _names(rule["source_matchers"])):
+            for effect in effects:
+                same = {label: f"the-{label}" for label in rule["equal"] if label != "app"}
+                same |= {"service": "postgres"} if len(rule["source_matchers"]) > 1 else {}
+                yield {**cause, **same}, {**effect, **same}
+
+
+@pytest.mark.real
+def test_each_cause_holds_back_each_of_its_effects_and_those_of_no_other_application(
+    alertmanager: Start, webhook: Webhook
+) -> None:
+    numbers = count()
+    sent: list[Labels] = []
+    told: dict[str, str] = {}
+    held: dict[str, str] = {}
+    for cause, effect in _pairs():
+        app, other = f"app-{next(numbers)}", f"app-{next(numbers)}"
+        sent += [{**cause, "app": app}, {**effect, "app": app}, {**effect, "app": other}]
+        held[app], told[app], told[other] = (
+            effect["alertname"],
+            cause["alertname"],
+            effect["alertname"],
+        )
+    manager = alertmanager(routing_to(webhook.url))
+    post(manager, sent)
+
+    def settled() -> list[dict[str, Any]] | None:
+        found = manager.alerts()
+        number = sum(bool(one["status"]["inhibitedBy"]) for one in found)
+        return found if len(found) == len(sent) and number >= len(held) else None
+
+    found = wait_for(settled, "every effect to be held back")
+    fingerprints = {one["fingerprint"]: one["labels"]["alertname"] for one in found}
+    inhibited = {
+        one["labels"]["app"]: (
+            one["labels"]["alertname"],
+            [fingerprints[by] for by in one["status"]["inhibitedBy"]],
+        )
+        for one in found
+        if one["status"]["inhibitedBy"]
+    }
+    assert inhibited == {app: (effect, [told[app]]) for app, effect in held.items()}
+    active = {one["labels"]["app"]: one for one in found if not one["status"]["inhibitedBy"]}
+    assert {app: one["labels"]["alertname"] for app, one in active.items()} == told
+
+
+def _alert(name: str, **labels: str) -> Labels:
+    return {"alertname": name, "severity": ALERTS[name].rule["labels"]["severity"], **labels}
 
 
 # The faults of which two alerts tell, and one that has nothing to do with any of them.
-FAULTS = (
+FAULTS = [
     _alert("WatchedServiceDown", app="agledger", service="agledger-api"),
     _alert("WatchedProbeFailed", app="agledger", probe="api"),
     _alert("WatchedPostgresDown", app="kodiai", database="kodiai"),
@@ -95,7 +240,7 @@ FAULTS = (
     _alert("WatchedTlsExpired", app="agledger", certificate="api"),
     _alert("WatchedProbeFailed", app="paas", probe="api"),
     _alert("WatchedNotReady", app="paas", probe="worker"),
-)
+]
 TOLD = {
     ("WatchedServiceDown", "agledger"),
     ("WatchedPostgresDown", "kodiai"),
@@ -107,34 +252,25 @@ TOLD = {
 
 
 @pytest.mark.real
-def test_alertmanager_tells_the_cause_alone(
-    alertmanager: Callable[[Mapping[str, Any]], Alertmanager], webhook: Webhook
-) -> None:
-    receivers = [
-        {"name": one["name"], "webhook_configs": [{"url": f"{webhook.url}/{one['name']}"}]}
-        for one in ROUTING["receivers"]
-    ]
-    waits = {"group_wait": "1s", "group_interval": "1s"}
-    manager = alertmanager(ROUTING | {"route": ROUTING["route"] | waits, "receivers": receivers})
-    # All at once: at the end of the wait each inhibition has its cause.
-    request = urllib.request.Request(
-        f"{manager.url}/api/v2/alerts",
-        data=json.dumps(FAULTS).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request, timeout=5).close()
-
+def test_somebody_is_told_of_the_cause_alone(alertmanager: Start, webhook: Webhook) -> None:
+    manager = alertmanager(routing_to(webhook.url))
+    post(manager, FAULTS)  # all at once: at the end of the wait each inhibition has its cause
     posts = [webhook.next(within=15) for _ in TOLD]
     assert {post.path for post in posts} == {"/page"}
-    assert {_told(post.body) for post in posts} == TOLD
-    held_back = {
-        (one["labels"]["alertname"], one["labels"]["app"])
-        for one in manager.alerts()
-        if one["status"]["inhibitedBy"]
-    }
-    assert held_back == {_told({"commonLabels": one["labels"]}) for one in FAULTS} - TOLD
+    labels = [post.body["commonLabels"] for post in posts]
+    assert {(one["alertname"], one["app"]) for one in labels} == TOLD
 
 
-def _told(body: Mapping[str, Any]) -> tuple[str, str]:
-    labels = body["commonLabels"]
-    return labels["alertname"], labels["app"]
+@pytest.mark.real
+def test_the_watchdog_calls_and_what_serves_other_alerts_is_told_to_nobody(
+    alertmanager: Start, webhook: Webhook
+) -> None:
+    manager = alertmanager(routing_to(webhook.url, receivers=("page", "ticket", "deadman")))
+    post(manager, [{"alertname": "Watchdog", "severity": "none"}])
+    assert webhook.next(within=15).path == "/deadman"
+    post(manager, [_alert("SidewatchInfoHeldBack", app="paas"), {**INFO, "app": "paas"}])
+    post(manager, [{**INFO, "app": "tripl"}])
+    told = webhook.next(within=15)
+    while told.path == "/deadman":
+        told = webhook.next(within=15)
+    assert (told.path, told.body["commonLabels"]["app"]) == ("/ticket", "tripl")

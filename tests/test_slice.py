@@ -14,10 +14,11 @@ import pytest
 from tests.conftest import StartPrometheus
 from tests.support.parts import Parts
 from tests.support.process import Running, running
+from tests.support.routing import FOLDER
 from tests.support.servers import Alertmanager, Prometheus
 from tests.support.waiting import free_port, wait_for
 from tests.support.web import answers
-from tests.support.webhook import ROUTING, Webhook
+from tests.support.webhook import Webhook
 
 ROOT = Path(__file__).parents[1]
 
@@ -121,7 +122,7 @@ def test_a_line_in_a_log_becomes_exactly_one_page(
 
 @pytest.mark.real
 def test_the_shipped_routing_is_valid(parts: Parts) -> None:
-    check = [str(parts.need("amtool")), "check-config", str(ROUTING)]
+    check = [str(parts.need("amtool")), "check-config", str(FOLDER / "alertmanager.yaml")]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

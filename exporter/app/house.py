@@ -11,6 +11,7 @@ from exporter.clock import Clock
 from exporter.model import Snapshot
 from exporter.registry import Registry
 from exporter.saving import Saver
+from exporter.trial import Trial
 from exporter.vocabulary import FAMILIES
 
 ENGINE = "python"  # the reference engine
@@ -19,6 +20,7 @@ DISCOVERY = (
     "sidewatch_discovered_apps",
     "sidewatch_discovery_refused_apps",
 )
+TRIAL = FAMILIES["sidewatch_test_alert_timestamp_seconds"]
 
 
 class House:
@@ -33,6 +35,7 @@ class House:
         build = (__version__, ENGINE, platform.python_version())
         self._own.put(FAMILIES["sidewatch_build_info"], build, now, 1.0)
         self.loop_lag = 0.0
+        self._trial: Trial | None = None
         self.reloaded(taken=True)
 
     def reloaded(self, *, taken: bool) -> None:
@@ -56,6 +59,12 @@ class House:
         for why in WHY:
             self._own.put(refused, (why,), now, float(reasons[why]))
 
+    def tries(self, trial: Trial | None) -> None:
+        """Show this test alert, and none before it."""
+        if self._trial is not None and self._trial != trial:
+            self._own.drop(TRIAL, (self._trial.test,))
+        self._trial = trial
+
     def snapshots(self, saver: Saver) -> list[Snapshot]:
         """What may be shown now."""
         now = self._clock.now()
@@ -64,4 +73,8 @@ class House:
         put(FAMILIES["sidewatch_event_loop_lag_seconds"], (), now, self.loop_lag)
         last = FAMILIES["sidewatch_state_last_save_timestamp_seconds"]
         put(last, (), now, saver.saved_at)
+        if self._trial is not None and self._trial.runs(now):
+            put(TRIAL, (self._trial.test,), now, self._trial.began)
+        elif self._trial is not None:
+            self.tries(None)
         return [self._own.snapshot(now, final=True), self._canary.snapshot(now, final=True)]

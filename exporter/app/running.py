@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from exporter import __version__, maintenance
+from exporter import __version__, maintenance, trial
 from exporter.app.assembly import assemble, declare, sources
 from exporter.app.discovery import Discoverer
 from exporter.app.doubles import doubled, doubled_soon
@@ -112,6 +112,7 @@ class Running:
                 group.create_task(self._maintain_for_ever()),
                 group.create_task(self._discover_for_ever()),
                 group.create_task(self._look_for_doubles()),
+                group.create_task(self._try_for_ever()),
             ]
             await stop.wait()
             for task in tasks:
@@ -209,6 +210,16 @@ class Running:
             for placed in app.plan.logs:
                 if placed.key in keys:
                     app.shard.failed(placed.source.name, "twice")
+
+    async def _try_for_ever(self) -> None:
+        """Show the test alert that somebody asks for; a broken file asks for none."""
+        while True:
+            try:
+                asked = await self._writer.do(lambda: trial.read(self.plan.state))
+            except StateError:
+                asked = None  # the command, which has just written it, says what is wrong
+            self._house.tries(asked)
+            await asyncio.sleep(MAINTENANCE_INTERVAL)
 
     async def _reload_for_ever(self) -> None:
         while True:

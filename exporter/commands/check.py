@@ -13,6 +13,7 @@ from exporter.clock import WallClock
 from exporter.commands.types import Subparsers, add_config
 from exporter.config import AppPlan, Plan, load
 from exporter.errors import Complaint, ConfigError, SourceError
+from exporter.export.routing import nag
 from exporter.sources import containers
 from exporter.sources.docker import Docker, labels_of_all
 from exporter.sources.docker.settings import PROFILE
@@ -64,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  and what containers' labels name at {settings.url}, {settings.most} at the most")
     for note in (*plan.notes, *notes):
         print(f"note: {note}")
+    if (missing := nag(os.environ)) is not None:
+        print(f"note: {missing}")
     if not arguments.connect:
         return 0
     return max(_connect(plan), _daemons(plan), _discover(plan), _probe(plan))

@@ -13,7 +13,7 @@ from exporter.lint.infer import Inference
 from exporter.lint.labels import ANY, Labels
 from exporter.lint.matching import either
 from exporter.lint.metrics import SCRAPED, Kind, Metric, guessed, own, well_known
-from exporter.lint.syntax import Selector, Tree
+from exporter.promql import Selector, Tree
 
 OWN = re.compile(r"^(?:watched|sidewatch)_|:(?:watched|sidewatch)_")
 TYPE = re.compile(r"#\s*TYPE\s+(\S+)\s+(\w+)")

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from exporter.lint.catalogue import Catalogue
 from exporter.lint.files import Rule
 from exporter.lint.flow import Flow
-from exporter.lint.syntax import Aggregate, Binary, Negative, Selector, Subquery, Tree, walk
+from exporter.promql import Aggregate, Binary, Negative, Selector, Subquery, Tree, walk
 
 Part = TypeVar("Part")
 Severity = Literal["error", "warning"]

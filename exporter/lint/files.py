@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from exporter.config.nodes import At, Entries, Items, Node, Refused, Scalar, compose
-from exporter.lint.syntax import NotPromQL, Tree, parse
+from exporter.promql import NotPromQL, Tree, parse
 
 DURATION = re.compile(
     r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?"

@@ -11,7 +11,7 @@ from exporter.lint.labels import NONE, Labels
 from exporter.lint.matching import matched
 from exporter.lint.metrics import Metric
 from exporter.lint.span import ANYTHING, POSITIVE, UNIT, Span
-from exporter.lint.syntax import (
+from exporter.promql import (
     Aggregate,
     Binary,
     Call,

@@ -9,7 +9,7 @@ from exporter.lint.labels import Labels
 from exporter.lint.metrics import Kind, Unit
 from exporter.lint.shares import is_share
 from exporter.lint.span import ANYTHING, POSITIVE, UNIT, Span
-from exporter.lint.syntax import COMPARISONS, Binary, Number
+from exporter.promql import COMPARISONS, Binary, Number
 
 # Numbers that turn one unit into another.
 TURNS = frozenset({60.0, 3600.0, 86400.0, 1000.0, 1e6, 1e9, 1024.0, 1024.0**2, 1024.0**3})

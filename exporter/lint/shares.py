@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.lint.syntax import Aggregate, Binary, Call, Number, Selector, Tree
+from exporter.promql import Aggregate, Binary, Call, Number, Selector, Tree
 
 
 def is_share(left: Tree, right: Tree) -> bool:

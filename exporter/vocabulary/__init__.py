@@ -172,6 +172,13 @@ OWN = _families(
         "own",
     ),
     Family(
+        "sidewatch_test_alert_timestamp_seconds",
+        "gauge",
+        "When `sidewatch test-alert` began; there only while it runs.",
+        ("test",),
+        "own",
+    ),
+    Family(
         "sidewatch_source_up",
         "gauge",
         "1 while this source can be read.",

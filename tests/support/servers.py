@@ -109,6 +109,7 @@ def alertmanager(binary: Path, folder: Path, config: Mapping[str, Any]) -> Itera
         f"--config.file={folder / 'alertmanager.yml'}",
         f"--storage.path={folder / 'data'}",
         f"--web.listen-address={address}",
+        "--web.external-url=http://alertmanager.example",  # what links in messages begin with
         "--cluster.listen-address=",
     )
     ready = f"http://{address}/-/ready"

@@ -9,12 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-ROUTING = Path(__file__).parents[2] / "rules/alertmanager/alertmanager.yaml"
+from tests.support.routing import routing_to
 
 
 @dataclass(frozen=True)
@@ -46,13 +43,8 @@ class Webhook:
             raise AssertionError(f"nothing was posted to {self.url} within {within:g} s") from None
 
     def routing(self) -> dict[str, Any]:
-        """The shipped routing, delivered here, its waits shortened."""
-        config: dict[str, Any] = yaml.safe_load(ROUTING.read_text())
-        config["route"] |= {"group_wait": "1s", "group_interval": "1s"}
-        for receiver in config["receivers"]:
-            for each in receiver["webhook_configs"]:
-                each["url"] = f"{self.url}/{receiver['name']}"
-        return config
+        """The shipped routing, delivered here, with its waits shortened."""
+        return routing_to(self.url)
 
 
 @contextmanager

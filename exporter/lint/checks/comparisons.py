@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.metrics import Metric
 from exporter.lint.span import Span, always, never
-from exporter.lint.syntax import (
+from exporter.promql import (
     COMPARISONS,
     Aggregate,
     Binary,

@@ -9,7 +9,7 @@ from exporter.lint.checking import Check, Found, Severity, Subject
 from exporter.lint.flow import Flow
 from exporter.lint.infer import RISES, SLOPES
 from exporter.lint.shares import is_share
-from exporter.lint.syntax import (
+from exporter.promql import (
     COMPARISONS,
     Aggregate,
     Binary,

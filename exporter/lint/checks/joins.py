@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.flow import Flow
-from exporter.lint.syntax import SETS, Aggregate, Binary, Call, Selector, Tree, selectors, walk
+from exporter.promql import SETS, Aggregate, Binary, Call, Selector, Tree, selectors, walk
 
 # Labels that every instance of one job shares, so that a join on them alone is of many with many.
 WIDE = frozenset({"job", "cluster", "namespace", "env", "environment", "region"})

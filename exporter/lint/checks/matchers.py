@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from exporter.lint.checking import Check, Found, Subject
-from exporter.lint.syntax import Aggregate, Matcher, Selector
+from exporter.promql import Aggregate, Matcher, Selector
 
 SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 EVERYTHING = frozenset({".*", "(.*)", ".*.*", "^.*$"})

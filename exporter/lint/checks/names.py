@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.labels import Labels
 from exporter.lint.metrics import Metric
-from exporter.lint.syntax import Aggregate, Binary, Matcher, Selector
+from exporter.promql import Aggregate, Binary, Matcher, Selector
 
 PLAIN = re.compile(r"[\w-]*")
 

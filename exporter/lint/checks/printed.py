@@ -9,7 +9,7 @@ from exporter.lint import template
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.metrics import Unit
 from exporter.lint.span import UNIT
-from exporter.lint.syntax import NotPromQL, parse
+from exporter.promql import NotPromQL, parse
 
 QUERY = re.compile(r"\bquery\s+(?:\(\s*printf\s+)?(\"(?:[^\"\\]|\\.)*\"|`[^`]*`)")
 VERB = re.compile(r"%(?:\.\d+)?[a-zA-Z]")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.files import Rule
-from exporter.lint.syntax import Call, Selector
+from exporter.promql import Call, Selector
 
 
 def _faults(subject: Subject) -> Iterator[Found]:

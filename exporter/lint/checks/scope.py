@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from exporter.lint.catalogue import OWN
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.metrics import Metric
-from exporter.lint.syntax import Aggregate, Binary, Call, Number, Tree, selectors, walk
+from exporter.promql import Aggregate, Binary, Call, Number, Tree, selectors, walk
 
 WRONG_FOR_SHARED = "each instance tells the same number, so max is right"
 WRONG_FOR_LOCAL = "each instance tells its own part, so sum is right"

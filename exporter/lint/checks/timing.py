@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exporter.lint.checking import Check, Found, Subject
-from exporter.lint.syntax import Binary, Call, Selector, Subquery
+from exporter.promql import Binary, Call, Selector, Subquery
 
 LONGEST_INTERVAL = 300.0  # after that, series of a group are stale between two evaluations
 

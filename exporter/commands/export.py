@@ -1,0 +1,158 @@
+"""sidewatch export: write what others load, rule files and Alertmanager's configuration."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from exporter.commands.types import Subparsers
+from exporter.export.grafana import provisioned, recorded
+from exporter.export.routing import routing
+from exporter.export.rules import Wanted, chosen, one_file, tiers
+from exporter.export.shipped import Subject, subjects
+from exporter.export.variables import VARIABLES, spelled, variables
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "export",
+        help="write rules and Alertmanager's configuration for others to load",
+        description="Writes into a folder, or on standard output where none is named.",
+    )
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    _add_rules(kinds)
+    _add_alertmanager(kinds)
+
+
+def _add_rules(kinds: Subparsers) -> None:
+    parser = kinds.add_parser(
+        "rules",
+        help="the alert rules, for Prometheus or Grafana",
+        description="The rule files as they are shipped, or what is wanted of them. Recorded"
+        " series that an alert reads always come along.",
+    )
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--tier", choices=sorted(tiers()), default="", help="the few alerts of the first day"
+    )
+    about = "the rules about this subject"
+    parser.add_argument("--subject", nargs="+", default=[], metavar="S", help=f"only {about}")
+    parser.add_argument("--without", nargs="+", default=[], metavar="S", help=f"not {about}")
+    _add_keep_labels(parser)
+    parser.add_argument(
+        "--grafana",
+        action="store_true",
+        help="as files that Grafana provisions its own alerts from; what Prometheus must still"
+        " record goes to DIR/recording",
+    )
+    parser.add_argument(
+        "--datasource",
+        default="prometheus",
+        metavar="UID",
+        help="with --grafana: Prometheus's uid there (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--grafana-folder",
+        default="sidewatch",
+        metavar="NAME",
+        help="with --grafana: the folder of the alerts (default: %(default)s)",
+    )
+    parser.set_defaults(run=_rules, parser=parser)
+
+
+def _add_alertmanager(kinds: Subparsers) -> None:
+    names = "\n".join(f"  {spelled(name):31} {what}" for name, what in VARIABLES.items())
+    parser = kinds.add_parser(
+        "alertmanager",
+        help="Alertmanager's configuration, with your receivers in it",
+        description="Writes alertmanager.yml and the messages' templates, sidewatch.tmpl. Who is"
+        " told stands in variables of the environment; none is required. Secrets are paths of"
+        " files, as Alertmanager sees them.",
+        epilog=f"variables:\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--set",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a variable, without SIDEWATCH_ and in small letters; goes before the environment",
+    )
+    _add_keep_labels(parser)
+    parser.set_defaults(run=_alertmanager)
+
+
+def _add_keep_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keep-labels",
+        type=_names,
+        default=[],
+        metavar="L,L",
+        help="labels of your own that every series carries (env, cluster): alerts keep them",
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in map(str.strip, text.split(",")) if name]
+
+
+def _rules(arguments: argparse.Namespace) -> int:
+    """Write the rules; 0. Raises ExportError."""
+    wanted = Wanted(arguments.tier, arguments.subject, arguments.without, arguments.keep_labels)
+    found = chosen(subjects(), wanted)
+    if arguments.grafana:
+        if arguments.folder is None:
+            arguments.parser.error("--grafana writes several files, so it needs a DIR")
+        made = {
+            f"{one.name}.yaml": provisioned(one, arguments.datasource, arguments.grafana_folder)
+            for one in found
+        }
+        left = {f"recording/{one.name}.yaml": _recording(one) for one in found}
+        _write(arguments.folder, made | left)
+    elif arguments.folder is None:
+        sys.stdout.write(one_file(found))
+    else:
+        _write(arguments.folder, {f"{one.name}.yaml": one.text for one in found})
+    return 0
+
+
+def _recording(subject: Subject) -> str:
+    pieces = [piece.text.strip("\n") for piece in recorded(subject)]
+    if not pieces:
+        return ""
+    joined = "\n\n".join(pieces)
+    return f"groups:\n  - name: {subject.name}-recording\n    rules:\n{joined}\n"
+
+
+def _alertmanager(arguments: argparse.Namespace) -> int:
+    """Write the configuration and its templates; 0. Raises ExportError."""
+    made = routing(variables(os.environ, arguments.options), arguments.keep_labels)
+    if arguments.folder is None:
+        sys.stdout.write(made.configuration)
+    else:
+        _write(
+            arguments.folder,
+            {"alertmanager.yml": made.configuration, "sidewatch.tmpl": made.template},
+        )
+    for note in made.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return 0
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files that have something in them, and name them."""
+    for name, text in _written(files):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(path)
+
+
+def _written(files: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    return ((name, text) for name, text in files.items() if text)

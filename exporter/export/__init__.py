@@ -1,0 +1,1 @@
+"""What others load: rule files for Prometheus or Grafana, and Alertmanager's configuration."""

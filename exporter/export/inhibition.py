@@ -1,0 +1,142 @@
+"""Whether Alertmanager's inhibitions can do what they say, read beside the alerts that they name.
+
+An effect must be held back before it is sent, by a cause that is at least as urgent, of the same
+subject, and never by itself. An inhibition whose `equal` labels are on neither side would hold back
+everything, which is Alertmanager's own rule about labels that are missing.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MATCHER = re.compile(r'\s*(\w+)\s*(=~|!~|!=|=)\s*(?:"(.*)"|(.*?))\s*')
+DURATION = re.compile(r"(\d+)(ms|[smhdw])")
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+URGENCY = {"critical": 3, "warning": 2, "info": 1}
+WAIT = "30s"  # Alertmanager's own, where a route gives none
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert: how long it is pending in seconds, its labels, those whose value a rule sets."""
+
+    name: str
+    pending: float
+    labels: Collection[str]
+    fixed: Mapping[str, str]
+
+    def value(self, label: str) -> str | None:
+        """The value of a label: empty where it has none, nothing where it depends."""
+        if label == "alertname":
+            return self.name
+        if label in self.fixed:
+            return self.fixed[label]
+        return None if label in self.labels else ""
+
+
+def seconds(text: str) -> float:
+    """A duration as Prometheus writes it."""
+    return sum(int(number) * UNITS[unit] for number, unit in DURATION.findall(text))
+
+
+def faults(
+    routing: Mapping[str, Any], alerts: Sequence[Alert], *, evaluated: float = 30
+) -> Iterator[str]:
+    """What is wrong with the inhibitions, where rules are evaluated every so many seconds."""
+    causes: dict[str, set[str]] = {}
+    for number, rule in enumerate(routing.get("inhibit_rules", ()), 1):
+        sources, targets = (
+            [one for one in alerts if _fits(rule[side], one)]
+            for side in ("source_matchers", "target_matchers")
+        )
+        place = f"inhibition {number}"
+        yield from (f"{place} {fault}" for fault in _shape(rule, sources, targets, alerts))
+        for cause in sources:
+            for effect in targets:
+                pair = f"{place}, {cause.name} before {effect.name}:"
+                yield from (f"{pair} {fault}" for fault in _pair(rule, cause, effect))
+                wait = _group_wait(routing["route"], effect)
+                if cause.pending + evaluated > effect.pending + wait:
+                    yield (
+                        f"{pair} it fires after {cause.pending:g} s and one evaluation, and the"
+                        f" effect is sent after {effect.pending:g} s and {wait:g} s of waiting"
+                    )
+                causes.setdefault(effect.name, set()).add(cause.name)
+    try:
+        graphlib.TopologicalSorter(causes).prepare()
+    except graphlib.CycleError as error:
+        yield f"alerts hold each other back: {', '.join(error.args[1])}"
+
+
+def _shape(
+    rule: Mapping[str, Any],
+    sources: Sequence[Alert],
+    targets: Sequence[Alert],
+    alerts: Sequence[Alert],
+) -> Iterator[str]:
+    known = {one.name for one in alerts}
+    for side in ("source_matchers", "target_matchers"):
+        for name in sorted(_named(rule[side]) - known):
+            yield f"names {name}, which is no alert"
+    if not sources:
+        yield "has no cause: no alert fits source_matchers"
+    if not targets:
+        yield "has no effect: no alert fits target_matchers"
+    if not rule.get("equal"):
+        yield "has no equal labels, so one application holds back another"
+    for name in sorted({one.name for one in sources} & {one.name for one in targets}):
+        yield f"has {name} for both cause and effect"
+
+
+def _pair(rule: Mapping[str, Any], cause: Alert, effect: Alert) -> Iterator[str]:
+    for label in rule.get("equal", ()):
+        for one in (cause, effect):
+            if one.value(label) == "":
+                yield f"{one.name} has no label {label}"
+    severities = cause.value("severity"), effect.value("severity")
+    urgent, held = (URGENCY.get(one or "", 0) for one in severities)
+    if 0 < urgent < held:
+        yield f"a {severities[0]} alert must not hold back a {severities[1]} one"
+
+
+def _fits(matchers: Sequence[str], alert: Alert) -> bool:
+    """Whether the matchers could fit: a value that depends is taken for any."""
+    for text in matchers:
+        label, operator, wanted = _parts(text)
+        value = alert.value(label)
+        if value is None:
+            continue
+        same = re.fullmatch(wanted, value) if operator.endswith("~") else value == wanted
+        if bool(same) == operator.startswith("!"):
+            return False
+    return True
+
+
+def _named(matchers: Sequence[str]) -> set[str]:
+    """The alerts that matchers name one by one."""
+    parts = map(_parts, matchers)
+    lists = (
+        wanted for label, operator, wanted in parts if label == "alertname" and operator[0] == "="
+    )
+    names = {name for wanted in lists for name in wanted.split("|")}
+    return {name for name in names if re.fullmatch(r"\w+", name)}
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    found = MATCHER.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text} is no matcher")
+    return found[1], found[2], found[4] if found[3] is None else found[3]
+
+
+def _group_wait(route: Mapping[str, Any], alert: Alert, inherited: str = WAIT) -> float:
+    """How long the first message about an alert waits, by the route that it takes."""
+    wait = route.get("group_wait", inherited)
+    for child in route.get("routes", ()):
+        if _fits(child.get("matchers", ()), alert):
+            return _group_wait(child, alert, wait)
+    return seconds(wait)

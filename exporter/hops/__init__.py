@@ -1,0 +1,17 @@
+"""The way of an alert, hop by hop: walked with a test alert, and which hop loses it is said."""
+
+from exporter.hops.alertmanager import Alertmanager
+from exporter.hops.asking import Address, address
+from exporter.hops.prometheus import Prometheus
+from exporter.hops.walk import Hop, Outcome, Walk, walk
+
+__all__ = [
+    "Address",
+    "Alertmanager",
+    "Hop",
+    "Outcome",
+    "Prometheus",
+    "Walk",
+    "address",
+    "walk",
+]

@@ -1,0 +1,65 @@
+"""A test alert that somebody asks for: its code and when it began, in a file of the state.
+
+The command writes it, whoever watches shows it as a metric, and a shipped rule fires on that. So
+each hop of a real alert is walked, from the scrape on. What nobody takes back ends by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from exporter.errors import StateError
+
+FILE = "test-alert.json"
+LONGEST_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Its code, and when it began in seconds since 1970."""
+
+    test: str
+    began: float
+
+    def runs(self, now: float) -> bool:
+        """Whether it is still to be shown."""
+        return abs(now - self.began) < LONGEST_SECONDS
+
+
+def read(folder: Path) -> Trial | None:
+    """The test that is asked for, if any. Raises StateError."""
+    path = folder / FILE
+    try:
+        found = json.loads(path.read_bytes())
+        trial = Trial(str(found["test"]), float(found["began"]))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError):
+        raise StateError(f"{path}: is no test alert; remove it") from None
+    return trial if math.isfinite(trial.began) else None
+
+
+def write(folder: Path, trial: Trial) -> None:
+    """Ask for it, at once. Raises StateError."""
+    path = folder / FILE
+    fresh = path.with_suffix(".new")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(asdict(trial)) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def clear(folder: Path) -> None:
+    """Take it back. Raises StateError."""
+    path = folder / FILE
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be removed: {error.strerror or error}") from error
