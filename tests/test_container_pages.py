@@ -22,6 +22,7 @@ from tests.support.webhook import Post, Webhook
 
 ROOT = Path(__file__).parents[1]
 FOR_SECONDS = 3
+LONG = 2 * FOR_SECONDS
 WORKS = "trap 'exit 0' TERM; sleep 1000 & wait"
 # It ends three times at once; whoever looks later finds it running.
 LOOPS = "echo >>/starts; test $(busybox wc -l </starts) -gt 3 && exec sleep 1000; exit 1"
@@ -108,7 +109,10 @@ def test_a_crash_loop_pages_once_and_a_healthy_deploy_pages_nobody(
             ("WatchedCrashLoop", "pullapprove", "worker"),
             ("WatchedServiceUnhealthy", "paas", "nginx"),
         }
-        assert "agledger" not in healthy(server)
+        bad = 'watched_container_health{app="agledger",state="unhealthy"}'
+        long = f"min_over_time({bad}[{LONG}s]) == 1 and count_over_time({bad}[{LONG}s]) >= {LONG}"
+        wait_for(lambda: server.query(long), "a deploy that is as bad for longer", within=60)
+        assert not server.query('last_over_time(ALERTS{app="agledger",alertstate="firing"}[5m])')
         engine("exec", new, "touch", "/up")
         wait_for(lambda: "agledger" in healthy(server), "the end of the deploy", within=60)
 

@@ -112,9 +112,9 @@ class World:
     def running(self, case: Case) -> dict[str, int]:
         """How many of each service run, as `docker inspect` says."""
         counts = dict.fromkeys(case.services, 0)
-        for service, number, _ in case.replicas():
-            status = self.docker.inspect(self.ids[f"{service}-{number}"])["State"]["Status"]
-            counts[service] += status == "running"
+        found = json.loads(self.docker("inspect", *self.made))
+        for (service, *_), one in zip(case.replicas(), found, strict=True):
+            counts[service] += one["State"]["Status"] == "running"
         return counts
 
     def end(self) -> None:
