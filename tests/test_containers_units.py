@@ -13,7 +13,7 @@ from exporter.config import parse
 from exporter.sources.containers.deploys import Deploys
 from exporter.sources.containers.facts import Happened, Seen, moment, named, number_of, seen
 from exporter.sources.containers.lives import End, Lives
-from exporter.sources.containers.settings import Containers, Place, Service, stem
+from exporter.sources.containers.settings import NUMBER, Containers, Place, Service, stem
 
 T = 1_700_000_000
 COMPOSE = "com.docker.compose."
@@ -40,6 +40,8 @@ def labels(project: str, service: str, *, one_off: bool = False) -> dict[str, st
         (Containers(label=("a=1",)), "x", {"a": "1", "sidewatch.service": "web"}, (), "web"),
         (Containers(label=("a=1",)), "x", {"a": "1"}, (), None),
         (Containers("shop"), "x", labels("shop", "x" * 129), (), None),
+        # A number is a label of metrics, too.
+        (Containers("shop"), "x", labels("shop", "web") | {NUMBER: "a" * 99}, (), Place("web")),
         (Containers("shop"), "x", labels("shop", "web", one_off=True), (), None),
         (
             Containers("shop", services={"web": Service(oneshot=True)}),
