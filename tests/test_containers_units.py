@@ -286,6 +286,17 @@ def test_an_end_after_one_that_inspect_told_counts_though_its_start_was_missed()
     assert told(lives, event(20, "die", exit_code=2)) == [(2, "error")]
 
 
+def test_what_inspect_has_told_is_bounded_where_no_events_come() -> None:
+    lives = Lives(T, 0)
+    for number in range(600):
+        for at in (0.0, 1.0):
+            for one in ("a1", f"b{number}"):
+                gone = container(id=one, state="exited", finished=T + 2 + number, exit_code=2)
+                list(lives.look([gone], T + 2 + number + at, listening=False))
+    list(lives.look([container(state="exited", finished=T + 601.0)], T + 700, listening=False))
+    assert sum(note.startswith("told") for note in lives.notes()) <= 257
+
+
 def test_that_a_container_was_asked_to_end_survives_a_restart() -> None:
     """Who restarts all of an application with its sidewatch stops them in one go."""
     lives = Lives(T, 0)
