@@ -13,7 +13,7 @@ from exporter.config import parse
 from exporter.sources.containers.deploys import Deploys
 from exporter.sources.containers.facts import Happened, Seen, moment, named, number_of, seen
 from exporter.sources.containers.lives import End, Lives
-from exporter.sources.containers.settings import Containers, Place, Service, stem
+from exporter.sources.containers.settings import NUMBER, Containers, Place, Service, stem
 
 T = 1_700_000_000
 COMPOSE = "com.docker.compose."
@@ -40,6 +40,8 @@ def labels(project: str, service: str, *, one_off: bool = False) -> dict[str, st
         (Containers(label=("a=1",)), "x", {"a": "1", "sidewatch.service": "web"}, (), "web"),
         (Containers(label=("a=1",)), "x", {"a": "1"}, (), None),
         (Containers("shop"), "x", labels("shop", "x" * 129), (), None),
+        # A number is a label of metrics, too.
+        (Containers("shop"), "x", labels("shop", "web") | {NUMBER: "a" * 99}, (), Place("web")),
         (Containers("shop"), "x", labels("shop", "web", one_off=True), (), None),
         (
             Containers("shop", services={"web": Service(oneshot=True)}),
@@ -282,6 +284,17 @@ def test_an_end_after_one_that_inspect_told_counts_though_its_start_was_missed()
     for at in (8, 9):
         list(lives.look([gone], T + at, listening=False))
     assert told(lives, event(20, "die", exit_code=2)) == [(2, "error")]
+
+
+def test_what_inspect_has_told_is_bounded_where_no_events_come() -> None:
+    lives = Lives(T, 0)
+    for number in range(600):
+        for at in (0.0, 1.0):
+            for one in ("a1", f"b{number}"):
+                gone = container(id=one, state="exited", finished=T + 2 + number, exit_code=2)
+                list(lives.look([gone], T + 2 + number + at, listening=False))
+    list(lives.look([container(state="exited", finished=T + 601.0)], T + 700, listening=False))
+    assert sum(note.startswith("told") for note in lives.notes()) <= 257
 
 
 def test_that_a_container_was_asked_to_end_survives_a_restart() -> None:

@@ -248,6 +248,24 @@ async def test_a_daemon_that_hangs_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     assert caught.value.reason == "timeout"
 
 
+async def test_a_log_that_stops_amid_a_frame_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its daemon answers everything else, and it looks like a log that is quiet."""
+    monkeypatch.setattr("exporter.sources.docker.follow.LONGEST_PAUSE", 0.3)
+    sink = KeepingSink()
+    async with served(OneContainer()) as engine, reading(engine, sink) as until:
+        engine.say(0, "first\n")
+        await until(lambda: count(sink) == 1)
+        engine.mangle = lambda data: data[:-3]
+        engine.say(1, "second\n")
+        await asyncio.sleep(0.1)
+        engine.mangle = bytes
+        await until(lambda: count(sink) == 2)
+        engine.say(2, "third\n")
+        await until(lambda: count(sink) == 3)
+        assert sink.failures == {"timeout": 1}
+    assert texts(sink) == ["stdout F first", "stdout F second", "stdout F third"]
+
+
 async def test_a_socket_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     source = Docker(Selection(project="shop", url=f"unix://{tmp_path}/none.sock"))
     with pytest.raises(SourceError, match=r"none\.sock") as caught:

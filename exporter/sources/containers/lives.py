@@ -26,6 +26,7 @@ TOLD = "told"
 ASKED = "asked"
 MOST_TOLD = 256  # as many events as a daemon keeps, so no end of more can come once more
 CLOCK_SECONDS = 0.001  # how exactly a saved time is the time that was saved
+LATE_SECONDS = 10.0  # how much later than its end a daemon may tell of it
 POSITION = ("position", "position_nanos")  # a float does not hold nanoseconds since 1970
 
 
@@ -69,8 +70,8 @@ class Lives:
 
     `since` is the time that an earlier run had come to, or of the first start: what ended before
     is history. `position` is the newest event that was taken, in nanoseconds since 1970. `_told`
-    has the ends that inspect has told, by id, whose events may still come; `_young` those of whom
-    an event has told since the last look, which began before it, perhaps.
+    has the ends that inspect has told and whose events may still come, by id; `_young` those of
+    whom an event has told since the last look, which began before it, perhaps.
     """
 
     since: float
@@ -79,7 +80,7 @@ class Lives:
     _restarts: dict[str, int] = field(default_factory=dict)
     _held: dict[str, tuple[End, float]] = field(default_factory=dict)
     _untold: dict[str, tuple[float, float]] = field(default_factory=dict)
-    _told: dict[str, float] = field(default_factory=dict)
+    _told: dict[str, list[float]] = field(default_factory=dict)
     _young: set[str] = field(default_factory=set)
 
     @classmethod
@@ -95,7 +96,7 @@ class Lives:
             if kind == RESTARTS:
                 lives._restarts[rest] = int(value)
             elif kind == TOLD:
-                lives._told[rest] = value
+                lives._told.setdefault(rest.partition(" ")[2], []).append(value)
             elif kind == ASKED:
                 lives._lives[rest] = Life(asked=bool(int(value) & 1), killed=bool(int(value) & 2))
             elif kind == HELD:
@@ -110,7 +111,8 @@ class Lives:
         noted = {POSITION[0]: float(seconds), POSITION[1]: float(nanos)}
         noted |= {f"{RESTARTS} {each}": float(count) for each, count in self._restarts.items()}
         noted |= {f"{HELD} {end.id} {end.service}": end.at for end, _ in self._held.values()}
-        noted |= {f"{TOLD} {each}": at for each, at in self._told.items()}
+        for each, ends in self._told.items():
+            noted |= {f"{TOLD} {number} {each}": at for number, at in enumerate(ends)}
         for each, life in self._lives.items():
             if life.asked or life.killed:
                 noted[f"{ASKED} {each}"] = float(life.asked + 2 * life.killed)
@@ -130,6 +132,7 @@ class Lives:
             life.short_of_memory = True
             self._explain(event.id)
         elif event.action == "start":
+            self._forget_told(event.id, event.at)
             self._lives[event.id] = Life(stop_signal=life.stop_signal, ended_at=life.ended_at)
         elif event.action == "create":
             self._restarts.setdefault(event.id, 0)
@@ -138,18 +141,30 @@ class Lives:
         return None
 
     def _died(self, event: Happened, life: Life, service: str, now: float) -> End | None:
-        known = self._told.get(event.id)
-        # The daemon notes the end first, and tells of it a little later.
-        if known is not None and 0 <= event.at - known + CLOCK_SECONDS <= HELD_SECONDS:
-            return None
         life.ended_at = max(life.ended_at, event.at)
         reason, killed = life.reason(event.exit_code), life.killed
         life.asked = life.killed = False  # it was about this end
+        if self._was_told(event):
+            return None
         end = End(event.id, service, event.exit_code, reason, event.at)
         if reason == "killed" and not killed:
             self._held[event.id] = (end, now + HELD_SECONDS)
             return None
         return end
+
+    def _was_told(self, event: Happened) -> bool:
+        """Whether inspect has told of this end; if so, it has been waited for long enough."""
+        for at in self._told.get(event.id, ()):
+            if 0 <= event.at - at + CLOCK_SECONDS <= LATE_SECONDS:
+                self._forget_told(event.id, at + CLOCK_SECONDS)
+                return True
+        return False
+
+    def _forget_told(self, identity: str, before: float) -> None:
+        """Events come in their order, so those of earlier ends will not come any more."""
+        kept = [at for at in self._told.pop(identity, ()) if at >= before]
+        if kept:
+            self._told[identity] = kept
 
     def _explain(self, identity: str) -> None:
         if identity in self._held:
@@ -180,14 +195,20 @@ class Lives:
             for gone in known.keys() - present - self._held.keys() - self._young:
                 known.pop(gone)
         self._young.clear()
-        past = [each for each in self._told if each not in present]
-        for gone in past[: max(0, len(past) - MOST_TOLD)]:
-            del self._told[gone]
+        self._bound_told(present)
+
+    def _bound_told(self, present: set[str]) -> None:
+        """Keep what a daemon may still tell; of those that are there always the newest end."""
+        if sum(map(len, self._told.values())) > MOST_TOLD:
+            self._told = {each: ends[-1:] for each, ends in self._told.items()}
+            past = [each for each in self._told if each not in present]
+            for gone in past[: max(0, len(past) - MOST_TOLD)]:
+                del self._told[gone]
 
     def _untold_end(self, one: Seen, life: Life, now: float, *, listening: bool) -> End | None:
         """Its end, where no event has told it for long enough."""
         finished = one.finished or 0.0
-        if finished <= max(life.ended_at, self.since, self._told.get(one.id, 0.0)):
+        if finished <= max(life.ended_at, self.since, *self._told.get(one.id, ())):
             return None
         waited = self._untold.get(one.id)
         if waited is None or waited[0] != finished:
@@ -196,8 +217,9 @@ class Lives:
         if listening and now - waited[1] < UNTOLD_SECONDS:
             return None
         del self._untold[one.id]
-        self._told.pop(one.id, None)
-        self._told[one.id] = life.ended_at = finished
+        life.ended_at = finished
+        told = [*self._told.pop(one.id, ()), finished]
+        self._told[one.id] = told
         life.short_of_memory |= one.oom_killed
         return End(one.id, one.place.service, one.exit_code, life.reason(one.exit_code), finished)
 

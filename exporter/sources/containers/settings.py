@@ -24,6 +24,7 @@ RANDOM = re.compile(r"[0-9]+|(?=[a-f]*[0-9])[0-9a-f]{6,}|[0-9A-Za-z]{20,}")
 SEPARATORS = re.compile(r"([-_.])")
 EVENT = re.compile(r"[a-z][a-z0-9_]*")
 MOST_CODE = 255
+COUNTED = re.compile(r"[0-9]{1,6}")
 TRAITS = ("oneshot", "drains", "volatile")
 # What Docker Compose, and podman-compose after it, writes on its containers.
 NUMBER = "com.docker.compose.container-number"
@@ -163,7 +164,8 @@ class Containers:
             one_off = labels.get(ONE_OFF, "").lower() == "true"
             if one_off and not self.of(service).oneshot:
                 return None
-            return Place(service, labels.get(NUMBER), one_off)
+            number = labels.get(NUMBER, "")
+            return Place(service, number if COUNTED.fullmatch(number) else None, one_off)
         for service, one in self.services.items():
             if one.fits(name, labels, networks):
                 return Place(service)

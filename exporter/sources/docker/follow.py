@@ -202,8 +202,11 @@ class Follower:
         """
         loop, tracks, cutter, size = asyncio.get_running_loop(), self._tracks, _cutter(status), 0
         second = loop.time()
-        ahead = max(live, tracks.newest) / SECOND - second
+        ahead, waited = max(live, tracks.newest) / SECOND - second, 0.0
         while (data := await answer.more(QUIET)) != b"":
+            waited = 0.0 if data else waited + QUIET
+            if cutter.amid and waited >= LONGEST_PAUSE:
+                raise SourceError("timeout", f"the log stops amid a frame for {waited:.0f} s")
             await self._take(cutter.take(data or b""), len(data or b""), live)
             newest, now = tracks.newest / SECOND, loop.time()
             ahead = max(ahead, newest - now)

@@ -25,7 +25,14 @@ Entry = tuple[str, bytes]
 
 
 class Cutter(Protocol):
-    """Takes an answer in pieces of any size and gives its entries, with their newlines."""
+    """Takes an answer in pieces of any size and gives its entries, with their newlines.
+
+    `amid`: an entry has begun whose end only a daemon that hangs keeps back.
+    """
+
+    @property
+    def amid(self) -> bool:
+        """See above."""
 
     def take(self, data: bytes) -> list[Entry]:
         """The entries that are whole with these bytes. Raises SourceError."""
@@ -39,6 +46,11 @@ class Frames:
 
     def __init__(self) -> None:
         self._held = b""
+
+    @property
+    def amid(self) -> bool:
+        """A daemon writes a frame in one go."""
+        return bool(self._held)
 
     def take(self, data: bytes) -> list[Entry]:
         """The entries that are whole with these bytes. Raises SourceError."""
@@ -74,6 +86,11 @@ class Terminal:
     def __init__(self) -> None:
         self._held = b""
         self._passing = False
+
+    @property
+    def amid(self) -> bool:
+        """A line may be half written for as long as its writer likes."""
+        return False
 
     def take(self, data: bytes) -> list[Entry]:
         """The entries up to the last newline in these bytes."""
