@@ -142,7 +142,9 @@ async def test_the_room_is_what_df_says(tmp_path: Path) -> None:
         assert app.value(f"{ROOM}free_objective_ratio", "data") == 0.2
 
 
-async def test_a_folder_that_goes_is_told_and_hides_nothing_else(tmp_path: Path) -> None:
+async def test_a_folder_that_goes_is_told_and_hides_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "room").mkdir()
     write(tmp_path / "a.dump", 5)
     files = '{data: {mount: room}, backups: {glob: "*.dump"}}'
@@ -153,6 +155,9 @@ async def test_a_folder_that_goes_is_told_and_hides_nothing_else(tmp_path: Path)
         assert app.value("sidewatch_source_up", "disk:data") == 0
         assert app.series("sidewatch_source_failures_total")["disk:data", "unreadable"] >= 1
         assert app.value(f"{FILE}count", "backups") == 1
+        await until(lambda: app.failures().get("unreadable", 0) > 2, "more looks")
+        assert caplog.text.count("disk:data: ") == 1, "once for each change"
+        assert f"{tmp_path / 'room'}: No such file or directory" in caplog.text
         (tmp_path / "room").mkdir()
         await until(lambda: app.value(f"{ROOM}size_bytes", "data") is not None, "it again")
         assert app.value("sidewatch_source_up", "disk:data") == 1

@@ -17,7 +17,7 @@ from exporter.clock import WallClock
 from exporter.config import load
 from tests.support.asking import until
 from tests.support.desk import shown
-from tests.support.probing import head, http, plan_of, probed, saying, serving, silence
+from tests.support.probing import head, http, once, plan_of, probed, saying, serving, silence
 from tests.support.scrape import Samples, one
 
 SUCCESS = "watched_probe_success"
@@ -56,6 +56,27 @@ async def test_many_that_hang_are_all_told_and_hide_none(monkeypatch: pytest.Mon
                 told = asked.series(SUCCESS).values()
                 assert (len(told), sum(told)) == (bad + good, good)
                 await asyncio.sleep(0.1)
+
+
+async def test_a_check_has_no_more_under_way_than_a_run() -> None:
+    """`check --connect` asks all of them once; 60 that hang for a second each would be 8 s."""
+    under_way, most = 0, 0
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal under_way, most
+        await head(reader)
+        under_way, most = under_way + 1, max(most, under_way + 1)
+        await asyncio.sleep(0.1)
+        writer.write(http("ok"))
+        under_way -= 1
+        await writer.drain()
+
+    async with serving(server) as port:
+        probes = ", ".join(f"p{number}: {{}}" for number in range(60))
+        found = await once(f"base: http://127.0.0.1:{port}\ntimeout: 1s\nhttp: {{{probes}}}")
+    assert len(found) == 60
+    assert not [one.failure for one in found.values() if one.failure]
+    assert 4 <= most <= 8
 
 
 # -- reloading ------------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ async def test_a_server_that_shows_a_bad_certificate_once_only(site: Site, way: 
             await writer.start_tls(context)
 
     async with serving(server) as port:
-        probes = f"base: https://localhost:{port}\ntimeout: 600ms\n{way.replace('PORT', str(port))}"
+        probes = f"base: https://localhost:{port}\ntimeout: 2s\n{way.replace('PORT', str(port))}"
         result = (await once(probes))["x"]
     assert len(met) == 2
     assert result.failure is not None

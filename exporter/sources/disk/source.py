@@ -7,6 +7,7 @@ They are looked at, never opened; one that hangs (a dead mount) keeps nothing bu
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ REST_SHARE = 10  # looks take a tenth of the time at the most, however many file
 WHOLE_SECONDS = 300.0  # a file that was left alone for so long is not being written any more
 SINCE, WRITTEN, SIZE, BEFORE = "since", "written", "size", "before"  # what is remembered
 MOUNTED = "mounted"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,15 @@ class Watch:
         worker = Worker(self.name)
         look = _Files(self, board, clock) if self.entry.glob else _Mount(self, board)
         look.declare()
-        now = asyncio.get_running_loop().time
+        now, said = asyncio.get_running_loop().time, ""
         board.put("sidewatch_source_interval_seconds", {"source": self.name}, LOOK_SECONDS)
         try:
             while True:
                 began = now()
-                await self._look(look, worker, board)
+                trouble = await self._look(look, worker, board)
+                if trouble and trouble != said:
+                    log.warning("%s: %s", self.name, trouble)
+                said = trouble
                 took = now() - began
                 rest = LOOK_SECONDS if took > HUNG_SECONDS else max(LOOK_SECONDS, REST_SHARE * took)
                 board.put("sidewatch_source_interval_seconds", {"source": self.name}, rest)
@@ -89,21 +95,25 @@ class Watch:
         finally:
             worker.close()
 
-    async def _look(self, look: _Files | _Mount, worker: Worker, board: Board) -> None:
+    async def _look(self, look: _Files | _Mount, worker: Worker, board: Board) -> str:
+        """Look once; what was in the way, or nothing."""
         job = asyncio.ensure_future(worker.do(look.look))
         try:
             done, _ = await asyncio.wait([job], timeout=HUNG_SECONDS)
             if not done:
                 look.unknown()
                 board.source_state(self.name, up=False, failure="hung")
+                log.warning("%s: no answer for %g s; waiting for one", self.name, HUNG_SECONDS)
             show = await job
             show()
         except SourceError as error:
             look.unknown()
             board.source_state(self.name, up=False, failure=error.reason)
+            return str(error)
         else:
             board.source_state(self.name, up=True)
             board.looked(self.name)
+            return ""
         finally:
             job.cancel()
 

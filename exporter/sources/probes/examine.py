@@ -11,7 +11,7 @@ from exporter.clock import Clock
 from exporter.sources.probes.brokers import rabbitmq, redis
 from exporter.sources.probes.brokers.settings import RabbitmqCheck, RedisCheck
 from exporter.sources.probes.certificates import Trusts
-from exporter.sources.probes.checks import Check
+from exporter.sources.probes.checks import Check, ample
 from exporter.sources.probes.credentials import Aside, prepare
 from exporter.sources.probes.resolver import Resolver
 from exporter.sources.probes.settings import HttpCheck, TcpCheck
@@ -60,16 +60,17 @@ async def examine(one: Exam, seconds: float, now: Callable[[], float]) -> Result
 
 
 async def ask_once(checks: Sequence[Check], clock: Clock, resolver: Resolver) -> list[Result]:
-    """What comes of each check, all of them asked at the same time."""
+    """What comes of each check, as many of them at the same time as there is room for."""
     now, trusts = asyncio.get_running_loop().time, Trusts()
     workers = [Worker(f"probe {check.name}") for check in checks]
+    room = asyncio.Semaphore(ample(checks))
+
+    async def ask(check: Check, worker: Worker) -> Result:
+        async with room:
+            return await examine(exam(check, clock, resolver, worker, trusts), check.timeout, now)
+
     try:
-        return await asyncio.gather(
-            *(
-                examine(exam(check, clock, resolver, worker, trusts), check.timeout, now)
-                for check, worker in zip(checks, workers, strict=True)
-            )
-        )
+        return await asyncio.gather(*map(ask, checks, workers))
     finally:
         for worker in workers:
             worker.close()
