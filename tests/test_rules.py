@@ -14,6 +14,7 @@ import yaml
 
 from exporter.model import Family
 from exporter.vocabulary import FAMILIES
+from exporter.vocabulary.others import DROPPED, DROPS, OTHERS
 from tests.support import metrics_page
 from tests.support.parts import Parts
 from tests.support.promql import Selector, selectors
@@ -35,8 +36,9 @@ HEADINGS = (
 # What each alert must be seen to survive; a series of its proof is named so.
 CASES = {"fires", "below", "healthy", "missing", "restart", "two-hosts"}
 # Labels that Prometheus itself or the kind of a metric adds.
-FREE_LABELS = {"app", "instance", "le"}
-OVER_TIME = {"rate", "increase"}
+FREE_LABELS = {"app", "job", "instance", "le"}
+OVER_TIME = {"rate", "increase", "resets"}
+PREFIXES = "Watched|Sidewatch|Pipeline|Agledger|Tripl"
 DASHBOARDS = {
     f"/d/sidewatch-{name}"
     for name in (
@@ -131,13 +133,15 @@ def test_an_alert_is_proved_word_for_word_and_case_by_case(alert: str) -> None:
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_says_what_whom_and_what_to_do(alert: str) -> None:
     rule = ALERTS[alert]
-    assert re.fullmatch(r"(?:Watched|Sidewatch)(?:[A-Z][a-z]+)+", alert)
+    assert re.fullmatch(rf"Watchdog|(?:{PREFIXES})(?:[A-Z][a-z]+)+", alert)
     assert len(alert) <= 40
-    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+    severities = {"none"} if alert == "Watchdog" else {"critical", "warning", "info"}
+    assert rule["labels"]["severity"] in severities
     assert rule["labels"]["kind"] in {"symptom", "cause", "capacity", "meta"}
     assert set(rule["labels"]) <= {"app", "severity", "component", "kind"}
     said = rule["annotations"]
-    assert set(said) == {"summary", "description", "first_command", "runbook_url", "dashboard_url"}
+    words = {"summary", "description", "first_command", "runbook_url", "dashboard_url"}
+    assert set(said) - {"replaces"} == words
     assert re.fullmatch(r"[A-Z][^{}]*\.", said["summary"]), "a sentence without a template"
     assert said["runbook_url"].endswith(f"/docs/runbooks/{alert}.md")
 
@@ -181,34 +185,41 @@ def test_expressions_read_only_what_there_is(name: str) -> None:
         if selector.metric in RECORDS:
             level = selector.metric.partition(":")[0]
             assert all(label in level for label in selector.labels), selector
-        else:
-            _reads_well(selector, _family(selector.metric))
+        elif selector.metric != DROPS:
+            _reads_well(selector, _family(selector.metric), total=name.endswith(":total"))
 
 
 def _family(metric: str) -> Family:
-    return FAMILIES.get(metric) or FAMILIES[re.sub(r"_(?:bucket|count|sum)$", "", metric)]
+    known = {**FAMILIES, **OTHERS}
+    return known.get(metric) or known[re.sub(r"_(?:bucket|count|sum)$", "", metric)]
 
 
-def _reads_well(selector: Selector, family: Family) -> None:
+def _reads_well(selector: Selector, family: Family, *, total: bool) -> None:
     assert selector.labels <= FREE_LABELS | set(family.labels), selector
-    # A counter means nothing but by how much it rises, and a gauge does not only rise.
-    assert (family.kind == "gauge") != (selector.function in OVER_TIME), selector
+    # A counter means nothing but by how much it rises, and a gauge does not only rise. One that is
+    # recorded under a name that ends in `total` is a counter again.
+    assert total or (family.kind == "gauge") != (selector.function in OVER_TIME), selector
     assert selector.seconds is None or selector.seconds >= 300, selector
+
+
+def test_the_counters_of_what_is_dropped_are_found_by_their_names() -> None:
+    assert all(re.fullmatch(DROPS, family.name) for family in DROPPED)
+    assert {name for name in OTHERS if re.fullmatch(DROPS, name)} == {one.name for one in DROPPED}
 
 
 def test_every_signal_has_an_alert_of_the_severity_that_its_page_gives_it() -> None:
     rows = re.findall(r"^\| ([a-z]{2}-[\w-]+) \|([^|]*)\|[^|]*\|([^|]*)\|", SIGNALS, re.MULTILINE)
-    assert len({row[0] for row in rows}) == len(rows) == 105
+    assert len({row[0] for row in rows}) == len(rows) == 113
     for signal, alerts, severities in rows:
-        named = re.findall(r"Watched\w+", alerts)
+        named = re.findall(r"(?:Watched|Agledger)\w+", alerts)
         given = {"critical"} & set(severities.replace(",", " ").split()) or {"warning"}
         told = {ALERTS[alert]["labels"]["severity"] for alert in named} or {""}
         assert given <= told, signal
 
 
 def test_every_watched_alert_serves_a_signal() -> None:
-    named = set(re.findall(r"Watched\w+", SIGNALS))
-    assert {alert for alert in ALERTS if alert.startswith("Watched")} <= named
+    named = set(re.findall(r"(?:Watched|Agledger)\w+", SIGNALS))
+    assert {alert for alert in ALERTS if alert.startswith(("Watched", "Agledger"))} <= named
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
