@@ -22,7 +22,10 @@ from promql_parser import (
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A series selector: its metric, the labels it matches, its range, and who calls it with it."""
+    """A series selector: its metric, the labels it matches, its range, and who calls it with it.
+
+    Where it selects by a pattern of names, that is its metric.
+    """
 
     metric: str
     labels: frozenset[str]
@@ -60,5 +63,6 @@ def _selectors(node: Expr, function: str | None) -> Iterator[Selector]:
 
 
 def _selector(node: VectorSelector, seconds: float | None, function: str | None) -> Selector:
-    matched = frozenset(matcher.name for matcher in node.matchers.matchers)
-    return Selector(str(node.name), matched, seconds, function)
+    matched = {matcher.name: matcher.value for matcher in node.matchers.matchers}
+    name = matched.pop("__name__", None) or str(node.name)
+    return Selector(name, frozenset(matched), seconds, function)
