@@ -121,8 +121,11 @@ async def test_events_that_are_never_answered_are_told_and_hide_nothing(
         await until(lambda: app.series(EXITS) == {("web", "3", "error"): 1}, "the exit")
 
 
-async def test_a_stream_that_has_gone_dead_is_left_for_another() -> None:
+async def test_a_stream_that_has_gone_dead_is_left_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A firewall forgets it, and nobody says a word; what it should have told comes after all."""
+    monkeypatch.setattr("exporter.sources.containers.lives.UNTOLD_SECONDS", 0.3)
     engine = Engine(dead=1)
     async with served(engine) as part, watched(part) as app:
         await until(lambda: app.value(RUNNING, "web") == 1 and engine.asked == 1, "the state")

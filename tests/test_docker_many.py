@@ -171,9 +171,9 @@ async def test_what_has_ended_is_left_alone_until_an_event_tells_of_it() -> None
     async with asyncio.timeout(10), reading(engine) as sink:
         await sink.until(5)
         listed = engine.listed
-        await until(lambda: engine.listed >= listed + 3, "the looks")
+        await until(lambda: engine.listed >= listed + 2, "the looks")
         before = engine.asked.total()
-        await until(lambda: engine.listed >= listed + 5, "the looks")
+        await until(lambda: engine.listed >= listed + 3, "the looks")
         assert engine.asked.total() == before
         engine.ones[3] = One("3\nagain\n", started=2)  # it ran, and the list shows nothing of it
         engine.happens(3, "die")
