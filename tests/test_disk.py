@@ -129,6 +129,11 @@ async def test_since_when_it_is_watched_outlives_a_restart(tmp_path: Path) -> No
         assert since == pytest.approx(time.time(), abs=10)
     async with watching(files, tmp_path, first.shard) as second:
         await until(lambda: second.value(metric, "backups") == since, "the time of before")
+    second.shard.remember("disk:backups", {"since": time.time() + 3600})
+    async with watching(files, tmp_path, second.shard) as third:
+        await until(lambda: third.value(metric, "backups") is not None, "the time")
+        now = time.time()
+        assert third.value(metric, "backups") == pytest.approx(now, abs=10), "it was set back"
 
 
 async def test_the_room_is_what_df_says(tmp_path: Path) -> None:

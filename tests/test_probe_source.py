@@ -134,6 +134,16 @@ def test_since_when_it_fails_outlives_a_restart(away: float, since: float | None
     assert second.value(SINCE) == second.clock.now(), "it was well between"
 
 
+def test_a_clock_that_is_set_back_puts_no_failure_into_the_future() -> None:
+    desk = Desk("{}")
+    desk.tell("refused")
+    desk.clock.at -= 500
+    desk.tell("refused")
+    assert desk.value(SINCE) == desk.clock.now()
+    desk.tell("refused")
+    assert desk.value(SINCE) == desk.clock.now() - 1
+
+
 def test_an_application_that_hangs_at_a_restart_of_ours_does_not_start() -> None:
     first = Desk("{kind: startup}")
     first.tell()

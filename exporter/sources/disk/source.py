@@ -135,7 +135,8 @@ class _Files:
 
     def __post_init__(self) -> None:
         notes = self.board.recall(self.source.name)
-        self.since = notes.get(SINCE, self.clock.now())
+        now = self.clock.now()
+        self.since = min(notes.get(SINCE, now), now)  # the clock may have been set back
         if WRITTEN in notes:
             self.whole = File(notes[WRITTEN], "", int(notes[SIZE]))
         if BEFORE in notes:

@@ -223,10 +223,10 @@ class Round:
         return values
 
     def _since(self, lane: Lane) -> float:
-        """When this failure began: before a restart, if it was so then."""
+        """When this failure began: before a restart, if it was so then; never in the future."""
         now = self.clock.now()
         before = self.memory.failing_since(lane.check, now) if lane.good is None else None
-        return lane.since or before or now
+        return min(lane.since or before or now, now)
 
     def _count(self, lane: Lane, failure: ProbeError | None) -> None:
         """Count a failure; every reason is counted from the first answer on."""
