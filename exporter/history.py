@@ -122,7 +122,7 @@ def _known(at: float, log: Log) -> float:
     if math.isnan(at):
         raise SidewatchError(
             f"{log.cursor.key}: no line tells when it was written; take the log with its "
-            "container's times: its json-file, or what `docker logs --timestamps` prints"
+            "container's times (Docker's json-file, or the CRI's log)"
         )
     return at
 

@@ -22,7 +22,7 @@ def timeline(moments: Iterable[tuple[float, Snapshot]]) -> Iterator[bytes]:
     """
     told: set[str] = set()
     for at, snapshot in moments:
-        behind = f" {int(at) if at.is_integer() else at!r}\n"
+        behind = f" {int(at) if at == int(at) else at!r}\n"
         for family, parts in by_family([replace(snapshot, exemplars={})]):
             for text in family_texts(parts, Form.OPENMETRICS, created=False):
                 head = "" if family.name in told else family_head(family, Form.OPENMETRICS)
