@@ -40,10 +40,11 @@ APPS = {
     "ps": "paas",
     "ag": "agledger",
 }
-MINUTES = {"near": 15, "fault": 60, "end": 105}
-CALM = 15  # minutes between what only looks like the fault and the fault
-LONG = 6 * 60  # a timeline of more minutes is scraped every two, and evaluated every four
-SPARSE = 2
+MINUTES = {"near": 10, "fault": 40, "end": 70}
+CALM = 10  # minutes between what only looks like the fault and the fault
+LONG = 6 * 60  # a timeline of more minutes is scraped and evaluated less often
+SCRAPED = {False: 1, True: 2}
+EVALUATED = {False: 1, True: 5}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Case:
         shard.uid = SOURCE
         declare(shard, plan)
         logs = [Log(Cursor(path.name, path.name, "file"), [path.read_bytes()]) for path in paths]
-        step = MINUTE * (SPARSE if self.long else 1)
+        step = MINUTE * SCRAPED[self.long]
         told = timeline(steps(shard, clock, logs, step, until=BEGIN + end))
         return story(told, self.app, BEGIN, self.minutes["end"])
 
@@ -144,8 +145,6 @@ def outcomes(promtool: Path, folder: Path, some: Sequence[Case]) -> dict[str, li
         for case in each:
             (folder / case.name).mkdir()
             stories.append(case.story(folder / case.name))
-        answers = fired(
-            promtool, folder / f"rules-{long}.yaml", stories, every=2 * SPARSE if long else 1
-        )
+        answers = fired(promtool, folder / f"rules-{long}.yaml", stories, every=EVALUATED[long])
         found |= {case.name: answer for case, answer in zip(each, answers, strict=True)}
     return found
