@@ -46,7 +46,8 @@ def outcome(
 ) -> Outcomes:
     """All cases that are to be tested at once, because a server's start costs more than a case."""
     asked = (getattr(item, "callspec", None) for item in request.session.items)
-    cases = {one.name: one for call in asked if call for one in [call.params.get("case")] if one}
+    params = (call.params.get("case") for call in asked if call)
+    cases = {one.name: one for one in params if isinstance(one, Case)}
     folder = tmp_path_factory.mktemp("signals")
     fired = outcomes(parts.need("promtool"), folder, list(cases.values()))
     during = {
