@@ -143,9 +143,13 @@ def _test(stories: Sequence[Story], group: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _questions(one: Story, others: Sequence[str]) -> list[tuple[str, str]]:
-    """When each alert first and last fired; also one that names no application, or another."""
-    firing = f'timestamp(ALERTS{{alertstate="firing",app!~"{"|".join(others)}"}})'
+def _questions(one: Story, beside: Sequence[str]) -> list[tuple[str, str]]:
+    """When each alert first and last fired; also one that names no application, or another.
+
+    Not those of the severity none, which are for machines: one of them always fires.
+    """
+    others = "|".join(beside)
+    firing = f'timestamp(ALERTS{{alertstate="firing",severity!="none",app!~"{others}"}})'
     whole = f"[{one.minutes}m:1m]"
     return [
         ("first", f"min_over_time({firing}{whole})"),

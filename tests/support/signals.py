@@ -1,11 +1,11 @@
 """The signals that logs tell of: tests/signals/<id>.yaml into timelines, and what comes of them.
 
-alert      the alert's name and the labels that tell the signal apart
+notified   the alert's name and labels that somebody then hears of
 settings   of the application in sidewatch.yaml, where the signal needs one
-minutes    {near, fault, end}: when what only looks like the fault begins (15), the fault (60), and
-           the timeline's end (105)
+minutes    {near, fault, end}: when what only looks like the fault begins (10), the fault (40), and
+           the timeline's end (70)
 variants   form: one of the application's in tests/signals/healthy
-           alert, minutes: others, for this variant
+           notified, minutes: others, for this variant
            beside: warnings of other signals whose fault is a part of this one
            near, fault: {say: [voices], stop: {a voice of health: for how long, or `on`}}
 """
@@ -21,25 +21,16 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from exporter.app import assemble, declare
 from exporter.clock import SetClock
 from exporter.config import AppPlan, parse, seconds
 from exporter.exposition import timeline
 from exporter.history import SOURCE, Log, steps
 from exporter.model import Cursor
+from tests.support.faults import FAULTS, files, told
 from tests.support.firing import MINUTE, Firing, Story, fired, story
 from tests.support.voices import BEGIN, Phase, Voice, forms, spoken, write
 
-FOLDER = Path(__file__).parents[1] / "signals"
-APPS = {
-    "pa": "pullapprove",
-    "tr": "tripl",
-    "ko": "kodiai",
-    "ps": "paas",
-    "ag": "agledger",
-}
 MINUTES = {"near": 10, "fault": 40, "end": 70}
 CALM = 10  # minutes between what only looks like the fault and the fault
 LONG = 6 * 60  # a timeline of more minutes is scraped and evaluated less often
@@ -54,7 +45,7 @@ class Case:
     signal: str
     app: str
     form: str
-    alert: Mapping[str, str]
+    notified: Mapping[str, str]
     beside: frozenset[str]
     settings: Mapping[str, Any]
     near: Mapping[str, Any]
@@ -84,8 +75,8 @@ class Case:
         declare(shard, plan)
         logs = [Log(Cursor(path.name, path.name, "file"), [path.read_bytes()]) for path in paths]
         step = MINUTE * SCRAPED[self.long]
-        told = timeline(steps(shard, clock, logs, step, until=BEGIN + end))
-        return story(told, self.app, BEGIN, self.minutes["end"])
+        shown = timeline(steps(shard, clock, logs, step, until=BEGIN + end))
+        return story(shown, self.app, BEGIN, self.minutes["end"])
 
 
 @cache
@@ -97,38 +88,33 @@ def _plan(app: str, settings: str) -> AppPlan:
     return plan
 
 
-def _phase(told: Mapping[str, Any], begin: int, end: int) -> Phase:
+def _phase(given: Mapping[str, Any], begin: int, end: int) -> Phase:
     stop = {
         name: float("inf") if length is True else seconds(length)
-        for name, length in told.get("stop", {}).items()
+        for name, length in given.get("stop", {}).items()
     }
-    said = tuple(Voice.of(voice) for voice in told.get("say", ()))
+    said = tuple(Voice.of(voice) for voice in given.get("say", ()))
     return Phase(begin * MINUTE, end * MINUTE, said, stop)
-
-
-def told(path: Path) -> dict[str, Any]:
-    """One signal's file."""
-    found: dict[str, Any] = yaml.safe_load(path.read_text())
-    return found
 
 
 def _cases() -> list[Case]:
     """Every variant of every signal that logs tell of."""
     return [
         Case(
-            path.stem,
-            APPS[path.stem.partition("-")[0]],
+            name,
+            one["app"],
             variant["form"],
-            variant.get("alert", signal["alert"]),
+            variant.get("notified", signal["notified"]),
             frozenset(variant.get("beside", ())),
             signal.get("settings", {}),
             variant["near"],
             variant["fault"],
             MINUTES | variant.get("minutes", signal.get("minutes", {})),
         )
-        for path in sorted(FOLDER.glob("*.yaml"))
-        for signal in [told(path)]
-        for variant in signal.get("variants", ())
+        for name, one in FAULTS.items()
+        if one["from"] == "logs" and name in files()
+        for signal in [told(name)]
+        for variant in signal["variants"]
     ]
 
 
