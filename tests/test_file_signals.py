@@ -21,12 +21,14 @@ import yaml
 
 from tests.support.asking import until
 from tests.support.authority import Authority
+from tests.support.faults import played
 from tests.support.parts import Parts
 from tests.support.proof import check
 from tests.support.told import One, Told, told
 
 ROOT = Path(__file__).parents[1]
 KNOWN: Mapping[str, Any] = yaml.safe_load((ROOT / "tests/answers/files.yaml").read_text())
+FAULTS = played("file")
 FILES = re.compile(r"-(backup-stale|cert-expiry|siem-silent)$")
 TRANSITIONS = "watched_events_total"
 TRANSITION = {"level": 30, "pid": 1, "hostname": "4f1d2c9a7b3e", "msg": "Record transition"}
@@ -44,7 +46,7 @@ class Disk:
     @classmethod
     def of(cls, app: str, fault: Mapping[str, Any]) -> Disk:
         """The disk of an application, with what is not well."""
-        both = {"pems": {}, "records": 0, **KNOWN["healthy"][app], **fault}
+        both = {"pems": {}, "records": 0, **KNOWN[app], **fault}
         return cls(both["watch"], both["files"], both["pems"], both["records"])
 
     def config(self, app: str, folder: Path) -> str:
@@ -101,17 +103,17 @@ def test_every_signal_of_a_file_has_its_fault() -> None:
         if FILES.search(signal)
     }
     assert len({signal for signal, _ in promised}) == 6
-    faults = [one for one in KNOWN["faults"] if one["alerts"]]
+    faults = [one for one in FAULTS if one["alerts"]]
     assert {(one["signal"], each["alert"]) for one in faults for each in one["alerts"]} == promised
 
 
-@pytest.mark.parametrize("app", KNOWN["healthy"])
+@pytest.mark.parametrize("app", KNOWN)
 async def test_a_healthy_disk_fires_nothing(app: str, parts: Parts, tmp_path: Path) -> None:
     known, moved = await looked(app, {}, tmp_path)
     check(parts.need("promtool"), tmp_path / "healthy.yaml", known, moved, [])
 
 
-@pytest.mark.parametrize("fault", KNOWN["faults"], ids=lambda fault: fault["signal"])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["signal"])
 async def test_a_fault_fires_its_alerts_and_no_other(
     fault: Mapping[str, Any], parts: Parts, tmp_path: Path
 ) -> None:

@@ -39,6 +39,7 @@ FLOORS: list[list[str]] = [
         "exporter.export",
         "exporter.hops",
         "exporter.forward",
+        "exporter.history",
         "exporter.pipeline",
         "exporter.saving",
         "exporter.server",

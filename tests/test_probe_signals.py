@@ -21,6 +21,7 @@ import yaml
 
 from exporter.config import parse
 from tests.support.asking import until
+from tests.support.faults import played
 from tests.support.parts import Parts
 from tests.support.probing import Server, head, http, serving
 from tests.support.proof import check, held_back
@@ -40,7 +41,15 @@ Answers = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Fault:
-    """One of tests/answers/faults.yaml, which says what the keys mean."""
+    """What an application answers instead, in a signal's file.
+
+    version:    of tests/answers/healthy.yaml; the first where it is not given
+    answers:    by server and path: a body alone is a 200, else {status, body, headers}
+    gone:       servers where nobody listens any more
+    flaps:      that it is so only for a minute of four
+    objectives: set by the operator
+    shows:      expressions that then have one series
+    """
 
     signal: str
     app: str
@@ -55,7 +64,7 @@ class Fault:
     shows: Sequence[str] = ()
 
 
-FAULTS = [Fault(**one) for one in yaml.safe_load((HERE / "faults.yaml").read_text())]
+FAULTS = [Fault(**one) for one in played("probe")]
 VERSIONS = [(app, version) for app, known in APPS.items() for version in known["versions"]]
 
 

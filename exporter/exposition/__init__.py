@@ -1,4 +1,4 @@
-"""Snapshots in, what a scrape is answered with out: text 0.0.4 or OpenMetrics 1.0.0."""
+"""Snapshots in; text 0.0.4 or OpenMetrics 1.0.0 out, of one moment for a scrape, or of many."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from exporter.exposition.render import (
     spelled_bound,
     weigh,
 )
+from exporter.exposition.timeline import timeline
 
 __all__ = [
     "Form",
@@ -22,6 +23,7 @@ __all__ = [
     "label_pairs",
     "render",
     "spelled_bound",
+    "timeline",
     "wants_gzip",
     "weigh",
 ]

@@ -38,8 +38,8 @@ def blocks(
 ) -> Iterator[bytes]:
     """The same in blocks of at most some two thousand lines, each the work of a millisecond."""
     for family, parts in by_family(snapshots):
-        head = _head(family, form)
-        for text in _texts(parts, form, created=created and form.openmetrics):
+        head = family_head(family, form)
+        for text in family_texts(parts, form, created=created and form.openmetrics):
             yield (head + text).encode()
             head = ""
     if form.openmetrics:
@@ -85,7 +85,7 @@ def _lines_of(family: Family) -> int:
 # -- what stands above a family -----------------------------------------------------------------
 
 
-def _head(family: Family, form: Form) -> str:
+def family_head(family: Family, form: Form) -> str:
     """HELP, TYPE and UNIT. OpenMetrics names a counter without its `_total`."""
     text = _scrub(family.help).replace("\\", r"\\").replace("\n", r"\n")
     if not form.openmetrics:
@@ -102,7 +102,7 @@ def _head(family: Family, form: Form) -> str:
 # -- the lines of series ------------------------------------------------------------------------
 
 
-def _texts(parts: Iterable[Part], form: Form, *, created: bool) -> Iterator[str]:
+def family_texts(parts: Iterable[Part], form: Form, *, created: bool) -> Iterator[str]:
     """The lines of one family, in blocks; blocks with nothing to show are left out."""
     for family, snapshot, series in parts:
         step = max(1, BLOCK_LINES // _lines_of(family))

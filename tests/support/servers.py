@@ -27,6 +27,22 @@ class Prometheus:
         rows = answer["data"]["result"]
         return [(row["metric"], float(row["value"][1])) for row in rows]
 
+    def over_time(
+        self, expression: str, start: float, end: float, step: float
+    ) -> dict[frozenset[tuple[str, str]], dict[float, float]]:
+        """A range query: by the labels of each series, its values by their times since `start`."""
+        answer = get_json(
+            f"{self.url}/api/v1/query_range",
+            query=expression,
+            start=str(start),
+            end=str(end),
+            step=str(step),
+        )
+        return {
+            frozenset(row["metric"].items()): {at - start: float(v) for at, v in row["values"]}
+            for row in answer["data"]["result"]
+        }
+
     def alerts(self) -> list[dict[str, Any]]:
         """Every pending or firing alert: `labels`, `annotations`, `state`."""
         found: list[dict[str, Any]] = get_json(f"{self.url}/api/v1/alerts")["data"]["alerts"]
@@ -48,8 +64,12 @@ def prometheus(
     *,
     rules: Sequence[Path] = (),
     alertmanager: str | None = None,
+    flags: Sequence[str] = (),
 ) -> Iterator[Prometheus]:
-    """Scrapes `targets` (HOST:PORT), evaluates `rules`, sends alerts to `alertmanager`."""
+    """Scrapes `targets` (HOST:PORT), evaluates `rules`, sends alerts to `alertmanager`.
+
+    Its blocks are those of `folder`/data.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     every = "1s"
     config: dict[str, Any] = {
@@ -70,11 +90,12 @@ def prometheus(
     (folder / "prometheus.yml").write_text(json.dumps(config))
     address = f"127.0.0.1:{free_port()}"
     url = f"http://{address}"
-    command = (
+    command: tuple[str | Path, ...] = (
         binary,
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={address}",
+        *flags,
     )
     with running(command, folder / "prometheus.log", lambda: answers(f"{url}/-/ready")) as child:
         yield Prometheus(url, child)

@@ -1,0 +1,54 @@
+"""The list of faults, and how each is played: tests/signals.yaml and tests/signals/<id>.yaml.
+
+alerts, apart, severity, because
+           what docs/signals.md says of it
+variants   logs of some hours: tests/support/signals.py says what they consist of
+faults     what is made of an application that is well, by tests of its source; in each
+           alerts: that fire, and of which one notification tells
+           held:   what fires too, and is held back by Alertmanager
+           beside: what fires with it and belongs to another signal
+played     the test that brings it about, where it takes code
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TESTS = Path(__file__).parents[1]
+FOLDER = TESTS / "signals"
+
+
+def _listed() -> dict[str, dict[str, Any]]:
+    listed = yaml.safe_load((TESTS / "signals.yaml").read_text())
+    return {one["id"]: {"app": app, **one} for app, rows in listed.items() for one in rows}
+
+
+# By its id: its application, where it is read, and the fault in a sentence.
+FAULTS: Mapping[str, Mapping[str, Any]] = _listed()
+
+
+@cache
+def told(signal: str) -> Mapping[str, Any]:
+    """One signal's file."""
+    found: dict[str, Any] = yaml.safe_load((FOLDER / f"{signal}.yaml").read_text())
+    return found
+
+
+def files() -> set[str]:
+    """The signals that have a file."""
+    return {path.stem for path in FOLDER.glob("*.yaml")}
+
+
+def played(*sources: str) -> list[dict[str, Any]]:
+    """Each way in which a fault of these sources comes about, with its signal and application."""
+    return [
+        {"signal": signal, "app": one["app"], **fault}
+        for signal, one in FAULTS.items()
+        if one["from"] in sources and signal in files()
+        for fault in told(signal).get("faults", ())
+    ]
