@@ -167,6 +167,7 @@ def test_it_arrives_with_its_code_and_each_hop_has_its_time(way: Way) -> None:
     assert f"Its code is {_code(said)}: " in page["text"]
     assert f"with the code {_code(said)}" in said
     assert not list((way.folder / "state").glob("test-alert*"))
+    assert any(post.path == "/deadman" for post in way.hook.posts)
     # Somebody is told of its end as well.
     wait_for(lambda: len(_pages(way, began)) > 1, "the end of it")
     assert _pages(way, began)[1]["title"] == "[RESOLVED:1] SidewatchTestAlert sidewatch"
