@@ -87,12 +87,14 @@ def test_a_tier_names_alerts_that_there_are(tier: str) -> None:
 
 
 def test_subjects_are_chosen_or_left_out_and_what_they_read_comes_along(tmp_path: Path) -> None:
-    exported("rules", tmp_path / "one", "--subject", "http")
+    exported("rules", "--subject", "http", tmp_path / "one")
     names = set(_rules(tmp_path / "one"))
     assert names == set(_rules_of("http")) | {"app:sidewatch_catching_up:recent"}
-    exported("rules", tmp_path / "rest", "--without", "http", "logs")
+    exported("rules", "--without", "http,logs", tmp_path / "rest")
     rest = set(_rules(tmp_path / "rest"))
     assert rest == set(_rules(ROOT / "rules")) - set(_rules_of("http")) - set(_rules_of("logs"))
+    exported("rules", tmp_path / "two", "--subject", "tls", "--subject=rows")
+    assert set(_rules(tmp_path / "two")) >= {*_rules_of("tls"), *_rules_of("rows")}
 
 
 def _rules_of(subject_name: str) -> list[str]:

@@ -17,6 +17,7 @@ import pytest
 import exporter
 
 ROOT = Path(__file__).parents[1]
+DATA = {".yaml", ".json", ".sql", ".tmpl"}
 SOURCES = ("exporter", "parsers", "rules", "dashboards", "pyproject.toml", "README.md", "LICENSE")
 
 
@@ -91,13 +92,13 @@ def test_the_wheel_holds_our_modules_and_data_and_nothing_else(dist: Path) -> No
     (wheel,) = dist.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     inside = {name for name in names if name.startswith(("exporter/", "parsers/"))}
-    assert {name for name in inside if name.endswith((".yaml", ".json", ".sql"))} == data_files()
+    assert {name for name in inside if Path(name).suffix in DATA} == data_files()
     assert {name for name in inside if name.endswith(".py")} == {
         path.relative_to(ROOT).as_posix()
         for package in ("exporter", "parsers")
         for path in (ROOT / package).rglob("*.py")
     }
-    others = {Path(name).suffix for name in inside} - {".py", ".yaml", ".json", ".sql", ".typed"}
+    others = {Path(name).suffix for name in inside} - {".py", ".typed", *DATA}
     assert not others
     assert not [name for name in names if "/build/" in name]
     assert [name for name in names if name.endswith("licenses/LICENSE")]

@@ -9,13 +9,15 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exporter.__main__ import main
 from exporter.export.inhibition import Alert, faults, seconds
 from tests.support.parts import Parts
-from tests.support.routing import FOLDER, SHIPPED, routing_to
+from tests.support.routing import FOLDER, ROOT, SHIPPED, routing_to
 from tests.support.servers import Alertmanager
 from tests.support.shipped_alerts import shipped_alerts
 from tests.support.waiting import wait_for
@@ -151,6 +153,21 @@ def test_an_inhibition_that_cannot_work_is_told(rule: dict[str, Any], fault: str
     routing = {"route": ROUTE, "inhibit_rules": [rule]}
     found = list(faults(routing, [CAUSE, EFFECT, SOFT, late]))
     assert any(fault in one for one in found) if fault else not found
+
+
+def test_the_linter_reads_them_beside_any_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it infers of labels agrees with what promtool has proved."""
+    routes = str(FOLDER / "alertmanager.yaml")
+    assert main(["lint", str(ROOT / "rules"), "--alertmanager", routes, "--interval", "30s"]) == 0
+    text = Path(routes).read_text().replace("equal: [app, queue]", "equal: [app, probe]")
+    (tmp_path / "alertmanager.yml").write_text(text)
+    other = ("--alertmanager", str(tmp_path / "alertmanager.yml"))
+    assert main(["lint", str(ROOT / "rules"), *other, "--interval", "30s"]) == 1
+    assert "WatchedQueueStopped has no label probe [inhibition]" in capsys.readouterr().out
+    assert main(["lint", str(ROOT / "rules"), "--alertmanager", str(ROOT / "LICENSE")]) == 2
+    assert "LICENSE" in capsys.readouterr().err
 
 
 def test_alerts_that_hold_each_other_back_are_told() -> None:

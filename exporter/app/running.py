@@ -31,6 +31,7 @@ from exporter.state import StateFile, lock
 SAVE_INTERVAL = 10.0
 WATCH_INTERVAL = 5.0
 MAINTENANCE_INTERVAL = 2.0
+TRIAL_INTERVAL = 1.0
 DISCOVER_INTERVAL = 5.0
 DOUBLES_INTERVAL = 60.0
 LAG_INTERVAL = 1.0
@@ -219,7 +220,7 @@ class Running:
             except StateError:
                 asked = None  # the command, which has just written it, says what is wrong
             self._house.tries(asked)
-            await asyncio.sleep(MAINTENANCE_INTERVAL)
+            await asyncio.sleep(TRIAL_INTERVAL)
 
     async def _reload_for_ever(self) -> None:
         while True:

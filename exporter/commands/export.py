@@ -39,9 +39,15 @@ def _add_rules(kinds: Subparsers) -> None:
     parser.add_argument(
         "--tier", choices=sorted(tiers()), default="", help="the few alerts of the first day"
     )
-    about = "the rules about this subject"
-    parser.add_argument("--subject", nargs="+", default=[], metavar="S", help=f"only {about}")
-    parser.add_argument("--without", nargs="+", default=[], metavar="S", help=f"not {about}")
+    for name, what in (("subject", "only"), ("without", "not")):
+        parser.add_argument(
+            f"--{name}",
+            action="extend",
+            type=_names,
+            default=[],
+            metavar="S,S",
+            help=f"{what} the rules about these; may be given again",
+        )
     _add_keep_labels(parser)
     parser.add_argument(
         "--grafana",

@@ -12,7 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from exporter.commands.types import Subparsers
-from exporter.lint import ALL, NAMES, Finding, Listed, Settings, lint, listed, read
+from exporter.errors import ExportError
+from exporter.export.inhibition import Alert, faults, labels_read, routing
+from exporter.lint import ALL, NAMES, Finding, Listed, Settings, labels_of, lint, listed, read
 from exporter.lint.files import RuleFile, seconds
 
 ENDINGS = frozenset({".yaml", ".yml", ".rules"})
@@ -63,6 +65,12 @@ def add_parser(commands: Subparsers) -> None:
         metavar="TIME",
         help="between evaluations, where a group does not say (default: 1m)",
     )
+    parser.add_argument(
+        "--alertmanager",
+        type=Path,
+        metavar="FILE",
+        help="its configuration, too: can its inhibitions do what they say of these rules?",
+    )
     parser.add_argument("--disable", type=_checks, default=(), metavar="CHECK,CHECK")
     parser.add_argument(
         "--enable", type=_checks, default=(), metavar="CHECK,CHECK", help="optional checks, too"
@@ -81,7 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         rules = [_read(path) for path in _paths(arguments.rules)]
         given = _given(arguments.metrics)
-    except (OSError, UnicodeError) as error:
+        routes = None if arguments.alertmanager is None else routing(arguments.alertmanager)
+    except (OSError, UnicodeError, ExportError) as error:
         return _cannot(error)
     if not rules:
         return _cannot("no rule file is named; `sidewatch lint rules/` for one")
@@ -95,9 +104,26 @@ def run(arguments: argparse.Namespace) -> int:
         enabled=frozenset(arguments.enable),
     )
     found = lint(rules, settings, given, beside=_shipped())
+    if routes is not None:
+        alerts = _alerts(rules, settings, given, labels_read(routes))
+        file = str(arguments.alertmanager)
+        found += [
+            Finding(file, 1, 1, "-", "inhibit_rules", "inhibition", "error", text)
+            for text in faults(routes, alerts, evaluated=settings.interval)
+        ]
     _tell(found, rules, as_json=arguments.json)
     bad = {"error", "warning"} if arguments.strict else {"error"}
     return int(any(one.severity in bad for one in found))
+
+
+def _alerts(
+    rules: Sequence[RuleFile], settings: Settings, given: Listed | None, asked: frozenset[str]
+) -> list[Alert]:
+    """The alerts as inhibitions see them, with those of the labels `asked` that they may have."""
+    return [
+        Alert(rule.name, rule.hold, labels, rule.labels)
+        for rule, labels in labels_of(rules, asked, settings, given, beside=_shipped())
+    ]
 
 
 def _tell(found: Sequence[Finding], rules: Sequence[RuleFile], *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from exporter.commands.types import Subparsers, add_config
 from exporter.config import Plan, load, seconds
 from exporter.errors import SidewatchError
-from exporter.hops import Address, Alertmanager, Prometheus, Walk, address, walk
+from exporter.hops import NO_ALERTMANAGER, Address, Alertmanager, Prometheus, Walk, address, walk
 from exporter.trial import LONGEST_SECONDS, Trial, clear, write
 
 # No vowel, so that it is no word, and nothing that looks like something else.
@@ -83,7 +83,7 @@ def _walked(way: Walk, wait: float) -> bool:
     """Say how each hop goes; whether one was lost."""
     for outcome in walk(way, wait=wait, now=time.monotonic, sleep=time.sleep):
         if outcome.lost:
-            print(f"   LOST  {outcome.name}: not within {outcome.seconds:.0f} s. {outcome.lost}")
+            print(f"   LOST  {outcome.name}: not in {outcome.seconds:.1f} s. {outcome.lost}")
             return True
         print(f"{outcome.seconds:5.1f} s  {outcome.name}", flush=True)
         for note in outcome.notes:
@@ -120,10 +120,7 @@ def _posted(alertmanager: Alertmanager, test: str) -> Iterator[None]:
 def _found(prometheus: Prometheus) -> Address:
     known = prometheus.alertmanagers()
     if not known:
-        raise SidewatchError(
-            f"Prometheus at {prometheus.at.url} knows no Alertmanager: `alerting` in its"
-            " configuration names none"
-        )
+        raise SidewatchError(NO_ALERTMANAGER)
     return address(known[0])
 
 

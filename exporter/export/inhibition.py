@@ -11,12 +11,18 @@ import graphlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
+
+from exporter.errors import ExportError
 
 MATCHER = re.compile(r'\s*(\w+)\s*(=~|!~|!=|=)\s*(?:"(.*)"|(.*?))\s*')
 DURATION = re.compile(r"(\d+)(ms|[smhdw])")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 URGENCY = {"critical": 3, "warning": 2, "info": 1}
+SIDES = ("source_matchers", "target_matchers")
 WAIT = "30s"  # Alertmanager's own, where a route gives none
 
 
@@ -38,6 +44,29 @@ class Alert:
         return None if label in self.labels else ""
 
 
+def routing(path: Path) -> Mapping[str, Any]:
+    """A configuration of Alertmanager's. Raises ExportError where it is none, OSError."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ExportError(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("route"), dict):
+        raise ExportError(f"{path} has no route, so it is no configuration of Alertmanager's")
+    return found
+
+
+def labels_read(routing: Mapping[str, Any]) -> frozenset[str]:
+    """The labels that the inhibitions look at."""
+    matchers = [
+        _parts(text)[0]
+        for rule in routing.get("inhibit_rules", ())
+        for side in SIDES
+        for text in rule.get(side, ())
+    ]
+    equal = [label for rule in routing.get("inhibit_rules", ()) for label in rule.get("equal", ())]
+    return frozenset([*matchers, *equal])
+
+
 def seconds(text: str) -> float:
     """A duration as Prometheus writes it."""
     return sum(int(number) * UNITS[unit] for number, unit in DURATION.findall(text))
@@ -50,8 +79,7 @@ def faults(
     causes: dict[str, set[str]] = {}
     for number, rule in enumerate(routing.get("inhibit_rules", ()), 1):
         sources, targets = (
-            [one for one in alerts if _fits(rule[side], one)]
-            for side in ("source_matchers", "target_matchers")
+            [one for one in alerts if _fits(rule.get(side, ()), one)] for side in SIDES
         )
         place = f"inhibition {number}"
         yield from (f"{place} {fault}" for fault in _shape(rule, sources, targets, alerts))
@@ -79,12 +107,13 @@ def _shape(
     alerts: Sequence[Alert],
 ) -> Iterator[str]:
     known = {one.name for one in alerts}
-    for side in ("source_matchers", "target_matchers"):
-        for name in sorted(_named(rule[side]) - known):
+    for side in SIDES:
+        for name in sorted(_named(rule.get(side, ())) - known):
             yield f"names {name}, which is no alert"
-    if not sources:
+    # Who names alerts means these; a severity alone may have none today.
+    if not sources and _named(rule.get("source_matchers", ())):
         yield "has no cause: no alert fits source_matchers"
-    if not targets:
+    if not targets and _named(rule.get("target_matchers", ())):
         yield "has no effect: no alert fits target_matchers"
     if not rule.get("equal"):
         yield "has no equal labels, so one application holds back another"
@@ -129,7 +158,7 @@ def _named(matchers: Sequence[str]) -> set[str]:
 def _parts(text: str) -> tuple[str, str, str]:
     found = MATCHER.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text} is no matcher")
+        raise ExportError(f"{text} is no matcher")
     return found[1], found[2], found[4] if found[3] is None else found[3]
 
 

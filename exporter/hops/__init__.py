@@ -2,10 +2,11 @@
 
 from exporter.hops.alertmanager import Alertmanager
 from exporter.hops.asking import Address, address
-from exporter.hops.prometheus import Prometheus
+from exporter.hops.prometheus import NO_ALERTMANAGER, Prometheus
 from exporter.hops.walk import Hop, Outcome, Walk, walk
 
 __all__ = [
+    "NO_ALERTMANAGER",
     "Address",
     "Alertmanager",
     "Hop",

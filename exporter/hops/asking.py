@@ -20,6 +20,10 @@ class Unanswered(SidewatchError):  # noqa: N818 - it is what is said of the serv
     """A server that was asked gave no answer that can be used."""
 
 
+class Stuck(SidewatchError):  # noqa: N818 - it is what is said of the alert
+    """The alert has not passed, and waiting will not help: somebody has to change something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a server is: its URL without a name or password, and what these make for a header."""

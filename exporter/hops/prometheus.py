@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from exporter.hops.asking import Address
+from exporter.hops.asking import Address, Stuck
 
 METRIC = "sidewatch_test_alert_timestamp_seconds"
 RULE = "SidewatchTestAlert"
 WATCHDOG = "Watchdog"
+NO_ALERTMANAGER = "Prometheus knows no Alertmanager: `alerting` in its configuration names none"
 
 
 @dataclass(frozen=True, slots=True)
 class Prometheus:
-    """Each method asks once: nothing where the hop is passed, else why it is not (yet)."""
+    """Each method asks once: nothing where the hop is passed, else why it is not yet.
+
+    All raise Unanswered, and Stuck where it never will be. A Prometheus that has just started finds
+    targets and Alertmanagers after some seconds, so without these there is still hope.
+    """
 
     at: Address
 
@@ -41,7 +46,7 @@ class Prometheus:
         """Whether the rule is loaded, and fires on it."""
         rule = self._rule(RULE)
         if rule is None:
-            return f"the rule {RULE} is not loaded: rule_files must name rules/sidewatch.yaml"
+            raise Stuck(f"the rule {RULE} is not loaded: rule_files must name rules/sidewatch.yaml")
         if rule.get("lastError"):
             return f"the rule {RULE} fails: {rule['lastError']}"
         if any(one["labels"].get("test") == test for one in self._firing(rule)):
@@ -52,7 +57,7 @@ class Prometheus:
         """Whether the alert that always fires does."""
         rule = self._rule(WATCHDOG)
         if rule is None:
-            return f"no rule {WATCHDOG} is loaded, which would fire always"
+            raise Stuck(f"no rule {WATCHDOG} is loaded, which would fire always")
         return None if any(self._firing(rule)) else f"the rule {WATCHDOG} does not fire"
 
     def alertmanagers(self) -> list[str]:
@@ -64,7 +69,7 @@ class Prometheus:
         """Why an Alertmanager may have got nothing."""
         known = self.alertmanagers()
         if not known:
-            return "Prometheus knows no Alertmanager: `alerting` in its configuration names none"
+            return NO_ALERTMANAGER
         if urlsplit(other.url).netloc not in {urlsplit(url).netloc for url in known}:
             return f"Prometheus sends alerts to {', '.join(known)}, by that name not to {other.url}"
         return f"Prometheus sends alerts to {other.url}, and this one has not come"

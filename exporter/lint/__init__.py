@@ -6,7 +6,7 @@ and checks compare these with what the rule makes of them. Nothing is asked of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.lint.catalogue import Catalogue, Listed, listed
@@ -28,7 +28,17 @@ COMMENT = Check("comment", "error", "a comment for the linter that does nothing"
 ALL = (UNREADABLE, *CHECKS, COMMENT)
 NAMES = frozenset(check.name for check in ALL)
 
-__all__ = ["ALL", "NAMES", "Finding", "Listed", "Settings", "lint", "listed", "read"]
+__all__ = [
+    "ALL",
+    "NAMES",
+    "Finding",
+    "Listed",
+    "Settings",
+    "labels_of",
+    "lint",
+    "listed",
+    "read",
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,9 +67,7 @@ def lint(
 ) -> list[Finding]:
     """All findings, in the order of the files; `beside` are files whose records are known, too."""
     rules = [rule for file in files for rule in file.rules]
-    recorded = {rule.name for rule in rules}
-    others = [rule for file in beside for rule in file.rules if rule.name not in recorded]
-    catalogue = Catalogue([*rules, *others], given, settings.extra_labels)
+    catalogue = _catalogue(rules, settings, given, beside)
     namesakes: dict[tuple[str, ...], Rule] = {}
     for rule in rules:
         namesakes.setdefault(key(rule), rule)
@@ -68,6 +76,30 @@ def lint(
         subjects = [Subject(rule, catalogue, settings, namesakes) for rule in file.rules]
         found += _file(file, subjects, settings)
     return found
+
+
+def labels_of(
+    files: Sequence[RuleFile],
+    asked: Iterable[str],
+    settings: Settings,
+    given: Listed | None = None,
+    beside: Sequence[RuleFile] = (),
+) -> Iterator[tuple[Rule, frozenset[str]]]:
+    """Each alert that is PromQL, with those of the labels `asked` that it may have."""
+    rules = [rule for file in files for rule in file.rules]
+    catalogue, wanted = _catalogue(rules, settings, given, beside), tuple(asked)
+    for rule in rules:
+        if rule.is_alert and rule.tree is not None:
+            labels = catalogue.flow(rule.tree).labels.adding(*rule.labels, "alertname")
+            yield rule, frozenset(filter(labels.can, wanted))
+
+
+def _catalogue(
+    rules: Sequence[Rule], settings: Settings, given: Listed | None, beside: Sequence[RuleFile]
+) -> Catalogue:
+    recorded = {rule.name for rule in rules}
+    others = [rule for file in beside for rule in file.rules if rule.name not in recorded]
+    return Catalogue([*rules, *others], given, settings.extra_labels)
 
 
 def _file(file: RuleFile, subjects: list[Subject], settings: Settings) -> Iterator[Finding]:
