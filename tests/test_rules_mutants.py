@@ -29,6 +29,8 @@ THRESHOLD = re.compile(r"(?<![\w.\"\[|])(?!0\b(?!\.))(\d+(?:\.\d+)?)(?![\w.\"\]|
 GUARD = re.compile(r"^ *unless on .*\n?", re.MULTILINE)
 JOINED = re.compile(r"\b(sum|max|min)(?= by)")
 OTHERS = {"sum": "max", "max": "min", "min": "max"}
+COMPARED = re.compile(r"(?<=[ \n])(>=|<=|==|!=|>|<)(?= )")
+OPPOSITES = {">": "<", "<": ">", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
 
 # Spoilings that change nothing: what they fit, and why.
 HARMLESS = {
@@ -72,6 +74,10 @@ def _expressions(expression: str) -> Iterator[tuple[str, str]]:
         for factor in (0.5, 4):
             number = f"{float(found[1]) * factor:g}"
             yield f"{found[1]} is {number}", _with(expression, found, number)
+    for found in COMPARED.finditer(expression):
+        other = OPPOSITES[found[1]]
+        near = " ".join(expression[max(found.start() - 60, 0) : found.end() + 20].split())
+        yield f"{other} in {near}", _with(expression, found, other)
     for found in GUARD.finditer(expression):
         yield f"without {found[0].strip()}", _with(expression, found, "")
     for found in JOINED.finditer(expression):

@@ -1,4 +1,4 @@
-"""Node.js and the queue libraries written for it, each at the version that a lock file names."""
+"""Node.js and the libraries for it that tests run, each at the version that a lock file names."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _install(program: Path, npm: Path, folder: Path) -> None:
 
 def _fail(said: str) -> NoReturn:
     pytest.fail(
-        "npm could not install the queue libraries that these tests run; can the registry of npm"
+        "npm could not install the libraries that these tests run; can the registry of npm"
         f" packages be reached from here?\n{said}",
         pytrace=False,
     )
