@@ -9,7 +9,8 @@ from exporter.lint.flow import Flow
 from exporter.lint.metrics import Metric
 from exporter.promql import SETS, Aggregate, Binary, Call, Selector, Tree, selectors, walk
 
-# Labels that every instance of one job shares, so that a join on them alone is of many with many.
+# Labels that all instances of a job share: a join on them alone is of many with many, and one that
+# is merely named in by (...) may well have one value, or none.
 WIDE = frozenset({"job", "cluster", "namespace", "env", "environment", "region"})
 
 
@@ -88,6 +89,7 @@ def _many(subject: Subject) -> Iterator[Found]:
                     " the rule then fails as a whole. Aggregate that side by the labels of the"
                     " join" + ("" if node.group else f", or say group_{name}"),
                     _near(node),
+                    severity="warning" if side.labels.open else None,
                 )
 
 
@@ -100,7 +102,7 @@ def _loose(node: Binary, side: Flow) -> frozenset[str]:
     if side.key is not None and side.key <= matched:
         return frozenset()
     if not labels.open:
-        return (labels.has | labels.maybe) - matched - told
+        return (labels.has | labels.maybe - WIDE) - matched - told
     if matched <= WIDE and "instance" in labels.has:
         return frozenset({"instance"}) - side.pinned
     return frozenset()
