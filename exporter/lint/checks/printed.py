@@ -9,7 +9,7 @@ from exporter.lint import template
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.metrics import Unit
 from exporter.lint.span import UNIT
-from exporter.promql import NotPromQL, parse
+from exporter.promql import Binary, NotPromQL, Tree, parse
 
 QUERY = re.compile(r"\bquery\s+(?:\(\s*printf\s+)?(\"(?:[^\"\\]|\\.)*\"|`[^`]*`)")
 VERB = re.compile(r"%[-+#0-9.]*([a-zA-Z])")
@@ -35,6 +35,7 @@ def _lost_labels(subject: Subject) -> Iterator[Found]:
     if tree is None or not subject.rule.is_alert:
         return
     labels = subject.flow(tree).labels
+    sides = [subject.flow(side).labels for side in _alternatives(tree)]
     for key, text in subject.rule.texts():
         for label in _printed(text):
             if not labels.can(label):
@@ -46,6 +47,26 @@ def _lost_labels(subject: Subject) -> Iterator[Found]:
                     label,
                     key,
                 )
+            elif bare := [side for side in sides if not side.can(label)]:
+                yield Found(
+                    f"{{{{ $labels.{label} }}}} prints nothing where the alert comes from the side"
+                    f" of or that leaves {bare[0]}; give that side an alert of its own",
+                    label,
+                    key,
+                    "warning",
+                )
+
+
+def _alternatives(tree: Tree) -> Iterator[Tree]:
+    """The sides of an `or`, each of which may be what fires."""
+    match tree:
+        case Binary(operator="or"):
+            yield from _alternatives(tree.left)
+            yield from _alternatives(tree.right)
+        case Binary(operator="and" | "unless"):
+            yield from _alternatives(tree.left)
+        case _:
+            yield tree
 
 
 def _printed(text: str) -> list[str]:
