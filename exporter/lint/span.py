@@ -20,6 +20,10 @@ class Span:
         """Whether it can be one value only."""
         return self.low == self.high
 
+    def within(self, other: Span) -> bool:
+        """Whether it lies in the other one."""
+        return other.low <= self.low and self.high <= other.high
+
     def union(self, other: Span) -> Span:
         """Where a value of either lies."""
         return Span(min(self.low, other.low), max(self.high, other.high))

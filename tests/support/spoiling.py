@@ -12,6 +12,7 @@ ON = re.compile(r"\bon \(([^()]*)\)")
 SWAPPED = re.compile(r"\b(sum|max)(?= by \([^()]*\) \()")
 OTHER = {"sum": "max", "max": "sum"}
 METRIC = re.compile(r"\b(?:watched|sidewatch)_\w+")
+# Where one objective has a default of its own; several in one are told apart by who reads them.
 DEFAULT = re.compile(r"(?<=\* 0 \+ )[\d.]+")
 RISE = re.compile(
     r"\b(?:increase|rate)\(\s*((?:watched|sidewatch)_\w+(?:\{[^{}]*\})?)\[[^\]]*\]\s*\)"

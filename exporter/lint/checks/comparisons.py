@@ -51,9 +51,9 @@ def _never(subject: Subject) -> Iterator[Found]:
 
 def _always(subject: Subject) -> Iterator[Found]:
     for node, left, right in _decided(subject):
-        # Where it is decided elsewhere whether there is a left side, `> 0` reads well and is right.
-        counts = isinstance(node.left, Aggregate) and node.left.operator == "count"
-        decides = not (counts or subject.flow(node.left).conditional)
+        # Where it is decided elsewhere whether there is a left side, as by the matchers of a count
+        # or of an info metric, `> 0` reads well and is right.
+        decides = not (left.low >= 1 or subject.flow(node.left).conditional)
         if decides and always(node.operator, left, right) and not left.point:
             yield Found(
                 f"{node.operator} {_range(right)} always holds: the left side is {_range(left)}",

@@ -73,8 +73,8 @@ def _raw_counter(subject: Subject) -> Iterator[Found]:
         zero = node.operator == "==" and right.span.high == right.span.low == 0.0
         risen = node.operator in {">", ">=", "==", "!="} and not zero
         # A condition that is a counter by its name alone is left in peace: it cannot page for ever.
-        told = node in subject.path or not left.guessed
-        if left.kind == "counter" and right.scalar and risen and told:
+        told = not left.guessed or (right.scalar and node in subject.path)
+        if left.kind == "counter" and right.kind != "counter" and risen and told:
             name = _name(node.left)
             yield Found(
                 f"{name} is a counter{_by_name(left)}, compared as it stands: once it is past the"
@@ -107,7 +107,7 @@ def _mixed(subject: Subject) -> Iterator[Found]:
             counter = subject.flow(side)
             mixed = counter.kind in {"counter", "bucket"} and subject.flow(other).kind == "gauge"
             # Names alone are no ground: not all that is called total is a counter.
-            if mixed and not counter.guessed and not counter.span.point:
+            if mixed and not counter.guessed:
                 name = _name(side)
                 yield Found(
                     f"{node.operator}: {name} counts since the start, the other"

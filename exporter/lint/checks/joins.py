@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.flow import Flow
+from exporter.lint.metrics import Metric
 from exporter.promql import SETS, Aggregate, Binary, Call, Selector, Tree, selectors, walk
 
-# Labels that every instance of one job shares, so that a join on them alone is of many with many.
+# Labels that all instances of a job share: a join on them alone is of many with many, and one that
+# is merely named in by (...) may well have one value, or none.
 WIDE = frozenset({"job", "cluster", "namespace", "env", "environment", "region"})
 
 
@@ -17,7 +19,7 @@ def _empty(subject: Subject) -> Iterator[Found]:
     for node, left, right in _vectors(subject):
         labels = sorted(_disagreeing(node, left, right))
         if labels and node not in gathered:
-            side = "left" if labels[0] in left.labels.has else "right"
+            side = "left" if left.labels.can(labels[0]) else "right"
             other = "right" if side == "left" else "left"
             yield Found(
                 f"{node.operator}: the {side} side has the label {' and '.join(labels)}, the"
@@ -48,17 +50,14 @@ def _outcome(node: Binary) -> str:
 
 
 def _disagreeing(node: Binary, left: Flow, right: Flow) -> frozenset[str]:
-    """The labels that must agree, that one side has for sure, and the other cannot have."""
-    asked = left.labels.has | right.labels.has
-    if node.operator == "or" and node.on is None and not _alike(node, left, right):
-        return frozenset()
+    """The labels that must agree, that one side has or is asked for, and the other cannot have."""
     if node.on is not None:
-        asked &= frozenset(node.on)
-    return frozenset(
-        label
-        for label in asked - frozenset(node.ignoring)
-        if not (left.labels.can(label) and right.labels.can(label))
-    )
+        asked = frozenset(node.on)
+    elif node.operator == "or" and not _alike(node, left, right):
+        return frozenset()
+    else:
+        asked = (left.labels.has | right.labels.has) - frozenset(node.ignoring)
+    return frozenset(label for label in asked if left.labels.can(label) != right.labels.can(label))
 
 
 def _alike(node: Binary, left: Flow, right: Flow) -> bool:
@@ -90,6 +89,7 @@ def _many(subject: Subject) -> Iterator[Found]:
                     " the rule then fails as a whole. Aggregate that side by the labels of the"
                     " join" + ("" if node.group else f", or say group_{name}"),
                     _near(node),
+                    severity="warning" if side.labels.open else None,
                 )
 
 
@@ -102,7 +102,7 @@ def _loose(node: Binary, side: Flow) -> frozenset[str]:
     if side.key is not None and side.key <= matched:
         return frozenset()
     if not labels.open:
-        return (labels.has | labels.maybe) - matched - told
+        return (labels.has | labels.maybe - WIDE) - matched - told
     if matched <= WIDE and "instance" in labels.has:
         return frozenset({"instance"}) - side.pinned
     return frozenset()
@@ -117,8 +117,9 @@ def _loose_sets(subject: Subject) -> Iterator[Found]:
         both = left.labels.has & right.labels.has if apart else _named(left) & _named(right)
         # Who has the label job is as it was scraped, and has its instance with it, asked or not.
         asked = "job" not in left.labels.has | right.labels.has
-        own_view = asked or any(each.scope in {"vantage", "own"} for each in right.apart)
-        both -= frozenset({"job", "app"} if own_view else {"job", "app", "instance"})
+        own_view = asked or any(_differs(each) for each in right.apart)
+        mixed = {"app"} & left.labels.has & right.labels.has  # app-mixed tells of it
+        both -= mixed | ({"job"} if own_view else {"job", "instance"})
         loose = both - set(node.on) - left.pinned - right.pinned
         if loose:
             yield Found(
@@ -127,6 +128,11 @@ def _loose_sets(subject: Subject) -> Iterator[Found]:
                 " add it to on (...), or drop it on the right side",
                 _near(node),
             )
+
+
+def _differs(metric: Metric) -> bool:
+    """Whether instances of sidewatch may tell different things of it, not the same objective."""
+    return metric.scope != "shared" and "_objective" not in metric.name
 
 
 def _named(side: Flow) -> frozenset[str]:
@@ -163,7 +169,7 @@ def _decides(tree: Tree, selector: Selector) -> bool:
 def _default_wrong(subject: Subject) -> Iterator[Found]:
     for node in subject.parts(Binary):
         span = subject.flow(node.right).span
-        if node.operator != "or" or not span.point:
+        if node.operator != "or" or not span.point or _is_condition(node.right):
             continue
         defaults = {
             each.metric: default

@@ -9,10 +9,10 @@ from exporter.lint import template
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.metrics import Unit
 from exporter.lint.span import UNIT
-from exporter.promql import NotPromQL, parse
+from exporter.promql import Binary, NotPromQL, Tree, parse
 
 QUERY = re.compile(r"\bquery\s+(?:\(\s*printf\s+)?(\"(?:[^\"\\]|\\.)*\"|`[^`]*`)")
-VERB = re.compile(r"%(?:\.\d+)?[a-zA-Z]")
+VERB = re.compile(r"%[-+#0-9.]*([a-zA-Z])")
 # What each function takes; a value of another known unit reads wrong.
 FORMATS: dict[str, tuple[frozenset[Unit], str]] = {
     "humanizeDuration": (frozenset({"seconds"}), "seconds"),
@@ -35,6 +35,7 @@ def _lost_labels(subject: Subject) -> Iterator[Found]:
     if tree is None or not subject.rule.is_alert:
         return
     labels = subject.flow(tree).labels
+    sides = [subject.flow(side).labels for side in _alternatives(tree)]
     for key, text in subject.rule.texts():
         for label in _printed(text):
             if not labels.can(label):
@@ -46,6 +47,26 @@ def _lost_labels(subject: Subject) -> Iterator[Found]:
                     label,
                     key,
                 )
+            elif bare := [side for side in sides if not side.can(label)]:
+                yield Found(
+                    f"{{{{ $labels.{label} }}}} prints nothing where the alert comes from the side"
+                    f" of or that leaves {bare[0]}; give that side an alert of its own",
+                    label,
+                    key,
+                    "warning",
+                )
+
+
+def _alternatives(tree: Tree) -> Iterator[Tree]:
+    """The sides of an `or`, each of which may be what fires."""
+    match tree:
+        case Binary(operator="or"):
+            yield from _alternatives(tree.left)
+            yield from _alternatives(tree.right)
+        case Binary(operator="and" | "unless"):
+            yield from _alternatives(tree.left)
+        case _:
+            yield tree
 
 
 def _printed(text: str) -> list[str]:
@@ -94,7 +115,7 @@ def _format(subject: Subject) -> Iterator[Found]:
                     wanted = FORMATS[token][1]
                     text_ = f"{token} takes {wanted}; this value is {SHOWN[flow.unit]}"
                     yield Found(text_, token, key)
-            if _as_percent(action) and flow.unit == "ratio" and flow.span == UNIT:
+            if _as_percent(action) and flow.unit == "ratio" and flow.span.within(UNIT):
                 yield Found(
                     "the value is a ratio from 0 to 1 and printed as percent; use"
                     " humanizePercentage",
@@ -115,14 +136,18 @@ def _syntax(subject: Subject) -> Iterator[Found]:
         for sentence in template.faults(text):
             yield Found(sentence, "{{", key)
         if template.is_stray(text):
-            yield Found("}} closes nothing, and is printed as it stands", "}}", key, "warning")
+            yield Found("}} closes nothing, and is printed as it stands", "", key, "warning")
         for found in QUERY.finditer(text):
-            expression = VERB.sub('"x"', _unquoted(found[1])) if "printf" in found[0] else ""
+            expression = _unquoted(found[1])
             try:
-                if expression:
-                    parse(expression)
+                parse(VERB.sub(_filled, expression) if "printf" in found[0] else expression)
             except NotPromQL as error:
                 yield Found(f"the query in it is no PromQL: {error}", "query", key)
+
+
+def _filled(verb: re.Match[str]) -> str:
+    """What a verb of printf may stand for: a text in quotes, a number, a bare word."""
+    return '"x"' if verb[1] == "q" else "1" if verb[1] in "dfgeb" else "x"
 
 
 def _unquoted(text: str) -> str:

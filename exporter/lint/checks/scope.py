@@ -80,10 +80,10 @@ def _summed_truths(subject: Subject) -> Iterator[Found]:
 
 
 def _level(subject: Subject) -> Iterator[Found]:
-    """A recorded series of ours says in its name what its labels are."""
+    """The name of what is recorded by application says what its labels are."""
     rule = subject.rule
     level, colon, _ = rule.name.partition(":")
-    if rule.is_alert or rule.tree is None or not colon or not _is_watched(subject):
+    if rule.is_alert or rule.tree is None or not colon or "app" not in level.split("_"):
         return
     labels = subject.flow(rule.tree).labels
     if labels.open:
