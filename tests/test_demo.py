@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 
 from exporter.config import load
 from exporter.demo import setup
@@ -25,9 +24,8 @@ from exporter.demo.logs import KEPT, LARGEST, Logs
 from exporter.demo.page import parse
 from exporter.demo.postgres import installed
 from exporter.demo.scenes import SCRIPT, spans
-from exporter.demo.setup import usual_address, write_config, write_prometheus
-from tests.support.demo import ROOT, Demo, demo, short_folder
-from tests.support.parts import Parts
+from exporter.demo.setup import usual_address, write_config
+from tests.support.demo import Demo, demo, short_folder
 from tests.support.waiting import wait_for
 from tests.support.web import get
 
@@ -250,17 +248,6 @@ def test_its_configuration_is_right(tmp_path: Path, minute: float) -> None:
     assert plan.state == tmp_path / "state"
     assert not plan.notes
     assert (plan.apps[0].rules.heartbeats or {})["worker_stats"] == max(minute, 1.5)
-
-
-@pytest.mark.real
-def test_prometheus_takes_the_configuration_that_is_offered(tmp_path: Path, parts: Parts) -> None:
-    path = write_prometheus(tmp_path, "127.0.0.1:9877")
-    check = [str(parts.need("promtool")), "check", "config", str(path)]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (rules,) = yaml.safe_load(path.read_text())["rule_files"]
-    names = sorted(path.name for path in Path(rules).parent.glob("*.yaml"))
-    assert names == sorted(path.name for path in (ROOT / "rules").glob("*.yaml"))
 
 
 def test_the_scenes_follow_each_other_for_ever() -> None:

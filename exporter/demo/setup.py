@@ -1,4 +1,4 @@
-"""What the demo writes before it begins: its sidewatch.yaml, and a prometheus.yml for who asks."""
+"""What the demo writes before it begins: its sidewatch.yaml."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import errno
 import json
 import socket
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 
 from exporter.demo.backups import EVERY
@@ -104,24 +103,6 @@ def write_config(
     new = path.with_suffix(".new")
     new.write_text(CONFIG.format(listen=listen, **times, **parts))
     new.replace(path)
-    return path
-
-
-def write_prometheus(folder: Path, target: str) -> Path:
-    """A configuration with which Prometheus scrapes the demo and evaluates the shipped rules."""
-    rules = Path(str(files("exporter"))) / "rules" / "*.yaml"
-    path = folder / "prometheus.yml"
-    scrape = {
-        "job_name": "sidewatch",
-        "honor_labels": True,
-        "static_configs": [{"targets": [target]}],
-    }
-    config = {
-        "global": {"scrape_interval": "5s", "evaluation_interval": "5s"},
-        "rule_files": [str(rules)],
-        "scrape_configs": [scrape],
-    }
-    path.write_text(json.dumps(config, indent=2))  # JSON is YAML
     return path
 
 

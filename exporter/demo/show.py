@@ -7,12 +7,11 @@ import heapq
 import http.client
 import logging
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -22,6 +21,7 @@ from exporter.clock import WallClock
 from exporter.config import LISTEN_VARIABLE, load
 from exporter.demo import kodiai, pullapprove, workers
 from exporter.demo.alarms import NAMES, alarms
+from exporter.demo.alerts import Alerts
 from exporter.demo.backups import dumps, write
 from exporter.demo.databases import APPS, LOST, WATCHER, Writers, keep
 from exporter.demo.entries import Deed, Happening
@@ -29,10 +29,11 @@ from exporter.demo.folder import private_folder, sweep
 from exporter.demo.health import Health
 from exporter.demo.logs import Logs
 from exporter.demo.page import Memory, Page, fetch
+from exporter.demo.pager import NoPagerError
 from exporter.demo.postgres import Installed, NoPostgresError, installed
 from exporter.demo.scenes import SCRIPT, spans
-from exporter.demo.setup import SERVICES, USUAL, usual_address, write_config, write_prometheus
-from exporter.demo.telling import Board, Moment, whole
+from exporter.demo.setup import SERVICES, USUAL, usual_address, write_config
+from exporter.demo.telling import Board, Moment, Told, whole
 from exporter.demo.timeline import Timeline
 from exporter.demo.voices import Listener, voice
 from exporter.errors import SidewatchError
@@ -48,12 +49,16 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`seconds`: end by itself. `seed`: of the dice. `fast`: shorter scenes. `keep` the folder."""
+    """`seconds`: end by itself. `seed`: of the dice. `fast`: shorter scenes. `keep` the folder.
+
+    `alerts`: with a real Prometheus and Alertmanager, where there are such.
+    """
 
     seconds: float | None = None
     seed: int | None = None
     fast: bool = False
     keep: bool = False
+    alerts: bool = True
 
 
 def demo(options: Options) -> None:
@@ -148,6 +153,7 @@ class Show:
         self.writers = Writers(self.timeline)
         self.memory = Memory(NAMES)
         self.board = Board()
+        self.alerts = Alerts(folder, timeline.minute / 60.0, options.alerts)
         self._clock = WallClock()
         self._ended = asyncio.Event()
         self._listener = Listener(sys.stdout, self._ended.set)
@@ -206,6 +212,17 @@ class Show:
         except LOST as error:
             self.complaints.write(f"The demo's database is gone: {error}")
 
+    async def _keep_alerts(self, url: str) -> None:
+        """Have Prometheus and Alertmanager where they can be had; the demo goes on without them."""
+        try:
+            await self.alerts.keep(url.removeprefix("http://"))
+        except NoPagerError as error:
+            self.complaints.write(str(error))
+        await self._until_told()
+
+    async def _until_told(self) -> None:
+        await self._ended.wait()
+
     def _end_when_told(self) -> None:
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
@@ -216,11 +233,12 @@ class Show:
     async def _perform(self, url: str) -> None:
         """Play and tell until told to end. Raises what either does."""
         self._open(url)
-        await self._until_shown(url)
-        self.timeline.begin()
-        acts = (self._play(), self._back_up(), self._tell(url), self._ended.wait())
-        tasks = [asyncio.create_task(act) for act in acts]
+        tasks = [asyncio.create_task(self._keep_alerts(url))]
         try:
+            await self._until_shown(url)
+            self.timeline.begin()
+            acts = (self._play(), self._back_up(), self._tell(url), self._until_told())
+            tasks += [asyncio.create_task(act) for act in acts]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
@@ -231,11 +249,15 @@ class Show:
         await self._close(url)
 
     async def _until_shown(self, url: str) -> None:
-        """Wait until each service stands in /metrics at 0, so that its first lines are a rise."""
+        """Wait until each service stands in /metrics at 0, so that its first lines are a rise.
+
+        And until somebody who is to see that rise looks there.
+        """
         for _ in range(PATIENCE):
             await asyncio.sleep(0.1)
             page = await self._scrape(url)
-            if self._ended.is_set() or len(page.find("watched_log_lines_total")) == SERVICES:
+            shown = len(page.find("watched_log_lines_total")) == SERVICES
+            if self._ended.is_set() or (shown and self.alerts.settled):
                 break
 
     async def _play(self) -> None:
@@ -265,10 +287,10 @@ class Show:
                 at = self._clock.now()
                 self.memory.take(page, at)
                 begun, ceased = self.board.take(list(alarms(self.memory)), at)
-                more, said = max(0.0, left(span.end)), self.complaints.take()
-                speaker.tell(
-                    Moment(span, more, page, at, tuple(begun), tuple(ceased), said), self.board
-                )
+                told = Told(self.alerts.inbox.take(), self.complaints.take())
+                if not self.alerts.up:  # with them nobody has to guess
+                    told = replace(told, begun=tuple(begun), ceased=tuple(ceased))
+                speaker.tell(Moment(span, max(0.0, left(span.end)), page, at, told), self.board)
                 await asyncio.sleep(min(moment, max(0.0, left(span.end))))
 
     async def _scrape(self, url: str) -> Page:
@@ -295,14 +317,8 @@ class Show:
             self._word_of_postgres(),
             f"Backups of pullapprove: {self.folder / 'backups'}",
             "Their health: {pullapprove}/up/, {kodiai}/readiness".format(**self.health.bases()),
+            *self.alerts.words(),
         )
-        if shutil.which("prometheus"):
-            config = write_prometheus(self.folder, url.removeprefix("http://"))
-            data = self.folder / "prometheus"
-            self.say(
-                "To see the alerts fire on http://localhost:9090/alerts, run beside this:",
-                f"    prometheus --config.file={config} --storage.tsdb.path={data}",
-            )
         self.say("Ctrl-C ends it.", "")
 
     def _word_of_postgres(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from exporter.demo.alarms import Alarm
+from exporter.demo.inbox import Message
 from exporter.demo.page import Page
 from exporter.demo.scenes import Span
 
@@ -14,16 +15,24 @@ INDENT = "    "
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What is new since the last moment: messages that came, words of sidewatch's, alarms."""
+
+    messages: tuple[Message, ...] = ()
+    complaints: tuple[str, ...] = ()
+    begun: tuple[Alarm, ...] = ()
+    ceased: tuple[Alarm, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
-    """All that is known at one time: `left` seconds of the scene; what is new since the last."""
+    """All that is known at one time: `left` seconds of the scene."""
 
     span: Span
     left: float
     page: Page
     now: float
-    begun: tuple[Alarm, ...]
-    ceased: tuple[Alarm, ...]
-    complaints: tuple[str, ...]
+    told: Told
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol, TextIO
 
+from exporter.demo.inbox import Message
 from exporter.demo.scenes import Span
 from exporter.demo.telling import (
     INDENT,
@@ -62,7 +63,7 @@ def voice(listener: Listener) -> Voice:
 
 @dataclass(slots=True)
 class LineByLine:
-    """Scenes as they begin, alarms as they come and go, numbers every few moments."""
+    """Scenes as they begin, messages and alarms as they come, numbers every few moments."""
 
     listener: Listener
     _span: Span | None = None
@@ -82,9 +83,11 @@ class LineByLine:
         self._moments += 1
         if self._moments % NUMBERS_EVERY == 0:
             yield from number_lines(moment.page, moment.now)
-        yield from (f"would fire: {alarm_line(one)}" for one in moment.begun)
-        yield from (f"no longer:  {one.rule} · {one.subject}" for one in moment.ceased)
-        yield from (f"sidewatch says: {text}" for text in moment.complaints)
+        told = moment.told
+        yield from (f"would fire: {alarm_line(one)}" for one in told.begun)
+        yield from (f"no longer:  {one.rule} · {one.subject}" for one in told.ceased)
+        yield from (one.line() for one in told.messages)
+        yield from (f"sidewatch says: {text}" for text in told.complaints)
 
 
 @dataclass(slots=True)
@@ -93,11 +96,13 @@ class InPlace:
 
     listener: Listener
     _complaints: deque[str] = field(default_factory=lambda: deque(maxlen=3))
+    _messages: deque[tuple[float, Message]] = field(default_factory=lambda: deque(maxlen=6))
     _height: int = 0
 
     def tell(self, moment: Moment, board: Board) -> None:
         """Draw; long lines are folded, and what is too much for the terminal is left out."""
-        self._complaints.extend(moment.complaints)
+        self._complaints.extend(moment.told.complaints)
+        self._messages.extendleft((moment.now, one) for one in moment.told.messages)
         columns, rows = shutil.get_terminal_size()
         folded = (_fold(line, columns - 1) for line in self._lines(moment, board))
         lines = [*chain.from_iterable(folded)][: rows - 1]
@@ -110,6 +115,10 @@ class InPlace:
         yield from scene_lines(moment.span)
         yield "/metrics says:"
         yield from (f"{INDENT}{line}" for line in number_lines(moment.page, moment.now))
+        if self._messages:
+            yield "Messages that came, the newest first:"
+        for at, one in self._messages:
+            yield f"{INDENT}{one.line()} ({moment.now - at:.0f} s ago)"
         yield "Conditions of shipped alerts that hold:"
         held = list(board.lines(moment.now)) or ["none"]
         yield from (f"{INDENT}{line}" for line in held)

@@ -38,11 +38,13 @@ class Demo:
         *options: str,
         env: Mapping[str, str] | None = None,
         user: str | None = None,
+        alerts: bool = False,
     ) -> None:
         self.folder = folder
         self.address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{self.address}"
         command = [sys.executable, "-m", "exporter", "demo", "--fast", "--seed", "1", *options]
+        command += [] if alerts else ["--no-alerts"]
         self.process = subprocess.Popen(
             [*_as_user(user), *command],
             cwd=ROOT,
@@ -91,8 +93,10 @@ def demo(
     *options: str,
     env: Mapping[str, str] | None = None,
     user: str | None = None,
+    alerts: bool = False,
 ) -> Iterator[Demo]:
-    one = Demo(folder, *options, env=env, user=user)
+    """The demo while the block lasts; Prometheus, which costs time, only with `alerts`."""
+    one = Demo(folder, *options, env=env, user=user, alerts=alerts)
     try:
         yield one
     finally:
