@@ -175,6 +175,10 @@ def test_rules_may_read_what_the_shipped_ones_record(lint: Lint, rules: Path) ->
         ("groups: [\n", ":1:"),
         ("rules: []\n", "a rule file has a list of groups"),
         ("groups: [{name: a, rules: [{alert: A, expr: 'up =='}]}]\n", "not PromQL"),
+        (
+            "groups: [{name: a, rules: [{alert: A, expr: 'up[5m]'}]}]\n",
+            "neither series nor a number",
+        ),
         ("groups: [{name: a, rules: [{record: a b, expr: up}]}]\n", "'a b' is no name of a metric"),
         ("groups: [{name: a, rules: [{alert: A, expr: up, fro: 5m}]}]\n", "a rule has no such key"),
         ("groups: [{name: a, rules: [{alert: A, expr: up, for: 5}]}]\n", "'5' is no duration"),

@@ -13,6 +13,7 @@ from exporter.lint import Settings, lint, read, template
 from exporter.lint.files import seconds
 from exporter.lint.labels import Labels
 from exporter.lint.metrics import own
+from exporter.lint.patterns import fits
 from exporter.lint.span import Span, always, never
 from exporter.lint.values import ADDITIVE, CLOSED
 from exporter.promql import NotPromQL, parse
@@ -62,6 +63,26 @@ def test_what_never_and_always_holds_is_so_for_each_pair(
 
 def test_infinity_times_nothing_is_nothing() -> None:
     assert Span(-math.inf, math.inf).times(Span(0.0, 0.0)) == Span(0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "answer"),
+    [
+        ("a|b", "b", True),
+        ("a", "ab", False),
+        ("5..", "500", True),
+        ("(?i)get", "GET", True),
+        ("[[:alpha:]]+", "a", None),
+        (r"\pL", "a", None),
+        ("(", "a", None),
+    ],
+)
+def test_patterns_fit_as_in_prometheus_or_it_is_not_told(
+    pattern: str,
+    text: str,
+    answer: bool | None,  # noqa: FBT001 - an expected value
+) -> None:
+    assert fits(pattern, text) is answer
 
 
 def test_labels_are_kept_dropped_and_added() -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from exporter.config.nodes import At, Entries, Items, Node, Refused, Scalar, compose
-from exporter.promql import NotPromQL, Tree, parse
+from exporter.promql import NotPromQL, Selector, Subquery, Text, Tree, parse
 
 DURATION = re.compile(
     r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?"
@@ -151,6 +151,11 @@ class _Reader:
             tree = parse(expression) if expression else None
         except NotPromQL as error:
             faults.append(Fault(node.line_of("expr"), "expr", f"not PromQL: {error}"))
+        if isinstance(tree, Text | Subquery) or (isinstance(tree, Selector) and tree.range):
+            faults.append(
+                Fault(node.line_of("expr"), "expr", "it gives neither series nor a number")
+            )
+            tree = None
         labels, annotations = _texts(node, "labels"), _texts(node, "annotations")
         return Rule(
             file=self._name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from exporter.lint.flow import Flow
 from exporter.lint.labels import NONE, Labels
 from exporter.lint.matching import matched
 from exporter.lint.metrics import Metric
+from exporter.lint.patterns import fits
 from exporter.lint.span import ANYTHING, POSITIVE, UNIT, Span
 from exporter.promql import (
     Aggregate,
@@ -31,7 +31,7 @@ KEEPING = frozenset({"abs", "ceil", "floor", "round", "clamp", "clamp_min", "cla
 LIKE_SAMPLES = frozenset(
     f"{kind}_over_time" for kind in ("avg", "min", "max", "last", "quantile", "first")
 )
-COUNTING = frozenset({"count_over_time", "changes", "resets"})
+COUNTING = frozenset({"changes", "resets"})
 PICKING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 ADDING = frozenset({"seconds", "bytes"})  # units of which a sum is one, too
 INSTANCE = "instance"
@@ -145,6 +145,8 @@ class Inference:
             return replace(bare, span=POSITIVE, kind="gauge", unit=inner.unit)
         if name in COUNTING:
             return replace(bare, span=POSITIVE, kind="gauge")
+        if name == "count_over_time":
+            return replace(bare, span=Span(low=1.0), kind="gauge")
         if name == "present_over_time":
             return replace(bare, span=Span(1.0, 1.0))
         if name in LIKE_SAMPLES:
@@ -194,15 +196,8 @@ def _demands(matcher: Matcher) -> bool:
     """Whether a series without the label does not fulfil the matcher."""
     if matcher.operator in {"=", "!="}:
         return (matcher.operator == "=") == bool(matcher.value)
-    return empty_fits(matcher.value) != (matcher.operator == "=~")
-
-
-def empty_fits(pattern: str) -> bool:
-    """Whether a regular expression matches the empty text; true where it cannot be told."""
-    try:
-        return re.fullmatch(pattern, "") is not None
-    except re.error:
-        return True
+    empty = fits(matcher.value, "")
+    return empty is not None and empty != (matcher.operator == "=~")
 
 
 def _equal(tree: Selector) -> Labels:

@@ -64,6 +64,8 @@ def _always(subject: Subject) -> Iterator[Found]:
 def _range(span: Span) -> str:
     if span.point:
         return f"{span.low:g}"
+    if math.isinf(span.low) and math.isinf(span.high):
+        return "any number"
     if math.isinf(span.high):
         return f"{span.low:g} or more"
     return f"{span.high:g} or less" if math.isinf(span.low) else f"{span.low:g} to {span.high:g}"

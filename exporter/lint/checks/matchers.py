@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from exporter.lint.checking import Check, Found, Subject
+from exporter.lint.patterns import fits
 from exporter.promql import Aggregate, Matcher, Selector
 
 SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
@@ -52,11 +53,8 @@ def _contradicts(one: Matcher, other: Matcher) -> bool:
             return one.value < other.value  # told once for the two
         case "!=":
             return one.value == other.value
-    try:
-        fits = re.fullmatch(other.value, one.value) is not None
-    except re.error:
-        return False
-    return fits != (other.operator == "=~")
+    found = fits(other.value, one.value)
+    return found is not None and found != (other.operator == "=~")
 
 
 def _picked(subject: Subject) -> Iterator[Found]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from exporter.lint.checking import Check, Found, Subject
 from exporter.lint.labels import Labels
 from exporter.lint.metrics import Metric
+from exporter.lint.patterns import fits
 from exporter.promql import Aggregate, Binary, Matcher, Selector
 
 PLAIN = re.compile(r"[\w-]*")
@@ -74,11 +75,7 @@ def _impossible(matcher: Matcher, values: tuple[str, ...], metric: str) -> Itera
         plain = all(PLAIN.fullmatch(branch) for branch in branches)
         wanted = [branch for branch in branches if branch] if plain else [matcher.value]
     for value in wanted:
-        try:
-            fits = any(re.fullmatch(value, each) for each in values)
-        except re.error:
-            return
-        if not fits:
+        if {fits(value, each) for each in values} == {False}:
             yield Found(
                 f"{metric} never has {matcher.label}={value!r}; it has {', '.join(values)}", value
             )
