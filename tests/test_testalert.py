@@ -192,7 +192,7 @@ def test_it_arrives_with_its_code_and_each_hop_has_its_time(way: Way) -> None:
         "Alertmanager has it",
         "a route has chosen who is told",
         "a message has been sent",
-        "the dead man's switch is fed",
+        "the dead man's switch is connected",
     ]
     page = _pages(way, began)[0]
     assert page["title"] == "[FIRING:1] SidewatchTestAlert sidewatch"
@@ -316,8 +316,8 @@ def test_what_alertmanager_loses_is_named(way: Way, parts: Parts, tmp_path: Path
             "a way": ("a route has chosen who is told", "receiver page has no way to tell anybody"),
             "a sink": ("a message has been sent", "messages fail: page by webhook"),
             "patience": ("a message has been sent", "nothing has been sent to page by webhook yet"),
-            "a watchdog": ("the dead man's switch is fed", "Alertmanager has no alert Watchdog"),
-            "a dead man": ("the dead man's switch is fed", "goes to deadman, which tells nobody"),
+            "a watchdog": ("the dead man's switch is connected", "Alertmanager has no alert Watchdog"),
+            "a dead man": ("the dead man's switch is connected", "goes to deadman, which tells nobody"),
         },
     )
 
