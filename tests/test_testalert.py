@@ -316,8 +316,14 @@ def test_what_alertmanager_loses_is_named(way: Way, parts: Parts, tmp_path: Path
             "a way": ("a route has chosen who is told", "receiver page has no way to tell anybody"),
             "a sink": ("a message has been sent", "messages fail: page by webhook"),
             "patience": ("a message has been sent", "nothing has been sent to page by webhook yet"),
-            "a watchdog": ("the dead man's switch is connected", "Alertmanager has no alert Watchdog"),
-            "a dead man": ("the dead man's switch is connected", "goes to deadman, which tells nobody"),
+            "a watchdog": (
+                "the dead man's switch is connected",
+                "Alertmanager has no alert Watchdog",
+            ),
+            "a dead man": (
+                "the dead man's switch is connected",
+                "goes to deadman, which tells nobody",
+            ),
         },
     )
 
