@@ -148,6 +148,8 @@ def test_labels_that_alerts_keep_part_groups_and_inhibitions() -> None:
     config = yaml.safe_load(routing({}, ["env", "cluster"]).configuration)
     assert config["route"]["group_by"] == ["app", "env", "cluster", "alertname"]
     assert all(rule["equal"][:3] == ["app", "env", "cluster"] for rule in config["inhibit_rules"])
+    with pytest.raises(ExportError, match="severity is no label that can be kept"):
+        routing({}, ["severity"])
 
 
 @pytest.mark.parametrize(
@@ -171,6 +173,7 @@ def test_labels_that_alerts_keep_part_groups_and_inhibitions() -> None:
         ({"page_by": "slack"}, "SIDEWATCH_PAGE_BY names slack, which is not set; set are: none"),
         ({"quiet_hours": "10pm-7am"}, "SIDEWATCH_QUIET_HOURS is no span like 22:00-07:00"),
         ({"quiet_hours": "22:00-24:30"}, "SIDEWATCH_QUIET_HOURS is no span"),
+        ({"quiet_hours": "22:00-22:00"}, "SIDEWATCH_QUIET_HOURS is no span"),
         ({"quiet_hours": "22:00-07:00", "quiet_zone": "Berlin"}, "is no time zone like UTC"),
         ({"quiet_zone": "UTC"}, "SIDEWATCH_QUIET_HOURS is missing"),
     ],

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from exporter.errors import ExportError
-from exporter.export.keep import keep
+from exporter.export.keep import keep, keepable
 from exporter.export.rules import tiers
 from exporter.export.shipped import subject
 from tests.support.exporting import exported
@@ -102,6 +102,15 @@ def _rules_of(subject_name: str) -> list[str]:
     return [rule.get("alert") or rule["record"] for group in groups for rule in group["rules"]]
 
 
+def test_files_of_an_earlier_export_are_told_since_they_are_loaded_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported("rules", tmp_path, "--subject", "http,tls")
+    assert not capsys.readouterr().err
+    exported("rules", tmp_path, "--subject", "http")
+    assert capsys.readouterr().err.endswith("other rule files, which are loaded too: tls.yaml\n")
+
+
 def test_a_subject_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="there are no rules about htpp; there are"):
         exported("rules", tmp_path, "--subject", "htpp")
@@ -170,7 +179,7 @@ RULE = "      - record: app:x:sum\n        expr: {expression}\n"
 
 
 @pytest.mark.parametrize(
-    ("expression", "kept"),
+    ("expression", "after"),
     [
         ("sum by (app) (x)", "sum by (app, env) (x)"),
         ("sum by () (x)", "sum by (env) (x)"),
@@ -182,9 +191,9 @@ RULE = "      - record: app:x:sum\n        expr: {expression}\n"
         ("rate(x[5m]) > 1", "rate(x[5m]) > 1"),
     ],
 )
-def test_labels_are_kept_by_name(expression: str, kept: str) -> None:
+def test_labels_are_kept_by_name(expression: str, after: str) -> None:
     text = RULE.format(expression=expression)
-    assert keep(text, ["env"]) == RULE.format(expression=kept)
+    assert keep(text, ["env"]) == RULE.format(expression=after)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +207,7 @@ def test_a_rule_that_would_lose_a_label_is_refused(expression: str) -> None:
 @pytest.mark.parametrize("label", ["app", "1st", "__name__", "severity", ""])
 def test_a_label_that_means_something_cannot_be_kept(label: str) -> None:
     with pytest.raises(ExportError, match="is no label that can be kept"):
-        keep(RULE.format(expression="x"), [label])
+        keepable(["env", label])
 
 
 # --- Grafana ------------------------------------------------------------------------------------

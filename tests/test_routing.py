@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -179,7 +179,7 @@ def test_alerts_that_hold_each_other_back_are_told() -> None:
 # --- inhibitions: live --------------------------------------------------------------------------
 
 
-def post(manager: Alertmanager, alerts: list[Labels]) -> None:
+def post(manager: Alertmanager, alerts: Sequence[Labels]) -> None:
     """Hand alerts to Alertmanager."""
     request = urllib.request.Request(
         f"{manager.url}/api/v2/alerts",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from typing import Any
 import pytest
 
 from exporter.__main__ import main
+from exporter.commands.testalert import LABELS
+from exporter.hops import Alertmanager as Alertmanager_
+from exporter.hops import Prometheus as Prometheus_
+from exporter.hops import Walk, address, walk
+from exporter.trial import Trial, clear, write
 from tests.support.exporting import alertmanager_yml
 from tests.support.parts import Parts
 from tests.support.process import running
@@ -30,14 +36,14 @@ from tests.test_routing import post
 ROOT = Path(__file__).parents[1]
 RULE = ROOT / "rules/sidewatch.yaml"
 # The Watchdog, alone. Prometheus finds its Alertmanager after 5 s, and tells of what fired before
-# only a minute later: so it waits.
+# only a minute later: so it waits for as long.
 WATCHDOG = """\
 groups:
   - name: watchdog
     rules:
       - alert: Watchdog
         expr: vector(1)
-        for: 8s
+        for: 6s
         labels: {severity: none}
 """
 CONFIG = """\
@@ -51,14 +57,19 @@ apps:
 
 @dataclass
 class Way:
-    """All that an alert passes, running."""
+    """All that an alert passes, running.
+
+    `other` is an Alertmanager that the way does not lead to; `lacking` are more of Prometheus, each
+    by what it lacks.
+    """
 
     folder: Path
-    sidewatch: Path
     address: str
     hook: Webhook
     manager: Alertmanager
     server: Prometheus
+    other: Alertmanager
+    lacking: Mapping[str, Prometheus]
 
     def walk(self, *words: str, wait: str = "60s", config: Path | None = None) -> tuple[int, str]:
         """The command's exit code, and what it prints; in this process, which saves its start."""
@@ -67,11 +78,6 @@ class Way:
         with redirect_stdout(said), redirect_stderr(said):
             code = main(["test-alert", "--config", str(path), "--wait", wait, *words])
         return code, said.getvalue()
-
-    @property
-    def through(self) -> list[str]:
-        """The options that name both servers."""
-        return ["--prometheus", self.server.url, "--alertmanager", self.manager.url]
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +104,30 @@ def way(tmp_path_factory: pytest.TempPathFactory, parts: Parts, sidewatch: Path)
                 alertmanager=manager.address,
             )
         )
-        made = Way(folder, sidewatch, address, hook, manager, server)
-        wait_for(lambda: server.query("sidewatch_build_info") or None, "the first scrape")
+        other = stack.enter_context(
+            alertmanager(binaries[0], folder / "other", routing_to(hook.url))
+        )
+        lacking = {
+            name: stack.enter_context(
+                prometheus(
+                    binaries[1],
+                    folder / name,
+                    targets,
+                    rules=rules,
+                    alertmanager=other.address if name != "alerting" else None,
+                )
+            )
+            for name, targets, rules in (
+                ("a living target", [f"127.0.0.1:{free_port()}"], [RULE]),
+                ("targets", [], [RULE]),
+                ("the rule", [address], []),
+                ("alerting", [address], [RULE]),
+            )
+        }
+        made = Way(folder, address, hook, manager, server, other, lacking)
         wait_for(lambda: _names(manager) >= {"Watchdog"}, "the Watchdog")
+        for name in lacking.keys() - {"targets"}:
+            wait_for(partial(_has_scraped, lacking[name]), "the first scrape")
         yield made
 
 
@@ -113,6 +140,10 @@ def _sidewatch(command: Path, folder: Path, address: str) -> Iterator[None]:
         cwd=folder,
     ):
         yield
+
+
+def _has_scraped(server: Prometheus) -> bool:
+    return bool(server.query("up"))
 
 
 def _names(manager: Alertmanager) -> set[str]:
@@ -150,7 +181,8 @@ def _post(url: str, body: Any, method: str = "POST") -> Any:
 @pytest.mark.real
 def test_it_arrives_with_its_code_and_each_hop_has_its_time(way: Way) -> None:
     began = len(way.hook.posts)
-    code, said = way.walk(*way.through)
+    # Where Alertmanager is, Prometheus knows.
+    code, said = way.walk("--prometheus", way.server.url)
     assert code == 0, said
     hops = re.findall(r"^ *[\d.]+ s  (.*)$", said, re.MULTILINE)
     assert hops == [
@@ -160,7 +192,7 @@ def test_it_arrives_with_its_code_and_each_hop_has_its_time(way: Way) -> None:
         "Alertmanager has it",
         "a route has chosen who is told",
         "a message has been sent",
-        "the dead man's switch is fed",
+        "the dead man's switch is connected",
     ]
     page = _pages(way, began)[0]
     assert page["title"] == "[FIRING:1] SidewatchTestAlert sidewatch"
@@ -194,130 +226,106 @@ def test_where_messages_cannot_be_told_apart_it_is_said(
     assert "note: deadman is told by webhook too, and Alertmanager counts both together" in said
 
 
-@pytest.mark.real
-def test_alertmanager_is_found_where_prometheus_sends_to(way: Way) -> None:
-    code, said = way.walk("--prometheus", way.server.url)
-    assert code == 0, said
+Lost = dict[str, tuple[str, str]]
+
+
+def _lost_in(walks: Mapping[str, Walk], wait: float) -> Lost:
+    """The hop that loses each of them, and why; all go at once."""
+
+    def last(way: Walk) -> tuple[str, str]:
+        *_, end = walk(way, wait=wait, now=time.monotonic, sleep=time.sleep)
+        return end.name, end.lost
+
+    with ThreadPoolExecutor(len(walks)) as pool:
+        return dict(zip(walks, pool.map(last, walks.values()), strict=True))
+
+
+def _holds(found: Lost, wanted: Lost) -> None:
+    assert {name: hop for name, (hop, _) in found.items()} == {
+        name: hop for name, (hop, _) in wanted.items()
+    }, found
+    for name, (_, why) in wanted.items():
+        assert why in found[name][1], name
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(
-    ("broken", "hop", "why"),
-    [
-        ("state", "sidewatch shows it", "does not see the test: its state is elsewhere"),
-        ("sidewatch", "sidewatch shows it", "does not answer"),
-        ("prometheus", "Prometheus has scraped it", "does not answer"),
-    ],
-)
-def test_a_hop_that_does_not_pass_it_on_is_named(broken: str, hop: str, why: str, way: Way) -> None:
-    words, config = list(way.through), way.folder / "sidewatch.yaml"
+def test_a_hop_before_alertmanager_that_loses_it_is_named(way: Way) -> None:
+    nobody = address(f"http://127.0.0.1:{free_port()}")
+    here, main_one = address(f"http://{way.address}"), Prometheus_(address(way.server.url))
+    manager = Alertmanager_(address(way.other.url))
+    start = partial(Walk, "k7qf", manager, manager.told())
+    walks = {
+        name: start(sidewatch=here, prometheus=Prometheus_(address(server.url)))
+        for name, server in way.lacking.items()
+    } | {
+        "sidewatch": start(sidewatch=nobody, prometheus=main_one),
+        "its state": Walk("zzzz", manager, manager.told(), here, main_one),
+        "prometheus": start(sidewatch=here, prometheus=Prometheus_(nobody)),
+        "the name": start(sidewatch=here, prometheus=main_one),
+    }
+    write(way.folder / "state", Trial("k7qf", time.time()))
+    try:
+        found = _lost_in(walks, wait=5)
+    finally:
+        clear(way.folder / "state")
+    shown, scraped, fires, arrived = (
+        "sidewatch shows it",
+        "Prometheus has scraped it",
+        "its rule fires",
+        "Alertmanager has it",
+    )
+    _holds(
+        found,
+        {
+            "sidewatch": (shown, f"{nobody.url} does not answer: "),
+            "its state": (shown, "does not see the test: its state is elsewhere"),
+            "prometheus": (scraped, f"{nobody.url} does not answer: "),
+            "a living target": (scraped, "Prometheus cannot scrape http://127.0.0.1:"),
+            "targets": (scraped, "scrape_configs has no target"),
+            "the rule": (fires, "SidewatchTestAlert is not loaded: rule_files must name"),
+            "alerting": (arrived, "Prometheus knows no Alertmanager: `alerting`"),
+            "the name": (arrived, f"to {way.manager.url}, by that name not to {way.other.url}"),
+        },
+    )
+
+
+@pytest.mark.real
+def test_what_alertmanager_loses_is_named(way: Way, parts: Parts, tmp_path: Path) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    if broken == "state":
-        config = way.folder / "other.yaml"
-        text = (way.folder / "sidewatch.yaml").read_text()
-        config.write_text(text.replace("./state", "./another"))
-    elif broken == "sidewatch":
-        words += ["--sidewatch", nobody]
-    else:
-        words[1] = nobody
-    code, said = way.walk(*words, wait="3s" if broken == "prometheus" else "1s", config=config)
-    assert code == 1
-    assert hop in _lost(said)
-    assert why in _lost(said)
-
-
-@dataclass
-class Lacking:
-    """Servers beside the way: an Alertmanager, and each Prometheus by what it lacks."""
-
-    manager: Alertmanager
-    servers: dict[str, Prometheus]
-
-
-@pytest.fixture(scope="module")
-def lacking(way: Way, parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lacking]:
-    folder = tmp_path_factory.mktemp("lacking")
-    binary = parts.need("prometheus")
+    configs = {
+        "a way": routing_to(way.hook.url, receivers=()),
+        "a sink": routing_to(nobody, receivers=("page",)),
+        "patience": routing_to(way.hook.url, receivers=("page",), wait="10m"),
+        "a watchdog": routing_to(way.hook.url, receivers=("page", "deadman")),
+        "a dead man": routing_to(way.hook.url, receivers=("page",)),
+    }
+    binary = parts.need("prometheus-alertmanager")
     with ExitStack() as stack:
-        config = routing_to(way.hook.url)
-        binaries = parts.need("prometheus-alertmanager")
-        manager = stack.enter_context(alertmanager(binaries, folder / "am", config))
-        servers = {
-            name: stack.enter_context(
-                prometheus(
-                    binary,
-                    folder / name,
-                    targets,
-                    rules=rules,
-                    alertmanager=manager.address if name != "alerting" else None,
-                )
-            )
-            for name, targets, rules in (
-                ("a living target", [f"127.0.0.1:{free_port()}"], [RULE]),
-                ("targets", [], [RULE]),
-                ("the rule", [way.address], []),
-                ("alerting", [way.address], [RULE]),
-            )
-        }
-        for name, server in servers.items():
-            if name != "targets":
-                wait_for(lambda asked=server: asked.query("up") or None, "the first scrape")  # type: ignore[misc]
-        yield Lacking(manager, servers)
-
-
-@pytest.mark.real
-@pytest.mark.parametrize(
-    ("lack", "hop", "why"),
-    [
-        ("a living target", "Prometheus has scraped it", "Prometheus cannot scrape http://127."),
-        ("targets", "Prometheus has scraped it", "scrape_configs has no target"),
-        ("the rule", "its rule fires", "SidewatchTestAlert is not loaded: rule_files must name"),
-        ("alerting", "Alertmanager has it", "Prometheus knows no Alertmanager: `alerting`"),
-    ],
-)
-def test_what_prometheus_lacks_is_named(
-    lack: str, hop: str, why: str, way: Way, lacking: Lacking
-) -> None:
-    words = ("--prometheus", lacking.servers[lack].url, "--alertmanager", lacking.manager.url)
-    code, said = way.walk(*words, wait="20s" if lack == "the rule" else "4s")
-    assert code == 1
-    assert hop in _lost(said)
-    assert why in _lost(said)
-
-
-@pytest.mark.real
-def test_an_alertmanager_that_prometheus_does_not_send_to_is_named(
-    way: Way, lacking: Lacking
-) -> None:
-    other = lacking.manager.url
-    code, said = way.walk("--prometheus", way.server.url, "--alertmanager", other, wait="4s")
-    assert code == 1
-    assert "Alertmanager has it" in _lost(said)
-    assert f"sends alerts to {way.manager.url}, by that name not to {other}" in _lost(said)
-
-
-@pytest.mark.real
-@pytest.mark.parametrize(
-    ("broken", "hop", "why"),
-    [
-        ("nobody", "a route has chosen who is told", "receiver page has no way to tell anybody"),
-        ("sink", "a message has been sent", "messages fail: page by webhook"),
-        ("patience", "a message has been sent", "nothing has been sent to page by webhook yet"),
-        ("deadman", "the dead man's switch is fed", "Alertmanager has no alert Watchdog"),
-    ],
-)
-def test_what_alertmanager_lacks_is_named(
-    broken: str, hop: str, why: str, way: Way, parts: Parts, tmp_path: Path
-) -> None:
-    url = f"http://127.0.0.1:{free_port()}" if broken == "sink" else way.hook.url
-    receivers = () if broken == "nobody" else ("page",)
-    wait = "10m" if broken == "patience" else "1s"
-    config = routing_to(url, receivers=receivers, wait=wait)
-    with alertmanager(parts.need("prometheus-alertmanager"), tmp_path, config) as manager:
-        code, said = way.walk("--alertmanager", manager.url, wait="3s")
-    assert code == 1
-    assert hop in _lost(said)
-    assert why in _lost(said)
+        walks = {}
+        for name, config in configs.items():
+            manager = stack.enter_context(alertmanager(binary, tmp_path / name, config))
+            there = Alertmanager_(address(manager.url))
+            walks[name] = Walk("k7qf", there, there.told())
+            alerts = [{**LABELS, "test": "k7qf"}]
+            alerts += [{"alertname": "Watchdog"}] if name == "a dead man" else []
+            post(manager, alerts)
+        found = _lost_in(walks, wait=4)
+    _holds(
+        found,
+        {
+            "a way": ("a route has chosen who is told", "receiver page has no way to tell anybody"),
+            "a sink": ("a message has been sent", "messages fail: page by webhook"),
+            "patience": ("a message has been sent", "nothing has been sent to page by webhook yet"),
+            "a watchdog": (
+                "the dead man's switch is connected",
+                "Alertmanager has no alert Watchdog",
+            ),
+            "a dead man": (
+                "the dead man's switch is connected",
+                "goes to deadman, which tells nobody",
+            ),
+        },
+    )
 
 
 @pytest.mark.real
@@ -346,14 +354,12 @@ def test_a_silence_is_named(way: Way) -> None:
 @pytest.mark.real
 def test_an_alertmanager_that_is_gone_is_named_before_anything_is_done(way: Way) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    code, said = way.walk("--prometheus", way.server.url, "--alertmanager", nobody)
+    code, said = way.walk("--alertmanager", nobody)
     assert code == 1
     assert said.startswith(f"sidewatch: {nobody} does not answer")
 
 
-def test_nothing_to_walk_to_is_refused(sidewatch: Path) -> None:
-    done = subprocess.run(
-        [sidewatch, "test-alert"], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 2
-    assert "name --prometheus URL, or --alertmanager URL, or both" in done.stderr
+def test_nothing_to_walk_to_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["test-alert"])
+    assert "name --prometheus URL, or --alertmanager URL, or both" in capsys.readouterr().err

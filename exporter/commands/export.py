@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.commands.types import Subparsers
@@ -121,10 +121,13 @@ def _rules(arguments: argparse.Namespace) -> int:
         }
         left = {f"recording/{one.name}.yaml": _recording(one) for one in found}
         _write(arguments.folder, made | left)
+        _note_others(arguments.folder, made)
     elif arguments.folder is None:
         sys.stdout.write(one_file(found))
     else:
-        _write(arguments.folder, {f"{one.name}.yaml": one.text for one in found})
+        made = {f"{one.name}.yaml": one.text for one in found}
+        _write(arguments.folder, made)
+        _note_others(arguments.folder, made)
     return 0
 
 
@@ -153,12 +156,19 @@ def _alertmanager(arguments: argparse.Namespace) -> int:
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
     """Write files that have something in them, and name them."""
-    for name, text in _written(files):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        print(path)
+    for name, text in files.items():
+        if text:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(path)
 
 
-def _written(files: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    return ((name, text) for name, text in files.items() if text)
+def _note_others(folder: Path, written: Mapping[str, str]) -> None:
+    """Say which rule files an earlier export may have left there: they would be loaded, too."""
+    others = sorted(path.name for path in folder.glob("*.yaml") if not written.get(path.name))
+    if others:
+        names = ", ".join(others)
+        print(
+            f"note: {folder} holds other rule files, which are loaded too: {names}", file=sys.stderr
+        )

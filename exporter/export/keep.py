@@ -30,13 +30,18 @@ QUESTION = re.compile(r'(query \(printf ".*?\{app=%q)(.*?" \$labels\.app)')
 
 def keep(text: str, labels: Sequence[str]) -> str:
     """The text of a rule, with the labels kept in all that it reads. Raises ExportError."""
-    for label in labels:
-        if not NAME.fullmatch(label) or label.startswith("__") or label in TAKEN:
-            raise ExportError(f"{label} is no label that can be kept; name one of your own")
     text = EXPRESSION.sub(lambda found: _listed(found[0], labels), text)
     text = QUESTION.sub(lambda found: _asked(found, labels), text)
     _check(text, labels)
     return text
+
+
+def keepable(labels: Sequence[str]) -> Sequence[str]:
+    """The labels, each of which can be kept. Raises ExportError."""
+    for label in labels:
+        if not NAME.fullmatch(label) or label.startswith("__") or label in TAKEN:
+            raise ExportError(f"{label} is no label that can be kept; name one of your own")
+    return labels
 
 
 def _listed(text: str, labels: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from exporter.errors import ExportError
+from exporter.export.keep import keepable
 from exporter.export.receivers import OLDEST, Version, Way, deadman, ways
 from exporter.export.shipped import FOLDER
 from exporter.export.variables import Variables, spelled
@@ -53,7 +54,8 @@ def routing(given: Variables, keep_labels: Sequence[str] = ()) -> Routing:
     text = SHIPPED.read_text(encoding="utf-8")
     text = _replaced(text, "receivers", yaml.safe_dump(receivers, sort_keys=False, width=1000))
     text = _replaced(text, "time_intervals", _quiet_hours(given))
-    text = re.sub(r"(group_by|equal): \[app", rf"\1: [{', '.join(['app', *keep_labels])}", text)
+    apart = ", ".join(["app", *keepable(keep_labels)])
+    text = re.sub(r"(group_by|equal): \[app", rf"\1: [{apart}", text)
     used = [*pages, *tickets, *([alarm] if alarm else [])]
     needs = max((way.needs for way in used), default=OLDEST)
     template = TEMPLATE.read_text(encoding="utf-8")
@@ -99,9 +101,9 @@ def _quiet_hours(given: Variables) -> str:
             raise ExportError(f"{spelled('quiet_hours')} is missing; give hours like 22:00-07:00")
         return yaml.safe_dump([{"name": "quiet-hours", "time_intervals": []}], sort_keys=False)
     found = HOURS.fullmatch(given["quiet_hours"])
-    if found is None or found[3] + found[4] > "2400":
+    start, end = (f"{found[1]}:{found[2]}", f"{found[3]}:{found[4]}") if found else ("", "")
+    if start == end or end > "24:00":
         raise ExportError(f"{spelled('quiet_hours')} is no span like 22:00-07:00")
-    start, end = f"{found[1]}:{found[2]}", f"{found[3]}:{found[4]}"
     spans = [(start, end)] if start < end else [(start, "24:00"), ("00:00", end)]
     times = [{"start_time": a, "end_time": b} for a, b in spans if a != b]
     hours = [{"times": times, "location": _zone(given.get("quiet_zone", "UTC"))}]

@@ -10,7 +10,7 @@ from importlib.resources import files
 import yaml
 
 from exporter.errors import ExportError
-from exporter.export.keep import keep
+from exporter.export.keep import keep, keepable
 from exporter.export.shipped import Piece, Subject
 
 TIERS = "export/tiers.yaml"
@@ -39,7 +39,7 @@ def chosen(shipped: Sequence[Subject], wanted: Wanted) -> tuple[Subject, ...]:
 
     So a subject that is left out may still have a file. Raises ExportError.
     """
-    names = [subject.name for subject in shipped]
+    names, labels = [subject.name for subject in shipped], keepable(wanted.keep_labels)
     for name in (*wanted.subjects, *wanted.without):
         if name not in names:
             raise ExportError(f"there are no rules about {name}; there are {', '.join(names)}")
@@ -60,7 +60,7 @@ def chosen(shipped: Sequence[Subject], wanted: Wanted) -> tuple[Subject, ...]:
     }
     needed = {piece.name for piece in kept} | _read_by(kept, records)
     cut = (_with(subject, needed) for subject in shipped)
-    return tuple(_keeping(subject, wanted.keep_labels) for subject in cut if subject.groups)
+    return tuple(_keeping(subject, labels) for subject in cut if subject.groups)
 
 
 def _is_wanted(piece: Piece, tier: str) -> bool:

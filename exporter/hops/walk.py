@@ -60,7 +60,7 @@ class Walk:
         yield Hop("a route has chosen who is told", self._routed)
         yield Hop("a message has been sent", self._sent)
         if self.deadman:
-            yield Hop("the dead man's switch is fed", self._watched)
+            yield Hop("the dead man's switch is connected", self._watched)
 
     def _shown(self, at: Address) -> str | None:
         text = at.get("/metrics").decode("utf-8", "replace")
