@@ -33,6 +33,12 @@ OTHERS = {
     for number, one in enumerate(played("sql", "probe", "file"))
     if one["alerts"]
 }
+CONTAINERS = {
+    f"{one['signal']}-{number}": one
+    for number, one in enumerate(
+        yaml.safe_load((ROOT / "tests/answers/containers.yaml").read_text())["faults"]
+    )
+}
 RULES = {
     rule["alert"]: rule["labels"]
     for path in SHIPPED
@@ -41,7 +47,7 @@ RULES = {
     if "alert" in rule
 }
 FORMS = 3
-TOLD = ("alerts", "held", "beside")
+TOLD = ("alerts", "held", "holds", "beside")
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ def others(
     """What is said of the alerts that those tests have shown to fire, and no other."""
     fired = {
         name: [_firing(one["app"], alert) for key in TOLD for alert in one.get(key, ())]
-        for name, one in OTHERS.items()
+        for name, one in {**OTHERS, **CONTAINERS}.items()
     }
     manager = parts.need("prometheus-alertmanager")
     return notified(manager, tmp_path_factory.mktemp("others"), fired)
@@ -144,6 +150,16 @@ def test_the_fault_of_another_source_is_one_notification(
     post = the_one(others[name], frozenset(one["alert"] for one in fault.get("beside", ())))
     assert {one["alertname"] for one in labels(post)} <= {*told(fault["signal"])["alerts"]}
     assert len(labels(post)) == len(fault["alerts"])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_what_befalls_containers_at_once_is_one_notification_for_each_kind_of_fault(
+    name: str, others: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    kinds = [post["commonLabels"]["alertname"] for post in others[name]]
+    assert sorted(kinds) == sorted({one["alert"] for one in CONTAINERS[name]["alerts"]})
+    assert {*kinds} <= {*told(CONTAINERS[name]["signal"])["alerts"]}
 
 
 def the_one(posts: Sequence[Mapping[str, Any]], beside: frozenset[str]) -> Mapping[str, Any]:
