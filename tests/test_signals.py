@@ -23,6 +23,7 @@ from tests.support.firing import RULES as SHIPPED
 from tests.support.firing import Firing
 from tests.support.notices import notified
 from tests.support.parts import Parts
+from tests.support.scraped import SCRAPED, Scraped
 from tests.support.signals import CASES, Case, outcomes
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +33,12 @@ OTHERS = {
     for number, one in enumerate(played("sql", "probe", "file"))
     if one["alerts"]
 }
+CONTAINERS = {
+    f"{one['signal']}-{number}": one
+    for number, one in enumerate(
+        yaml.safe_load((ROOT / "tests/answers/containers.yaml").read_text())["faults"]
+    )
+}
 RULES = {
     rule["alert"]: rule["labels"]
     for path in SHIPPED
@@ -40,7 +47,7 @@ RULES = {
     if "alert" in rule
 }
 FORMS = 3
-TOLD = ("alerts", "held", "beside")
+TOLD = ("alerts", "held", "holds", "beside")
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ def outcome(
     """All cases that are to be tested at once, because a server's start costs more than a case."""
     asked = (getattr(item, "callspec", None) for item in request.session.items)
     params = (call.params.get("case") for call in asked if call)
-    cases = {one.name: one for one in params if isinstance(one, Case)}
+    cases = {one.name: one for one in params if isinstance(one, Case | Scraped)}
     folder = tmp_path_factory.mktemp("signals")
     fired = outcomes(parts.need("promtool"), folder, list(cases.values()))
     during = {
@@ -84,7 +91,7 @@ def test_a_fault_is_played_and_its_severity_has_a_reason(name: str) -> None:
     one = told(name)
     assert one["because"]
     assert {*one["severity"].split(", ")} <= {RULES[alert]["severity"] for alert in one["alerts"]}
-    assert len({"variants", "faults", "played"} & one.keys()) == 1
+    assert len({"variants", "faults", "scraped", "played"} & one.keys()) == 1
     assert "played" not in one or (ROOT / one["played"]).exists()
 
 
@@ -96,17 +103,17 @@ def test_a_fault_of_logs_is_played_in_three_forms_that_differ(name: str) -> None
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *SCRAPED], ids=lambda case: case.name)
 def test_nobody_hears_of_a_healthy_application_or_of_what_looks_like_the_fault(
-    case: Case, outcome: Outcomes
+    case: Case | Scraped, outcome: Outcomes
 ) -> None:
     early = [one for one in outcome.fired[case.name] if one.first < case.minutes["fault"]]
     assert not early
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_fault_is_one_notification(case: Case, outcome: Outcomes) -> None:
+@pytest.mark.parametrize("case", [*CASES, *SCRAPED], ids=lambda case: case.name)
+def test_the_fault_is_one_notification(case: Case | Scraped, outcome: Outcomes) -> None:
     post = the_one(outcome.notified[case.name], case.beside)
     assert any(one.items() >= case.notified.items() for one in labels(post))
     assert case.notified["alertname"] in told(case.signal)["alerts"]
@@ -122,7 +129,7 @@ def others(
     """What is said of the alerts that those tests have shown to fire, and no other."""
     fired = {
         name: [_firing(one["app"], alert) for key in TOLD for alert in one.get(key, ())]
-        for name, one in OTHERS.items()
+        for name, one in {**OTHERS, **CONTAINERS}.items()
     }
     manager = parts.need("prometheus-alertmanager")
     return notified(manager, tmp_path_factory.mktemp("others"), fired)
@@ -143,6 +150,16 @@ def test_the_fault_of_another_source_is_one_notification(
     post = the_one(others[name], frozenset(one["alert"] for one in fault.get("beside", ())))
     assert {one["alertname"] for one in labels(post)} <= {*told(fault["signal"])["alerts"]}
     assert len(labels(post)) == len(fault["alerts"])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_what_befalls_containers_at_once_is_one_notification_for_each_kind_of_fault(
+    name: str, others: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    kinds = [post["commonLabels"]["alertname"] for post in others[name]]
+    assert sorted(kinds) == sorted({one["alert"] for one in CONTAINERS[name]["alerts"]})
+    assert {*kinds} <= {*told(CONTAINERS[name]["signal"])["alerts"]}
 
 
 def the_one(posts: Sequence[Mapping[str, Any]], beside: frozenset[str]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ faults     what is made of an application that is well, by tests of its source; 
            alerts: that fire, and of which one notification tells
            held:   what fires too, and is held back by Alertmanager
            beside: what fires with it and belongs to another signal
+scraped    the application's own metrics: tests/support/scraped.py
 played     the test that brings it about, where it takes code
 """
 

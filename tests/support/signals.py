@@ -19,7 +19,7 @@ from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from exporter.app import assemble, declare
 from exporter.clock import SetClock
@@ -79,6 +79,21 @@ class Case:
         return story(shown, self.app, BEGIN, self.minutes["end"])
 
 
+class Told(Protocol):
+    """What is told over some hours, in logs or otherwise."""
+
+    @property
+    def name(self) -> str:
+        """Told apart from all others."""
+
+    @property
+    def long(self) -> bool:
+        """Whether it takes so long that fewer looks must do."""
+
+    def story(self, folder: Path) -> Story:
+        """What was shown, minute by minute; `folder` is its own."""
+
+
 @cache
 def _plan(app: str, settings: str) -> AppPlan:
     """An application in a configuration; which files it names is nothing to a replay."""
@@ -121,7 +136,7 @@ def _cases() -> list[Case]:
 CASES = _cases()
 
 
-def outcomes(promtool: Path, folder: Path, some: Sequence[Case]) -> dict[str, list[Firing]]:
+def outcomes(promtool: Path, folder: Path, some: Sequence[Told]) -> dict[str, list[Firing]]:
     """The alerts that fired over each case, by its name."""
     found: dict[str, list[Firing]] = {}
     length = attrgetter("long")
