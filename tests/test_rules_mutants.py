@@ -39,8 +39,11 @@ HARMLESS = {
     r"max by \([^)]*\) \(\w+_(limit(_bytes)?|max_connections)\b": "all hosts see one limit",
     r"max by \([^)]*\) \( label_join.*\(watched_tls_obj": "all hosts have one objective",
     r"max by \([^)]*\) \(watched_service_trait": "all hosts are told the same of a service",
-    r"instead of (sum|max) by \([^)]*\) \(([^()]|\([^()]*\))*\) \* 0": "it is multiplied by 0",
+    r"instead of (sum|max) by \([^)]*\) \(([^()]|\([^()]*\))*\) \*( 0|$)": (
+        "it is multiplied by 0"
+    ),
     r"DeliveriesFailed: 1 is 0.5": "deliveries are whole",
+    r"(JobTimeouts|QueueStuck|JobsExhausted|QueueDeadLetters): 1 is 0.5": "jobs are whole",
     r"Watchdog: 1 is": "it fires whatever it is worth",
     r"AlertmanagerMissing: 1 is 0.5": "Alertmanagers are whole",
     r"QueueStopped: max instead of sum.*15m": "counts add up to 0 if all are 0",
