@@ -65,7 +65,7 @@ def test_both_databases_are_asked_and_leave_nothing(
         code, said = show.end()
     assert f'{OWN}{{app="kodiai",database="kodiai"}} 1.0' in page
     assert code == 0, said
-    assert "sidewatch says" not in said
+    assert "sidewatch says: The demo's" not in said
     assert not processes_in(own)
     assert not shared_memory_of(set(servers))
     assert not list(folder.iterdir())
