@@ -10,6 +10,7 @@ where the real program asks a real server.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,15 @@ SERVICES = (
     *("agledger-api", "agledger-worker"),
     "sidewatch",
 )
+
+_COMMAND = re.compile(r"docker compose (?:restart|up|stop|kill|logs|ps) ")
+_NAMES = "|".join(sorted(SERVICES, key=len, reverse=True))
+_NAMED = re.compile(rf"(?<![\w-])(?:{_NAMES})(?![\w-])(?: (?:{_NAMES})(?![\w-]))*")
+
+
+def alike(command: str) -> str:
+    """The command for one service in place of those it names: they differ in nothing but names."""
+    return _NAMED.sub(SERVICES[0], command) if _COMMAND.match(command) else command
 
 
 def project(folder: Path, docker: Path, compose: Path) -> None:

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from tests.support.compose import alike
 from tests.support.pg import BINARIES, Server
 from tests.support.servers import Alertmanager
 
@@ -97,7 +98,7 @@ class Desk:
 
     def run(self, script: str) -> None:
         """Run the commands of a block, all of which must succeed; each is run once."""
-        for command in re.split(r"(?<!\\)\n", script):
+        for command in map(alike, re.split(r"(?<!\\)\n", script)):
             if command not in self.done:
                 self.done[command] = self._run(["bash", "-euo", "pipefail", "-c", command], command)
 
