@@ -23,7 +23,7 @@ HEADINGS = (
 )
 PROGRAMS = (
     "docker|psql|pg_dump|pg_restore|amtool|promtool|sidewatch|curl|systemctl|df|du|az|gzip|openssl"
-    "|date|lsof|rabbitmqctl|rabbitmq-diagnostics|celery|redis-cli|nginx|ls|kill|rm|certbot"
+    "|date|lsof|rabbitmqctl|rabbitmq-diagnostics|timedatectl|celery|redis-cli|nginx|ls|kill|rm|certbot"
 )
 COMMAND = re.compile(
     rf"`(?:(?:{PROGRAMS}|\./\S+) [^`]+|(?:SELECT|UPDATE|DELETE|INSERT|GRANT) [^`]+)`"

@@ -86,7 +86,7 @@ def test_questions_to_prometheus_are_of_metrics_that_there_are(desk: Desk, tmp_p
     rules = [{"record": f"runbook:asked_{i}", "expr": text} for i, text in enumerate(asked)]
     file = tmp_path / "asked.yaml"
     file.write_text(repr({"groups": [{"name": "asked", "rules": rules}]}))
-    desk.run(f"promtool check rules {file}\nsidewatch lint --disable record-name {file}")
+    desk.run(f"promtool check rules {file}\nsidewatch lint rules {file}")
 
 
 def _quoted(labels: Mapping[str, str]) -> dict[str, str]:
@@ -94,6 +94,6 @@ def _quoted(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def _filled(text: str, names: dict[str, str]) -> str:
-    """The text with its words in capitals replaced, but for those in quotes and of SQL."""
+    """The text with its words in capitals replaced, but for files that lie there by that name."""
     pattern = "|".join(sorted(names, key=len, reverse=True))
-    return re.sub(rf"\b({pattern})\b(?![.'\"])", lambda found: names[found[1]], text)
+    return re.sub(rf"\b({pattern})\b(?!\.(?:gz|dump)\b)", lambda found: names[found[1]], text)

@@ -59,7 +59,7 @@ SERVICES = (
     *("app", "postgres", "rabbitmq", "redis", "celery-worker", "celery-beat"),  # kodiai, tripl
     *("api", "git-server", "builder", "orchestrator", "proxy-controller", "cert-manager", "nginx"),
     *("agledger-api", "agledger-worker"),
-    "sidewatch",
+    *("sidewatch", "prometheus", "alertmanager"),
 )
 
 _COMMAND = re.compile(r"docker compose (?:restart|up|stop|kill|logs|ps) ")

@@ -26,7 +26,7 @@ READER = "reader"
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 KEY = "the-platform-key"
 
-# What the applications answer, by port and path; a path under /v1/admin needs the key.
+# What the applications answer, by port and path; a path of AGLedger under /v1 needs the key.
 ANSWERS = {
     "8000/up/": "ok",
     "8000/health": '{"status":"ok"}',
@@ -35,6 +35,8 @@ ANSWERS = {
     "3002/health/ready": '{"status":"ready","version":"1.3.3"}',
     "3001/status": '{"status":"operational","components":[]}',
     "3001/v1/admin/system-health": '{"status":"healthy","webhookDeadLetters":0}',
+    "3001/v1/auth/me": '{"role":"platform"}',
+    "9090/api/v1/alerts": '{"status":"success","data":{"alerts":[]}}',
     "3001/v1/admin/vault/scan": '{"brokenChains":0}',
 }
 
@@ -55,14 +57,18 @@ class _Answering(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         port = self.headers["Host"].rpartition(":")[2]
         body = ANSWERS.get(port + self.path)
-        if "/v1/admin/" in self.path and self.headers["Authorization"] != f"Bearer {KEY}":
+        if (
+            "/v1/" in self.path
+            and port == "3001"
+            and self.headers["Authorization"] != f"Bearer {KEY}"
+        ):
             body = None
         self.send_response(200 if body else 404)
         self.end_headers()
         self.wfile.write((body or "").encode())
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.do_GET()
 
     def log_message(self, *_: object) -> None:
@@ -159,12 +165,16 @@ def databases(postgres: Server) -> None:
 
 def at_hand(folder: Path, postgres: Server, alertmanager: Alertmanager, port: int) -> None:
     """The files that commands read: settings of the tools, and what `FILE` stands for."""
-    (folder / ".curlrc").write_text(f'fail\nconnect-to = "::127.0.0.1:{port}"\n')
+    (folder / ".curlrc").write_text(
+        f'fail\nconnect-to = ":9093:{alertmanager.address}"\nconnect-to = "::127.0.0.1:{port}"\n'
+    )
     for place in ("amtool/config.yml", "prometheus/amtool.yml"):  # its makers' place, and Debian's
         settings = folder / ".config" / place
         settings.parent.mkdir(parents=True)
         settings.write_text(f"alertmanager.url: {alertmanager.url}\nauthor: tests\n")
     (folder / "prometheus.yml").write_text("scrape_configs: []\n")
+    (folder / "rules").symlink_to(ROOT / "rules")
+    (folder / "alertmanager.yaml").symlink_to(ROOT / "rules/alertmanager/alertmanager.yaml")
     (folder / "sidewatch.yaml").write_text(
         CONFIG.format(folder=folder, host=postgres.folder, port=postgres.port)
     )
