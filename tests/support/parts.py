@@ -30,6 +30,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "journalctl": ("systemd", "--version"),
     "dockerd": ("docker.io", "--version"),
     "docker": ("docker.io docker-cli", "--version"),
+    "docker-compose": ("docker-compose", "--version"),
     "haproxy": ("haproxy", "-v"),
     "ruby": ("ruby-delayed-job-active-record ruby-pg", "--version"),
     "nginx": ("nginx-light", "-v"),
