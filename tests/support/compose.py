@@ -2,7 +2,7 @@
 
 `docker compose` is what runbooks say; Debian 12 brings `docker-compose` 1.29 in its place.
 `WRAPPER` stands on PATH as `docker` and hands over, but for two commands. `logs` of 1.29 knows no
-`--since`, so it goes to `docker logs`, whose options are the same. `exec` looks for the service, and
+`--since`, so it goes to `docker logs`, whose options are the same. `exec` looks for the service and
 runs its command in the container where the image of the tests has it, and else on this machine,
 where the real program asks a real server.
 """
