@@ -96,4 +96,4 @@ def _quoted(labels: Mapping[str, str]) -> dict[str, str]:
 def _filled(text: str, names: dict[str, str]) -> str:
     """The text with its words in capitals replaced, but for files that lie there by that name."""
     pattern = "|".join(sorted(names, key=len, reverse=True))
-    return re.sub(rf"\b({pattern})\b(?!\.(?:gz|dump)\b)", lambda found: names[found[1]], text)
+    return re.sub(rf"\b({pattern})\b(?!\.(?:gz|dump|yaml)\b)", lambda found: names[found[1]], text)

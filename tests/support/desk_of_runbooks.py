@@ -174,6 +174,7 @@ def at_hand(folder: Path, postgres: Server, alertmanager: Alertmanager, port: in
         settings.write_text(f"alertmanager.url: {alertmanager.url}\nauthor: tests\n")
     (folder / "prometheus.yml").write_text("scrape_configs: []\n")
     (folder / "rules").symlink_to(ROOT / "rules")
+    (folder / "FILE.yaml").symlink_to(ROOT / "rules/tls.yaml")
     (folder / "alertmanager.yaml").symlink_to(ROOT / "rules/alertmanager/alertmanager.yaml")
     (folder / "sidewatch.yaml").write_text(
         CONFIG.format(folder=folder, host=postgres.folder, port=postgres.port)
