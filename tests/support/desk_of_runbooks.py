@@ -119,11 +119,12 @@ class Desk:
         with _OPENER.open(request, timeout=10):
             pass
 
-    def states(self) -> dict[str, str]:
-        """Whether each alert is `active` or `suppressed` now, by its name."""
+    def silenced(self) -> set[str]:
+        """The names of alerts that a silence holds back, not another alert."""
         return {
-            alert["labels"]["alertname"]: alert["status"]["state"]
+            alert["labels"]["alertname"]
             for alert in self.alertmanager.alerts()
+            if alert["status"]["silencedBy"]
         }
 
     def ask(self, application: str, sql: str) -> str:
