@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 
+from tests.support.compose import alike
 from tests.support.runbooks import INDEX, README, blocks, index, pages
 from tests.support.shipped_alerts import shipped_alerts
 
@@ -56,6 +57,29 @@ def test_a_command_stands_in_a_block_that_says_how_it_is_proved(name: str) -> No
     assert all(block.text for block in page.blocks())
     assert not COMMAND.findall(page.prose)
     assert "```" not in page.prose
+
+
+@pytest.mark.parametrize(
+    "info", ["", "bash", "sql", "sh manual", "sh manual: ", "sql Tripl", "sh\tmanual"]
+)
+def test_a_block_that_does_not_say_how_it_is_proved_is_no_block(info: str) -> None:
+    with pytest.raises(ValueError, match=r"line 2: .* does not say how"):
+        list(blocks(f"A command:\n```{info}\ntrue\n```\n"))
+
+
+@pytest.mark.parametrize(
+    ("command", "done"),
+    [
+        ("docker compose restart celery-beat celery-worker", "docker compose restart server"),
+        ("docker compose up -d --scale worker=2", "docker compose up -d --scale server=2"),
+        ("docker compose restart celery-wrker", "docker compose restart celery-wrker"),
+        ("docker compose restart workers", "docker compose restart workers"),
+        ("docker compose exec postgres psql", "docker compose exec postgres psql"),
+        ("psql app", "psql app"),
+    ],
+)
+def test_only_names_of_services_make_commands_alike(command: str, done: str) -> None:
+    assert alike(command) == done
 
 
 @pytest.mark.parametrize("alert", ALERTS)

@@ -119,11 +119,12 @@ class Desk:
         with _OPENER.open(request, timeout=10):
             pass
 
-    def states(self) -> dict[str, str]:
-        """Whether each alert is `active` or `suppressed` now, by its name."""
+    def silenced(self) -> set[str]:
+        """The names of alerts that a silence holds back, not another alert."""
         return {
-            alert["labels"]["alertname"]: alert["status"]["state"]
+            alert["labels"]["alertname"]
             for alert in self.alertmanager.alerts()
+            if alert["status"]["silencedBy"]
         }
 
     def ask(self, application: str, sql: str) -> str:
@@ -174,6 +175,7 @@ def at_hand(folder: Path, postgres: Server, alertmanager: Alertmanager, port: in
         settings.write_text(f"alertmanager.url: {alertmanager.url}\nauthor: tests\n")
     (folder / "prometheus.yml").write_text("scrape_configs: []\n")
     (folder / "rules").symlink_to(ROOT / "rules")
+    (folder / "FILE.yaml").symlink_to(ROOT / "rules/tls.yaml")
     (folder / "alertmanager.yaml").symlink_to(ROOT / "rules/alertmanager/alertmanager.yaml")
     (folder / "sidewatch.yaml").write_text(
         CONFIG.format(folder=folder, host=postgres.folder, port=postgres.port)

@@ -19,14 +19,16 @@ INDEX = "## All alerts\n\n"
 HEAD = "| alert | severity | what |\n| --- | --- | --- |\n"
 
 _BLOCK = re.compile(r"^( *)```(?P<info>[^\n]*)\n(?P<text>.*?)^\1```$", re.MULTILINE | re.DOTALL)
-_INFO = re.compile(r"(?P<kind>sh|sql|promql|yaml)(?: (?P<of>[a-z]+))??(?: manual: (?P<why>.+))?")
+_INFO = re.compile(
+    r"(?P<kind>sh|promql|yaml|sql (?P<of>any|agledger|kodiai|paas|pullapprove|tripl))"
+    r"(?: manual: (?P<why>\S.*))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """Commands as a page shows them: what kind, of which application, why nobody runs them."""
 
-    line: int
     kind: str
     of: str | None
     why: str | None
@@ -60,11 +62,13 @@ def blocks(text: str) -> Iterator[Block]:
     """The blocks of a page, or of one of its sections."""
     for found in _BLOCK.finditer(text):
         info = _INFO.fullmatch(found["info"])
-        line = text.count("\n", 0, found.start()) + 1
         if info is None:
+            line = text.count("\n", 0, found.start()) + 1
             msg = f"line {line}: {found['info']!r} does not say how the block is proved"
             raise ValueError(msg)
-        yield Block(line, info["kind"], info["of"], info["why"], dedent(found["text"]).strip())
+        yield Block(
+            info["kind"].partition(" ")[0], info["of"], info["why"], dedent(found["text"]).strip()
+        )
 
 
 def pages() -> dict[str, Page]:
