@@ -23,7 +23,7 @@ from tests.support.live_faults import Machine
 from tests.support.parts import Parts
 from tests.support.pg import Server
 
-QUICK = 1 / 20
+QUICK = 1 / 40
 
 
 @pytest.fixture

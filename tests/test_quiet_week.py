@@ -66,7 +66,7 @@ def test_a_quiet_week_of_all_applications_tells_nobody_anything(
     kind: str, parts: Parts, tmp_path: Path
 ) -> None:
     weeks = [Week(app, kind, 7) for app in SERVICES]
-    assert not false_alarms(parts, tmp_path, weeks, every=2)
+    assert not false_alarms(parts, tmp_path, weeks, every=5)
 
 
 def test_what_is_seen_beside_the_logs_is_of_the_vocabulary() -> None:
