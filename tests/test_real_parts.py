@@ -76,7 +76,7 @@ def test_runs_that_follow_each_other_are_told_of_together(tmp_path: Path) -> Non
 def test_what_several_processes_used_is_told_once_in_the_last_lines() -> None:
     tests = (
         "tests/test_slice.py::test_the_shipped_routing_is_valid",
-        "tests/test_demo.py::test_prometheus_takes_the_configuration_that_is_offered",
+        "tests/test_rules.py::test_promtool_accepts_the_rules[tls]",
     )
     run = [sys.executable, "-m", "pytest", "-q", "-n", "2", *tests]
     told = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
