@@ -155,6 +155,7 @@ def test_labels_that_alerts_keep_part_groups_and_inhibitions() -> None:
     config = yaml.safe_load(routing({}, ["env", "cluster"]).configuration)
     assert config["route"]["group_by"] == ["app", "env", "cluster", "alertname"]
     assert all(rule["equal"][:3] == ["app", "env", "cluster"] for rule in config["inhibit_rules"])
+    assert routing({}, ["env", "env"]).configuration == routing({}, ["env"]).configuration
     with pytest.raises(ExportError, match="severity is no label that can be kept"):
         routing({}, ["severity"])
 
