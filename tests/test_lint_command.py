@@ -128,6 +128,10 @@ def test_a_folder_is_searched_for_rules_and_only_those(lint: Lint, rules: Path) 
     assert lint(rules.parent).stdout.endswith("2 rules in 2 files: 1 error, 1 warning\n")
 
 
+def test_a_file_that_is_named_twice_is_read_once(lint: Lint, rules: Path) -> None:
+    assert lint(rules, rules.parent, rules).stdout == lint(rules).stdout
+
+
 def test_what_an_operator_of_kubernetes_has_is_read_as_well(lint: Lint, rules: Path) -> None:
     indented = "".join(f"  {line}\n" for line in RULES.splitlines())
     rules.write_text(f"kind: PrometheusRule\nspec:\n{indented}")

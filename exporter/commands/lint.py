@@ -154,11 +154,12 @@ def _list() -> None:
 
 
 def _paths(given: Sequence[Path]) -> list[Path]:
-    """Files as they are named, and those of folders, by name."""
-    found = list[Path]()
+    """Files as they are named, and those of folders, by name; each once, however often named."""
+    found = dict[Path, Path]()
     for path in given:
-        found += sorted(filter(_holds_rules, path.rglob("*"))) if path.is_dir() else [path]
-    return found
+        for each in sorted(filter(_holds_rules, path.rglob("*"))) if path.is_dir() else [path]:
+            found.setdefault(each.resolve(), each)
+    return list(found.values())
 
 
 def _holds_rules(path: Path) -> bool:
