@@ -128,6 +128,12 @@ def test_a_folder_is_searched_for_rules_and_only_those(lint: Lint, rules: Path) 
     assert lint(rules.parent).stdout.endswith("2 rules in 2 files: 1 error, 1 warning\n")
 
 
+def test_the_namespace_of_mimirtool_is_no_mistake(lint: Lint, rules: Path) -> None:
+    found = lint(rules).stdout.count(": error: ")
+    rules.write_text(rules.read_text() + "\nnamespace: shop\n")
+    assert lint(rules).stdout.count(": error: ") == found
+
+
 def test_a_file_that_is_named_twice_is_read_once(lint: Lint, rules: Path) -> None:
     assert lint(rules, rules.parent, rules).stdout == lint(rules).stdout
 

@@ -27,7 +27,7 @@ GROUP_KEYS = frozenset({"name", "rules", "interval", "limit", "query_offset", "l
 }
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-TOP_KEYS = frozenset({"groups"})
+TOP_KEYS = frozenset({"groups", "namespace"})  # the second is of mimirtool's files
 
 
 @dataclass(frozen=True, slots=True)
