@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # whoever read our output has left; that is no failure
         return 0
     except OSError as error:
-        print(f"sidewatch: {error.strerror or error}", file=sys.stderr)  # noqa: T201 - as above
+        what = f"{error.filename}: " if error.filename else ""
+        print(f"sidewatch: {what}{error.strerror or error}", file=sys.stderr)  # noqa: T201 - as above
         return 1
     return code
 

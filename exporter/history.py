@@ -58,7 +58,7 @@ def steps(
 
     It goes on to `until`, without one for a minute after the last line. `clock` is the shard's. No
     line was written after `latest`, whatever it says. Raises SidewatchError for a log of which no
-    line tells its time.
+    line tells its time, and where no line is to be read at all.
     """
     due = math.nan
     each = [pieces(log, shard.zone, latest) for log in logs]
@@ -74,6 +74,10 @@ def steps(
         clock.reach(piece.at)
         shard.feed(piece.log.cursor, piece.data)
         shard.lag(piece.log.cursor, 0, piece.at)
+    if math.isnan(due):
+        raise SidewatchError(
+            "no line is left to replay: the logs are empty, or begin after --until"
+        )
     end = clock.now() + AFTER_SECONDS if until is None else until
     while due <= end:
         yield due, _shown(shard, clock, due)

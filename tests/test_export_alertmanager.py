@@ -112,6 +112,13 @@ def test_pages_go_every_way_and_tickets_do_not_call() -> None:
     assert _receiver(_config(**WAYS["pagerduty"]), "ticket")
 
 
+def test_nobody_is_told_twice_and_no_mail_goes_to_an_empty_address() -> None:
+    told = _receiver(_config(**WAYS["slack"], page_by="slack, slack"), "page")
+    assert len(told["slack_configs"]) == 1
+    (mail,) = _receiver(_config(**{**WAYS["email"], "email_to": "a@b.c,, d@e.f,"}), "page").values()
+    assert mail[0]["to"] == "a@b.c, d@e.f"
+
+
 def test_the_dead_mans_switch_is_one_variable() -> None:
     assert _receiver(_config(**DEADMAN), "deadman") == {
         "webhook_configs": [{"url": DEADMAN["deadman_url"], "send_resolved": False}]
@@ -148,6 +155,7 @@ def test_labels_that_alerts_keep_part_groups_and_inhibitions() -> None:
     config = yaml.safe_load(routing({}, ["env", "cluster"]).configuration)
     assert config["route"]["group_by"] == ["app", "env", "cluster", "alertname"]
     assert all(rule["equal"][:3] == ["app", "env", "cluster"] for rule in config["inhibit_rules"])
+    assert routing({}, ["env", "env"]).configuration == routing({}, ["env"]).configuration
     with pytest.raises(ExportError, match="severity is no label that can be kept"):
         routing({}, ["severity"])
 
@@ -176,6 +184,18 @@ def test_labels_that_alerts_keep_part_groups_and_inhibitions() -> None:
         ({"quiet_hours": "22:00-22:00"}, "SIDEWATCH_QUIET_HOURS is no span"),
         ({"quiet_hours": "22:00-07:00", "quiet_zone": "Berlin"}, "is no time zone like UTC"),
         ({"quiet_zone": "UTC"}, "SIDEWATCH_QUIET_HOURS is missing"),
+        ({"slack_url_file": "https://h/hush"}, "SIDEWATCH_SLACK_URL_FILE is no path like"),
+        ({"pagerduty_key_file": "hush"}, "SIDEWATCH_PAGERDUTY_KEY_FILE is no path like"),
+        ({"telegram_token_file": "123:hush"}, "SIDEWATCH_TELEGRAM_TOKEN_FILE is no path like"),
+        ({"webhook_url": "http://[::1/hush"}, "SIDEWATCH_WEBHOOK_URL is no URL"),
+        ({"webhook_url": "http://h:99999/hush"}, "SIDEWATCH_WEBHOOK_URL is no URL"),
+        ({"webhook_url": "http://h /hush"}, "SIDEWATCH_WEBHOOK_URL is no URL"),
+        ({**WAYS["pagerduty"], "pagerduty_url": "eu"}, "SIDEWATCH_PAGERDUTY_URL is no URL"),
+        ({**WAYS["telegram"], "telegram_url": "bots"}, "SIDEWATCH_TELEGRAM_URL is no URL"),
+        ({"grafana_url": "grafana:3000"}, "SIDEWATCH_GRAFANA_URL is no URL"),
+        ({**WAYS["email"], "smtp_host": "mail"}, "SIDEWATCH_SMTP_HOST is no server and port"),
+        ({**WAYS["email"], "smtp_tls": "starttls"}, "SIDEWATCH_SMTP_TLS is on or off"),
+        ({**WAYS["email"], "email_to": "a@b.c, ops"}, "SIDEWATCH_EMAIL_TO is no list of addresses"),
     ],
     ids=str,
 )

@@ -12,6 +12,7 @@ import promql_parser
 import pytest
 import yaml
 
+from exporter.__main__ import main
 from exporter.errors import ExportError
 from exporter.export.keep import keep, keepable
 from exporter.export.rules import tiers
@@ -114,6 +115,23 @@ def test_files_of_an_earlier_export_are_told_since_they_are_loaded_too(
 def test_a_subject_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="there are no rules about htpp; there are"):
         exported("rules", tmp_path, "--subject", "htpp")
+
+
+@pytest.mark.parametrize(
+    "wanted", [("--subject=slo", "--without=slo"), ("--subject=slo", "--tier=critical")], ids=str
+)
+def test_an_export_of_nothing_is_refused(tmp_path: Path, wanted: tuple[str, ...]) -> None:
+    with pytest.raises(ExportError, match="no rule is left of what is asked for"):
+        exported("rules", tmp_path / "out", *wanted)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_written_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["export", "rules", str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err == f"sidewatch: {tmp_path / 'file'}: File exists\n"
 
 
 def test_files_are_cut_into_pieces_without_a_loss() -> None:

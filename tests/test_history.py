@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from exporter.__main__ import main
 from exporter.errors import SidewatchError
 from exporter.history import LONGEST, Log, line_time, pieces
 from exporter.model import Cursor
@@ -184,6 +185,19 @@ def test_steps_follow_a_service_that_falls_silent(tmp_path: Path) -> None:
     told = _replayed("--step", "1h", "--until", "2024-05-06T14:00:00Z", str(tmp_path / "worker"))
     steps = {line.split()[-1] for line in told.decode().splitlines() if not line.startswith("#")}
     assert steps == {f"{START + hour * 3600:.0f}" for hour in range(5)}
+
+
+@pytest.mark.parametrize("until", [(), ("--until", "1999-12-31T00:00:00Z")], ids=str)
+def test_a_history_of_nothing_is_refused(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], until: tuple[str, ...]
+) -> None:
+    log = tmp_path / "worker"
+    log.write_bytes(_entries(ROTATED) if until else b"")
+    words = ("replay", "--profile", "pullapprove", "--openmetrics", *until, str(log))
+    assert main(words) == 1
+    told = capfdbinary.readouterr()
+    assert not told.out
+    assert told.err.startswith(b"sidewatch: no line is left to replay: the logs are empty, or")
 
 
 # -- when a line was written -----------------------------------------------------------------------

@@ -128,6 +128,16 @@ def test_a_folder_is_searched_for_rules_and_only_those(lint: Lint, rules: Path) 
     assert lint(rules.parent).stdout.endswith("2 rules in 2 files: 1 error, 1 warning\n")
 
 
+def test_the_namespace_of_mimirtool_is_no_mistake(lint: Lint, rules: Path) -> None:
+    found = lint(rules).stdout.count(": error: ")
+    rules.write_text(rules.read_text() + "\nnamespace: shop\n")
+    assert lint(rules).stdout.count(": error: ") == found
+
+
+def test_a_file_that_is_named_twice_is_read_once(lint: Lint, rules: Path) -> None:
+    assert lint(rules, rules.parent, rules).stdout == lint(rules).stdout
+
+
 def test_what_an_operator_of_kubernetes_has_is_read_as_well(lint: Lint, rules: Path) -> None:
     indented = "".join(f"  {line}\n" for line in RULES.splitlines())
     rules.write_text(f"kind: PrometheusRule\nspec:\n{indented}")
@@ -182,6 +192,25 @@ def test_rules_may_read_what_the_shipped_ones_record(lint: Lint, rules: Path) ->
         ("groups: [{name: a, rules: [{record: a b, expr: up}]}]\n", "'a b' is no name of a metric"),
         ("groups: [{name: a, rules: [{alert: A, expr: up, fro: 5m}]}]\n", "a rule has no such key"),
         ("groups: [{name: a, rules: [{alert: A, expr: up, for: 5}]}]\n", "'5' is no duration"),
+        ("groups: []\ntests: []\n", "a rule file has no such key"),
+        ("groups: [{name: a, rules: {alert: A, expr: up}}]\n", "a group has a list of rules"),
+        ("groups: [{name: a, limit: x, rules: []}]\n", "'x' is no number of series"),
+        (
+            "groups: [{name: a, rules: [{alert: A, expr: up, labels: [a]}]}]\n",
+            "names with their values belong here",
+        ),
+        (
+            "groups: [{name: a, rules: [{alert: A, expr: up, labels: {a-b: c}}]}]\n",
+            "'a-b' cannot be the name of one of the labels",
+        ),
+        (
+            "groups: [{name: a, rules: [{record: a, expr: up, labels: {__name__: c}}]}]\n",
+            "'__name__' cannot be the name",
+        ),
+        (
+            "groups: [{name: a, rules: [{alert: A, expr: up, annotations: {a b: c}}]}]\n",
+            "'a b' cannot be the name of one of the annotations",
+        ),
     ],
 )
 def test_what_prometheus_would_refuse_is_told(
@@ -198,6 +227,14 @@ def test_what_cannot_be_read_ends_with_two(lint: Lint, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "nowhere.yaml" in done.stderr
     assert lint().returncode == 2
+    empty = lint(tmp_path)
+    assert empty.returncode == 2
+    assert f"{tmp_path} holds no rule file" in empty.stderr
+    (tmp_path / "odd.yaml").write_bytes(b"groups: \xff\n")
+    for named in (tmp_path, tmp_path / "odd.yaml"):
+        assert "odd.yaml is not UTF-8" in lint(named).stderr
+    routes = lint("--alertmanager", tmp_path / "odd.yaml", "rules")
+    assert (routes.returncode, "odd.yaml is no YAML" in routes.stderr) == (2, True)
     assert lint("--disable", "nothing", tmp_path).returncode == 2
 
 

@@ -90,10 +90,14 @@ def run(arguments: argparse.Namespace) -> int:
         rules = [_read(path) for path in _paths(arguments.rules)]
         given = _given(arguments.metrics)
         routes = None if arguments.alertmanager is None else routing(arguments.alertmanager)
-    except (OSError, UnicodeError, ExportError) as error:
+    except OSError as error:
+        return _cannot(f"{error.filename}: {error.strerror}" if error.filename else error)
+    except ExportError as error:
         return _cannot(error)
     if not rules:
-        return _cannot("no rule file is named; `sidewatch lint rules/` for one")
+        named = " and ".join(map(str, arguments.rules))
+        what = f"{named} holds no rule file" if named else "no rule file is named"
+        return _cannot(f"{what}; `sidewatch lint rules/` for one")
     settings = Settings(
         annotations=arguments.need_annotations,
         labels=arguments.need_labels,
@@ -150,11 +154,12 @@ def _list() -> None:
 
 
 def _paths(given: Sequence[Path]) -> list[Path]:
-    """Files as they are named, and those of folders, by name."""
-    found = list[Path]()
+    """Files as they are named, and those of folders, by name; each once, however often named."""
+    found = dict[Path, Path]()
     for path in given:
-        found += sorted(filter(_holds_rules, path.rglob("*"))) if path.is_dir() else [path]
-    return found
+        for each in sorted(filter(_holds_rules, path.rglob("*"))) if path.is_dir() else [path]:
+            found.setdefault(each.resolve(), each)
+    return list(found.values())
 
 
 def _holds_rules(path: Path) -> bool:
@@ -162,16 +167,23 @@ def _holds_rules(path: Path) -> bool:
     return (
         path.suffix in ENDINGS
         and path.is_file()
-        and re.search(r"^\W*groups\W*:", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+        and re.search(r"^\W*groups\W*:", _text(path), re.MULTILINE) is not None
     )
 
 
 def _read(path: Path) -> RuleFile:
-    return read(str(path), path.read_text(encoding="utf-8"))
+    return read(str(path), _text(path))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeError as error:
+        raise ExportError(f"{path} is not UTF-8: {error}") from None
 
 
 def _given(path: Path | None) -> Listed | None:
-    return None if path is None else listed(path.read_text(encoding="utf-8"))
+    return None if path is None else listed(_text(path))
 
 
 def _shipped() -> list[RuleFile]:

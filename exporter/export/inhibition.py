@@ -48,7 +48,7 @@ def routing(path: Path) -> Mapping[str, Any]:
     """A configuration of Alertmanager's. Raises ExportError where it is none, OSError."""
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # not UTF-8 either, or a day that is none
         raise ExportError(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(found, dict) or not isinstance(found.get("route"), dict):
         raise ExportError(f"{path} has no route, so it is no configuration of Alertmanager's")

@@ -37,11 +37,11 @@ def keep(text: str, labels: Sequence[str]) -> str:
 
 
 def keepable(labels: Sequence[str]) -> Sequence[str]:
-    """The labels, each of which can be kept. Raises ExportError."""
+    """The labels, each once, and each of which can be kept. Raises ExportError."""
     for label in labels:
         if not NAME.fullmatch(label) or label.startswith("__") or label in TAKEN:
             raise ExportError(f"{label} is no label that can be kept; name one of your own")
-    return labels
+    return tuple(dict.fromkeys(labels))
 
 
 def _listed(text: str, labels: Sequence[str]) -> str:

@@ -71,12 +71,12 @@ def _slack(given: Variables) -> Way:
 
 def _email(given: Variables) -> Way:
     block = {
-        "to": _needed(given, "email_to"),
+        "to": _addresses(_needed(given, "email_to")),
         "from": _needed(given, "email_from"),
-        "smarthost": _needed(given, "smtp_host"),
+        "smarthost": _host_port("smtp_host", _needed(given, "smtp_host")),
         "auth_username": given.get("smtp_user"),
         "auth_password_file": given.get("smtp_password_file"),
-        "require_tls": given.get("smtp_tls", "").lower() != "off",
+        "require_tls": _on("smtp_tls", given.get("smtp_tls", "on")),
         "send_resolved": True,
         "headers": {"Subject": TITLE},
         "html": '{{ template "sidewatch.html" . }}',
@@ -88,7 +88,7 @@ def _email(given: Variables) -> Way:
 def _pagerduty(given: Variables) -> Way:
     block = {
         "routing_key_file": _needed(given, "pagerduty_key_file"),
-        "url": given.get("pagerduty_url"),
+        "url": _url_if_set(given, "pagerduty_url"),
         "send_resolved": True,
         "description": TITLE,
         "severity": SEVERITY,
@@ -113,7 +113,7 @@ def _telegram(given: Variables) -> Way:
     block = {
         "bot_token_file": _needed(given, "telegram_token_file"),
         "chat_id": number,
-        "api_url": given.get("telegram_url"),
+        "api_url": _url_if_set(given, "telegram_url"),
         "parse_mode": "HTML",
         "send_resolved": True,
         "message": '{{ template "sidewatch.telegram" . }}',
@@ -122,7 +122,7 @@ def _telegram(given: Variables) -> Way:
 
 
 def _ntfy(given: Variables) -> Way:
-    url = _url("ntfy_url", _needed(given, "ntfy_url"))
+    url = checked_url("ntfy_url", _needed(given, "ntfy_url"))
     # Percent-encoded, so that an Alertmanager that fills in URLs (0.31) takes it as it is.
     query = f"tpl=1&t={quote(NTFY_TITLE, safe='')}&m={quote(NTFY_MESSAGE, safe='')}"
     joined = "&" if urlsplit(url).query else "?"
@@ -164,17 +164,50 @@ def _address(given: Variables, name: str) -> tuple[dict[str, Any], Version]:
     if name in given and file in given:
         raise ExportError(f"{spelled(name)} and {spelled(file)} say the same thing; give one")
     if name in given:
-        return {"url": _url(name, given[name])}, OLDEST
+        return {"url": checked_url(name, given[name])}, OLDEST
     return {"url_file": _needed(given, file)}, URL_FILE
 
 
-def _url(name: str, text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ExportError(f"{spelled(name)} is no URL like https://example.org/path")
+def checked_url(name: str, text: str) -> str:
+    """The URL as it was given. Raises ExportError where it is none, or holds a password."""
+    wrong = f"{spelled(name)} is no URL like https://example.org/path"
+    try:
+        parts = urlsplit(text)
+        odd = parts.port == 0 or len(text.split()) > 1
+    except ValueError:  # brackets or a port that are none; its own text quotes them
+        raise ExportError(wrong) from None
+    if odd or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ExportError(wrong)
     if parts.password is not None:
         raise ExportError(f"{spelled(name)} has a password in it, which stands in a file")
     return text
+
+
+def _url_if_set(given: Variables, name: str) -> str | None:
+    return checked_url(name, given[name]) if name in given else None
+
+
+def _host_port(name: str, text: str) -> str:
+    """Alertmanager takes no mail server without a port."""
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()):
+        raise ExportError(f"{spelled(name)} is no server and port like mail.example.org:587")
+    return text
+
+
+def _addresses(text: str) -> str:
+    """Without empty ones, at which Alertmanager would fail with each mail."""
+    found = [one.strip() for one in text.split(",") if one.strip()]
+    if not found or not all("@" in one for one in found):
+        name = spelled("email_to")
+        raise ExportError(f"{name} is no list of addresses like a@example.org, b@example.org")
+    return ", ".join(found)
+
+
+def _on(name: str, text: str) -> bool:
+    if text.lower() not in {"on", "off"}:
+        raise ExportError(f"{spelled(name)} is on or off")
+    return text.lower() == "on"
 
 
 def _bearer(given: Variables, name: str) -> dict[str, Any]:

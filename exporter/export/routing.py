@@ -13,7 +13,7 @@ import yaml
 
 from exporter.errors import ExportError
 from exporter.export.keep import keepable
-from exporter.export.receivers import OLDEST, Version, Way, deadman, ways
+from exporter.export.receivers import OLDEST, Version, Way, checked_url, deadman, ways
 from exporter.export.shipped import FOLDER
 from exporter.export.variables import Variables, spelled
 
@@ -60,7 +60,7 @@ def routing(given: Variables, keep_labels: Sequence[str] = ()) -> Routing:
     needs = max((way.needs for way in used), default=OLDEST)
     template = TEMPLATE.read_text(encoding="utf-8")
     if "grafana_url" in given:
-        place = json.dumps(given["grafana_url"].rstrip("/"))
+        place = json.dumps(checked_url("grafana_url", given["grafana_url"]).rstrip("/"))
         template = template.replace(EMPTY_GRAFANA, f"$grafana := {place}")
     return Routing(_headed(text, needs), template, needs, tuple(_notes(given, used, pages)))
 
@@ -80,7 +80,8 @@ def _told_by(
     given: Variables, name: str, known: Mapping[str, Way], otherwise: Iterable[str]
 ) -> list[Way]:
     wanted = given.get(name)
-    names = [one.strip() for one in wanted.split(",")] if wanted else otherwise
+    # Each once, or everybody would be told twice.
+    names = dict.fromkeys(one.strip() for one in wanted.split(",")) if wanted else otherwise
     for one in names:
         if one not in known:
             there = ", ".join(known) or "none"

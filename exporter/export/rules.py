@@ -51,6 +51,8 @@ def chosen(shipped: Sequence[Subject], wanted: Wanted) -> tuple[Subject, ...]:
         for piece in group.pieces
         if _is_wanted(piece, wanted.tier)
     ]
+    if not kept:
+        raise ExportError("no rule is left of what is asked for; ask for fewer things at once")
     records = {
         piece.name: piece
         for subject in shipped

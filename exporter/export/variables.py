@@ -66,7 +66,7 @@ def variables(environ: Mapping[str, str], options: Iterable[str] = ()) -> dict[s
         if not equals:
             raise ExportError(f"{option} is no variable with a value, like slack_url_file=PATH")
         given[name.lower().removeprefix(PREFIX.lower())] = value.strip()
-    for name in given:
+    for name, value in given.items():
         if name in SECRETS:
             raise ExportError(
                 f"{spelled(name)} is a secret, so it stands in a file: give {spelled(name)}_FILE,"
@@ -76,7 +76,17 @@ def variables(environ: Mapping[str, str], options: Iterable[str] = ()) -> dict[s
             near = difflib.get_close_matches(name, VARIABLES, 1)
             meant = f"; did you mean {spelled(near[0])}?" if near else ""
             raise ExportError(f"there is no variable {spelled(name)}{meant}")
+        if name.endswith("_file") and value and not _is_path(value):
+            raise ExportError(
+                f"{spelled(name)} is no path like /run/secrets/slack; what is in the file does not"
+                " belong here"
+            )
     return {name: value for name, value in given.items() if value}
+
+
+def _is_path(value: str) -> bool:
+    """Not the secret itself: a URL, or a key or token, which are one word."""
+    return "/" in value and "://" not in value and value.isprintable()
 
 
 def spelled(name: str) -> str:

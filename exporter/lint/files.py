@@ -26,6 +26,8 @@ GROUP_KEYS = frozenset({"name", "rules", "interval", "limit", "query_offset", "l
     *("evaluation_delay", "align_evaluation_time_on_interval"),
 }
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+TOP_KEYS = frozenset({"groups", "namespace"})  # the second is of mimirtool's files
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,9 @@ class _Reader:
                 return
             self._say(root.line, "groups", "a rule file has a list of groups")
             return
+        for pair in root.pairs:
+            if pair.key not in TOP_KEYS:
+                self._say(pair.line, pair.key, "a rule file has no such key")
         names = set[str]()
         for group in groups.nodes:
             if not isinstance(group, Entries):
@@ -137,6 +142,11 @@ class _Reader:
                 self._say(pair.line, pair.key, "a group has no such key")
         interval = self._duration(group, "interval", self._faults)
         rules = _child(group, "rules")
+        if not isinstance(rules, Items | None) and not (isinstance(rules, Scalar) and rules.empty):
+            self._say(group.line_of("rules"), "rules", "a group has a list of rules")
+        limit = _text(group, "limit")
+        if limit and not limit.isdecimal():
+            self._say(group.line_of("limit"), "limit", f"{limit!r} is no number of series")
         nodes = rules.nodes if isinstance(rules, Items) else ()
         for node in nodes:
             if isinstance(node, Entries):
@@ -207,12 +217,25 @@ def _misshapen(node: Entries) -> Iterator[Fault]:
         yield Fault(node.line, "alert", "a rule has either alert or record")
     if not _text(node, "expr"):
         yield Fault(node.line, "expr", "a rule needs an expression")
+    for key in ("labels", "annotations"):
+        yield from _misnamed(node, key)
     if "record" in keys:
         for key in sorted(keys & {"for", "keep_firing_for", "annotations"}):
             yield Fault(node.line_of(key), key, "only alerts have this")
         name = _text(node, "record")
         if not NAME.fullmatch(name):
             yield Fault(node.line_of("record"), "record", f"{name!r} is no name of a metric")
+
+
+def _misnamed(node: Entries, key: str) -> Iterator[Fault]:
+    found = _child(node, key)
+    if isinstance(found, Entries):
+        for pair in found.pairs:
+            if not LABEL.fullmatch(pair.key) or (key == "labels" and pair.key == "__name__"):
+                why = f"{pair.key!r} cannot be the name of one of the {key}"
+                yield Fault(pair.line, f"{key}.{pair.key}", why)
+    elif found is not None and not (isinstance(found, Scalar) and found.empty):
+        yield Fault(node.line_of(key), key, "names with their values belong here")
 
 
 def _child(node: Entries, key: str) -> Node | None:
