@@ -25,7 +25,7 @@ from exporter.vocabulary import FAMILIES
 from tests.support.asking import until
 from tests.support.docker import FIRST, Dockerd
 from tests.support.parts import Parts
-from tests.support.proof import Alert, check, held_back
+from tests.support.proof import FIRING, Alert, check, held_back
 from tests.support.told import One, Told, told
 
 ROOT = Path(__file__).parents[1]
@@ -182,8 +182,7 @@ def held_to_the_rules(
 ) -> None:
     """Let promtool say which alerts fire, each for its own service."""
     promtool, path = parts.need("promtool"), folder / "rules.yaml"
-    firing = 'count(ALERTS{alertstate="firing"})'
-    shown = [f"{firing} == {len(case.alerts)}"] if case.alerts else []
+    shown = [f"count({FIRING}) == {len(case.alerts)}"] if case.alerts else []
     if case.well:
         check(promtool, path, before, {}, case.alerts, at_times=known, shown=shown)
         return

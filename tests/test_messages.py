@@ -8,6 +8,7 @@ import re
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from email.header import decode_header, make_header
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tests.support.mail import Mailbox, mailbox, part
 from tests.support.parts import Parts
 from tests.support.routing import FOLDER
 from tests.support.servers import Alertmanager
+from tests.support.waiting import wait_for
 from tests.support.webhook import Webhook
 
 GOLDEN = Path(__file__).parent / "messages"
@@ -64,12 +66,38 @@ def _alert(queue: str, *, ended: bool = False, description: str = "") -> dict[st
 
 
 def _post(manager: Alertmanager, *alerts: Mapping[str, Any]) -> None:
+    _ask(manager, "alerts", alerts)
+
+
+def _ask(manager: Alertmanager, path: str, body: Any = None, method: str | None = None) -> Any:
     request = urllib.request.Request(
-        f"{manager.url}/api/v2/alerts",
-        data=json.dumps(alerts).encode(),
+        f"{manager.url}/api/v2/{path}",
+        data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
+        method=method,
     )
-    urllib.request.urlopen(request, timeout=5).close()
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.loads(answer.read() or "null")
+
+
+@contextmanager
+def _silence(manager: Alertmanager) -> Iterator[None]:
+    """While it lasts nobody is told of anything."""
+    silence = {
+        "matchers": [{"name": "app", "value": ".+", "isRegex": True, "isEqual": True}],
+        "startsAt": "2026-11-20T00:00:00Z",
+        "endsAt": "2096-11-20T00:00:00Z",
+        "createdBy": "tests",
+        "comment": "until both alerts are there",
+    }
+    name = _ask(manager, "silences", silence)["silenceID"]
+    yield
+    _ask(manager, f"silence/{name}", method="DELETE")
+
+
+def _grouped(manager: Alertmanager) -> int:
+    """How many alerts are in groups, about to be told of."""
+    return sum(len(group["alerts"]) for group in _ask(manager, "alerts/groups"))
 
 
 def _secret(folder: Path, name: str, text: str) -> Path:
@@ -115,7 +143,9 @@ def test_each_receiver_gets_the_message_that_is_kept(
         },
     )
     manager = alertmanager(config)
-    _post(manager, _alert("mail"), _alert("reports"))
+    with _silence(manager):  # a group of alerts this old is told of at once, be it whole or not
+        _post(manager, _alert("mail"), _alert("reports"))
+        wait_for(lambda: _grouped(manager) == 2, "both alerts in their group")
     _keep("firing", webhook, box)
     _post(manager, _alert("reports", ended=True))
     _keep("both", webhook, box)

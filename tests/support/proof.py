@@ -16,6 +16,7 @@ from tests.support.told import One
 ROOT = Path(__file__).parents[2]
 # One fires for ever, the others tell of any fault that lasts by its share of a month.
 BESIDE = "Watchdog|WatchedBudgetBurns.*"
+FIRING = f'ALERTS{{alertstate="firing",alertname!~"{BESIDE}"}}'
 STEPS = 36  # of a minute, or of an hour where a forecast looks back for a day
 Alert = Mapping[str, str]
 
@@ -34,11 +35,10 @@ def check(
 
     With `at_times` every fourth minute is like that. What is `shown` is asked for at the end.
     """
-    firing = f'ALERTS{{alertstate="firing",alertname!~"{BESIDE}"}}'
     names = sorted({one["alert"] for one in alerts})
     expected = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in names]
     questions: list[dict[str, Any]] = [
-        {"expr": f"count by (alertname) (count by (alertname) ({firing}))", "exp_samples": expected}
+        {"expr": f"count by (alertname) (count by (alertname) ({FIRING}))", "exp_samples": expected}
     ]
     for one in alerts:
         labels = {"alertname": one["alert"], **{k: v for k, v in one.items() if k != "alert"}}
