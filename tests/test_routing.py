@@ -48,6 +48,7 @@ def _known() -> list[Alert]:
                 seconds(one.rule.get("for", "0s")),
                 {name for labels in one.labels for name in labels},
                 one.rule["labels"],
+                seconds(one.rule.get("keep_firing_for", "0s")),
             )
             for one in ALERTS.values()
         ),
@@ -141,6 +142,8 @@ def _inhibition(source: str, target: str, *equal: str) -> dict[str, Any]:
         (_inhibition("Soft", "Cause", "app"), "must not hold back a critical one"),
         ({**_inhibition("Late", "Effect", "app")}, "it fires after 61 s and one evaluation"),
         ({**_inhibition("Late", "Soft", "app")}, None),
+        (_inhibition("Cause", "Kept", "app"), "it fires for 0 s after it has ended"),
+        (_inhibition("Kept", "Soft", "app"), None),
         (
             {**_inhibition("Cause", "Effect", "app"), "target_matchers": ['severity="critical"']},
             "for both cause and effect",
@@ -150,8 +153,9 @@ def _inhibition(source: str, target: str, *equal: str) -> dict[str, Any]:
 )
 def test_an_inhibition_that_cannot_work_is_told(rule: dict[str, Any], fault: str | None) -> None:
     late = Alert("Late", 61, {"app"}, {"severity": "critical"})
+    kept = Alert("Kept", 60, {"app"}, {"severity": "critical"}, kept=120)
     routing = {"route": ROUTE, "inhibit_rules": [rule]}
-    found = list(faults(routing, [CAUSE, EFFECT, SOFT, late]))
+    found = list(faults(routing, [CAUSE, EFFECT, SOFT, late, kept]))
     assert any(fault in one for one in found) if fault else not found
 
 

@@ -125,7 +125,7 @@ def _alerts(
 ) -> list[Alert]:
     """The alerts as inhibitions see them, with those of the labels `asked` that they may have."""
     return [
-        Alert(rule.name, rule.hold, labels, rule.labels)
+        Alert(rule.name, rule.hold, labels, rule.labels, rule.keep)
         for rule, labels in labels_of(rules, asked, settings, given, beside=_shipped())
     ]
 

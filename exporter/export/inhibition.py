@@ -1,8 +1,8 @@
 """Whether Alertmanager's inhibitions can do what they say, read beside the alerts that they name.
 
-An effect must be held back before it is sent, by a cause that is at least as urgent, of the same
-subject, and never by itself. An inhibition whose `equal` labels are on neither side would hold back
-everything, which is Alertmanager's own rule about labels that are missing.
+An effect must be held back before it is sent, and until it has ended, by a cause that is at
+least as urgent, of the same subject, and never by itself. An inhibition whose `equal` labels are on
+neither side would hold back everything, which is Alertmanager's own rule about missing labels.
 """
 
 from __future__ import annotations
@@ -23,17 +23,22 @@ DURATION = re.compile(r"(\d+)(ms|[smhdw])")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 URGENCY = {"critical": 3, "warning": 2, "info": 1}
 SIDES = ("source_matchers", "target_matchers")
+LAG = 60  # seconds after its cause that an effect is seen to end: a scrape, an evaluation
 WAIT = "30s"  # Alertmanager's own, where a route gives none
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert: how long it is pending in seconds, its labels, those whose value a rule sets."""
+    """An alert: how long it is pending in seconds, its labels, those whose value a rule sets.
+
+    `kept` is for how many seconds it goes on firing when it has ended.
+    """
 
     name: str
     pending: float
     labels: Collection[str]
     fixed: Mapping[str, str]
+    kept: float = 0
 
     def value(self, label: str) -> str | None:
         """The value of a label: empty where it has none, nothing where it depends."""
@@ -86,13 +91,9 @@ def faults(
         for cause in sources:
             for effect in targets:
                 pair = f"{place}, {cause.name} before {effect.name}:"
-                yield from (f"{pair} {fault}" for fault in _pair(rule, cause, effect))
                 wait = _group_wait(routing["route"], effect)
-                if cause.pending + evaluated > effect.pending + wait:
-                    yield (
-                        f"{pair} it fires after {cause.pending:g} s and one evaluation, and the"
-                        f" effect is sent after {effect.pending:g} s and {wait:g} s of waiting"
-                    )
+                found = (*_pair(rule, cause, effect), *_times(cause, effect, evaluated, wait))
+                yield from (f"{pair} {fault}" for fault in found)
                 causes.setdefault(effect.name, set()).add(cause.name)
     try:
         graphlib.TopologicalSorter(causes).prepare()
@@ -130,6 +131,20 @@ def _pair(rule: Mapping[str, Any], cause: Alert, effect: Alert) -> Iterator[str]
     urgent, held = (URGENCY.get(one or "", 0) for one in severities)
     if 0 < urgent < held:
         yield f"a {severities[0]} alert must not hold back a {severities[1]} one"
+
+
+def _times(cause: Alert, effect: Alert, evaluated: float, wait: float) -> Iterator[str]:
+    """Whether the cause fires before the effect is sent, and until the effect has ended."""
+    if cause.pending + evaluated > effect.pending + wait:
+        yield (
+            f"it fires after {cause.pending:g} s and one evaluation, and the"
+            f" effect is sent after {effect.pending:g} s and {wait:g} s of waiting"
+        )
+    if effect.kept > 0 and cause.kept < effect.kept + LAG:
+        yield (
+            f"it fires for {cause.kept:g} s after it has ended (keep_firing_for) and the effect for"
+            f" {effect.kept:g} s, so the effect is sent when all is well; let {LAG} s lie between"
+        )
 
 
 def _fits(matchers: Sequence[str], alert: Alert) -> bool:
