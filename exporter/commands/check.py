@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import Any
 
 from exporter.app import doubled, json_logs
 from exporter.app.discovery import WHY, sort_out
@@ -19,8 +20,9 @@ from exporter.sources.docker import Docker, labels_of_all
 from exporter.sources.docker.settings import PROFILE
 from exporter.sources.files import Files
 from exporter.sources.files.discover import Finder, Found
-from exporter.sources.postgres import Postgres, Report, examine
+from exporter.sources.postgres import examine
 from exporter.sources.probes import Resolver, ask_once, system_lookup
+from exporter.sources.report import Report
 
 EXACT = (
     "what the daemon rotates away unread is lost without a trace; Docker's json-file logs,"
@@ -77,12 +79,9 @@ def _connect(plan: Plan) -> int:
     asked = [(app.name, app.postgres) for app in plan.apps if app.postgres is not None]
     if not asked and not plan.discovery and not any(map(_connects, plan.apps)):
         print("note: no application names a database, a daemon, a probe or a broker to connect to")
-    reports = asyncio.run(_examine([settings for _, settings in asked]))
-    for (app, settings), report in zip(asked, reports, strict=True):
-        print(f"{app}: database {settings.database}: {report.summary}")
-        for remark in report.remarks:
-            print(f"  {'fault: ' if remark.fault else ''}{remark.text}")
-    return 0 if all(report.works for report in reports) else 1
+    clock = WallClock()
+    reports = asyncio.run(_all([examine(settings, clock) for _, settings in asked]))
+    return _told([f"{app}: database {settings.database}" for app, settings in asked], reports)
 
 
 def _connects(app: AppPlan) -> bool:
@@ -90,10 +89,18 @@ def _connects(app: AppPlan) -> bool:
     return bool(app.probing.probes or app.brokers or app.containers or through)
 
 
-async def _examine(databases: Sequence[Postgres]) -> list[Report]:
+async def _all(looks: Sequence[Coroutine[Any, Any, Report]]) -> list[Report]:
     """All at once, so that one that does not answer delays no other."""
-    clock = WallClock()
-    return await asyncio.gather(*(examine(each, clock) for each in databases))
+    return await asyncio.gather(*looks)
+
+
+def _told(titles: Sequence[str], reports: Sequence[Report]) -> int:
+    """Print them; 1 where one has a fault."""
+    for title, report in zip(titles, reports, strict=True):
+        print(f"{title}: {report.summary}")
+        for remark in report.remarks:
+            print(f"  {'fault: ' if remark.fault else ''}{remark.text}")
+    return 0 if all(report.works for report in reports) else 1
 
 
 def _daemons(plan: Plan) -> int:
@@ -108,12 +115,8 @@ def _daemons(plan: Plan) -> int:
     read += [("discover: logs", plan.discovery.selection)] if plan.discovery else []
     known = [(place, one) for place, one in watched if one is not None]
     asked = [*containers.wanted(known, read, json_logs(plan))]
-    reports = asyncio.run(_look(asked))
-    for report in reports:
-        print(f"daemon at {report.url}: {report.summary}")
-        for remark in report.remarks:
-            print(f"  {'fault: ' if remark.fault else ''}{remark.text}")
-    return 0 if all(report.works for report in reports) else 1
+    reports = asyncio.run(_all([containers.examine(one) for one in asked]))
+    return _told([f"daemon at {one.url}" for one in asked], reports)
 
 
 def _discover(plan: Plan) -> int:
@@ -133,11 +136,6 @@ def _discover(plan: Plan) -> int:
     if not labelled:
         print(f"discover: no container has the label {PROFILE} now")
     return 0
-
-
-async def _look(asked: Sequence[containers.Wanted]) -> list[containers.Report]:
-    """All at once, so that one that does not answer delays no other."""
-    return await asyncio.gather(*map(containers.examine, asked))
 
 
 def _probe(plan: Plan) -> int:

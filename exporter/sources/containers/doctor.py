@@ -16,6 +16,7 @@ from exporter.errors import SourceError
 from exporter.sources.containers import engine as package
 from exporter.sources.containers.settings import Containers
 from exporter.sources.docker.settings import NAME, PROJECT, Selection, Tls, service_of
+from exporter.sources.report import Remark, Report
 from exporter.sources.worker import Worker
 
 if TYPE_CHECKING:
@@ -53,28 +54,6 @@ RIGHTS = {
 # What a source that reads logs, and one that watches containers, cannot do without.
 LOGS_NEED = ("list", "inspect", "logs")
 CONTAINERS_NEED = ("version", "list", "inspect", "events")
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something found; a `fault` keeps what was asked for from working."""
-
-    text: str
-    fault: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a daemon is, in a sentence, and what there is to say about it."""
-
-    url: str
-    summary: str
-    remarks: tuple[Remark, ...]
-
-    @property
-    def works(self) -> bool:
-        """Whether all that was asked for can work."""
-        return not any(one.fault for one in self.remarks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +100,7 @@ async def examine(asked: Wanted) -> Report:
         visit.say(f"not everything was asked within {WHOLE_SECONDS:g} s", fault=True)
     except SourceError as error:
         visit.say(_why(error), fault=True)
-    return Report(asked.url, visit.summary, tuple(visit.remarks))
+    return Report(visit.summary, tuple(visit.remarks))
 
 
 @dataclass(slots=True)

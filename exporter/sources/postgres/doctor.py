@@ -17,6 +17,7 @@ from exporter.sources.postgres.introspect import Findings, introspect
 from exporter.sources.postgres.query import Query, RowsError
 from exporter.sources.postgres.session import CANCELED, LOCKED, QueryError, Session
 from exporter.sources.postgres.settings import Postgres
+from exporter.sources.report import Remark, Report
 from exporter.sources.worker import Worker
 
 WHOLE_SECONDS = 30.0
@@ -47,27 +48,6 @@ HELP = {
     "role": "name all hosts in the URL, or ask for less with target_session_attrs",
     "lost": "does a proxy stand here whose server is gone?",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something found; a `fault` keeps what was asked for from working."""
-
-    text: str
-    fault: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a database is, in a sentence, and what there is to say about it."""
-
-    summary: str
-    remarks: tuple[Remark, ...]
-
-    @property
-    def works(self) -> bool:
-        """Whether all that was asked for can work."""
-        return not any(one.fault for one in self.remarks)
 
 
 async def examine(settings: Postgres, clock: Clock) -> Report:
