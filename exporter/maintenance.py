@@ -5,12 +5,12 @@ The command writes it and whoever watches reads it, so that neither has to know 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from exporter.errors import StateError
+from exporter import notes
 
 FILE = "maintenance.json"
 LONGEST_SECONDS = 24 * 3600.0
@@ -26,16 +26,11 @@ def read(folder: Path, now: float) -> dict[str, float]:
 
 
 def _all(folder: Path) -> dict[str, float]:
-    path = folder / FILE
-    try:
-        found = json.loads(path.read_bytes())
-        return {str(app): _moment(until) for app, until in found.items()}
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
-        raise StateError(f"{path}: is no list of windows; remove it") from None
+    return notes.read(folder / FILE, "list of windows", _windows) or {}
+
+
+def _windows(found: Any) -> dict[str, float]:
+    return {str(app): _moment(until) for app, until in found.items()}
 
 
 def _moment(value: object) -> float:
@@ -46,11 +41,4 @@ def _moment(value: object) -> float:
 
 def write(folder: Path, windows: Mapping[str, float]) -> None:
     """Replace what is declared, at once. Raises StateError."""
-    path = folder / FILE
-    fresh = path.with_suffix(".new")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(dict(windows)) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error
+    notes.write(folder / FILE, dict(windows))

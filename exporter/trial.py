@@ -6,11 +6,12 @@ each hop of a real alert is walked, from the scrape on. What nobody takes back e
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from exporter import notes
 from exporter.errors import StateError
 
 FILE = "test-alert.json"
@@ -31,29 +32,17 @@ class Trial:
 
 def read(folder: Path) -> Trial | None:
     """The test that is asked for, if any. Raises StateError."""
-    path = folder / FILE
-    try:
-        found = json.loads(path.read_bytes())
-        trial = Trial(str(found["test"]), float(found["began"]))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError):
-        raise StateError(f"{path}: is no test alert; remove it") from None
-    return trial if math.isfinite(trial.began) else None
+    trial = notes.read(folder / FILE, "test alert", _trial)
+    return trial if trial is not None and math.isfinite(trial.began) else None
+
+
+def _trial(found: Any) -> Trial:
+    return Trial(str(found["test"]), float(found["began"]))
 
 
 def write(folder: Path, trial: Trial) -> None:
     """Ask for it, at once. Raises StateError."""
-    path = folder / FILE
-    fresh = path.with_suffix(".new")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(asdict(trial)) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error
+    notes.write(folder / FILE, asdict(trial))
 
 
 def clear(folder: Path) -> None:

@@ -24,7 +24,13 @@ FLOORS: list[list[str]] = [
         "exporter.redact",
         "exporter.gauges",
     ],
-    ["exporter.registry", "exporter.vocabulary", "exporter.windows", "exporter.exposition"],
+    [
+        "exporter.registry",
+        "exporter.notes",
+        "exporter.vocabulary",
+        "exporter.windows",
+        "exporter.exposition",
+    ],
     [
         "exporter.engine",
         "exporter.maintenance",

@@ -7,13 +7,13 @@ and there are so many applications at the most.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from exporter import notes
 from exporter.clock import Clock
 from exporter.config import AppPlan, Discovery, Plan
 from exporter.config.discovery import is_name
@@ -200,29 +200,17 @@ class Discoverer:
 
 def read(folder: Path) -> dict[str, Known] | None:
     """What was found before; None where nobody has looked yet. Raises StateError."""
-    path = folder / FILE
-    try:
-        rows = json.loads(path.read_bytes())
-        return {
-            app: Known(str(profile), float(seen), bool(old))
-            for app, (profile, seen, old) in rows.items()
-            if is_name(app)
-        }
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, AttributeError, TypeError):
-        raise StateError(f"{path}: is no list of applications; remove it") from None
+    return notes.read(folder / FILE, "list of applications", _known)
+
+
+def _known(rows: Any) -> dict[str, Known]:
+    return {
+        app: Known(str(profile), float(seen), bool(old))
+        for app, (profile, seen, old) in rows.items()
+        if is_name(app)
+    }
 
 
 def write(folder: Path, rows: Rows) -> None:
     """Replace what was found, at once. Raises StateError."""
-    path = folder / FILE
-    fresh = path.with_suffix(".new")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(rows) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error
+    notes.write(folder / FILE, rows)
