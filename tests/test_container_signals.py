@@ -25,6 +25,7 @@ from exporter.vocabulary import FAMILIES
 from tests.support.asking import until
 from tests.support.docker import FIRST, Dockerd
 from tests.support.parts import Parts
+from tests.support.promises import promised
 from tests.support.proof import FIRING, Alert, check, held_back
 from tests.support.told import One, Told, told
 
@@ -133,21 +134,11 @@ def engine(docker: Dockerd) -> Iterator[Dockerd]:
 
 
 def test_every_signal_of_a_container_has_its_fault() -> None:
-    sections = re.findall(
-        r"^##+ (\w+)(?:, from probes, containers and files)?\n(.*?)(?=^#|\Z)",
-        (ROOT / "docs/signals.md").read_text(),
-        re.MULTILINE | re.DOTALL,
-    )
-    promised = {
-        (app, signal, alert)
-        for app, text in sections
-        for signal, alerts in re.findall(r"^\| (\w\w-[\w-]+) \| ([^|]+) \|", text, re.MULTILINE)
-        for alert in alerts.strip().split(", ")
-        if SIGNALS.search(signal)
-    }
-    assert len({signal for _, signal, _ in promised}) == 12
+    found = promised(r"##+ (\w+)(?:, from probes, containers and files)?")
+    wanted = {one for one in found if SIGNALS.search(one[1])}
+    assert len({signal for _, signal, _ in wanted}) == 12
     proved = {(one.app, one.signal, alert["alert"]) for one in FAULTS for alert in one.alerts}
-    assert proved == promised
+    assert proved == wanted
 
 
 @pytest.mark.parametrize("case", HEALTHY, ids=lambda case: case.app)

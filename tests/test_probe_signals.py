@@ -24,6 +24,7 @@ from tests.support.asking import until
 from tests.support.faults import played
 from tests.support.parts import Parts
 from tests.support.probing import Server, head, http, serving
+from tests.support.promises import promised
 from tests.support.proof import check, held_back
 from tests.support.told import One, told
 from tests.support.waiting import free_port
@@ -74,21 +75,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_signal_of_a_probe_has_its_fault() -> None:
-    sections = re.findall(
-        r"^### (\w+), from probes, containers and files\n(.*?)(?=^#|\Z)",
-        (ROOT / "docs/signals.md").read_text(),
-        re.MULTILINE | re.DOTALL,
-    )
-    promised = {
-        (app, signal, alert)
-        for app, text in sections
-        for signal, alerts in re.findall(r"^\| (\w\w-[\w-]+) \| ([^|]+) \|", text, re.MULTILINE)
-        for alert in alerts.strip().split(", ")
-        if not OTHERS.search(signal)
-    }
-    assert len({signal for _, signal, _ in promised}) == 13
+    found = promised(r"### (\w+), from probes, containers and files")
+    wanted = {one for one in found if not OTHERS.search(one[1])}
+    assert len({signal for _, signal, _ in wanted}) == 13
     proved = {(one.app, one.signal, alert["alert"]) for one in FAULTS for alert in one.alerts}
-    assert proved == promised
+    assert proved == wanted
 
 
 @pytest.mark.parametrize(("app", "version"), VERSIONS)

@@ -6,7 +6,6 @@ fault is to raise fire, each for its own labels, and no other does; before the f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from tests.support.asking import until
 from tests.support.faults import played
 from tests.support.parts import Parts
 from tests.support.pg import Server
+from tests.support.promises import promised
 from tests.support.proof import check
 from tests.support.told import One, Told, grant, told
 
@@ -62,20 +62,10 @@ FAULTS = [Fault(**one) for one in played("sql")]
 
 
 def test_every_signal_of_a_database_has_its_fault() -> None:
-    sections = re.findall(
-        r"^### (\w+), from the database\n(.*?)(?=^#|\Z)",
-        (ROOT / "docs/signals.md").read_text(),
-        re.MULTILINE | re.DOTALL,
-    )
-    promised = {
-        (app, signal, alert)
-        for app, text in sections
-        for signal, alerts in re.findall(r"^\| (\w\w-[\w-]+) \| ([^|]+) \|", text, re.MULTILINE)
-        for alert in alerts.strip().split(", ")
-    }
-    assert len({signal for _, signal, _ in promised}) == 33
+    wanted = promised(r"### (\w+), from the database")
+    assert len({signal for _, signal, _ in wanted}) == 33
     proved = {(one.app, one.signal, alert["alert"]) for one in FAULTS for alert in one.alerts}
-    assert proved == promised
+    assert proved == wanted
 
 
 @pytest.mark.parametrize("app", sorted({one.app for one in FAULTS}))
