@@ -1,0 +1,1 @@
+"""Positions and redaction in, acknowledged batches out: log records to collectors over OTLP."""
