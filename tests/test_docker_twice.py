@@ -116,7 +116,7 @@ async def test_a_changed_configuration_is_refused_and_the_one_before_stays(
 async def test_a_container_that_comes_later_is_told_of(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.app.running.DOUBLES_INTERVAL", 0.05)
+    monkeypatch.setattr("exporter.app.chores.DOUBLES_INTERVAL", 0.05)
     hidden = moved(log, log.with_name("later"))
     path = configuration(tmp_path, "logs: [{files: 'lib/containers/*/*-json.log'}]", THROUGH)
     running = Running(load(path, {}), WallClock(), lambda: load(path, {}))

@@ -5,54 +5,32 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import math
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from exporter import __version__, maintenance, trial
+from exporter import __version__
 from exporter.app.assembly import assemble, declare, sources
+from exporter.app.chores import Chores
 from exporter.app.discovery import Discoverer
-from exporter.app.doubles import doubled, doubled_soon
+from exporter.app.doubles import doubled_soon
 from exporter.app.house import House
+from exporter.app.watched import Watched
 from exporter.clock import Clock
 from exporter.config import AppPlan, Plan
-from exporter.errors import Complaint, ConfigError, StateError
+from exporter.errors import ConfigError
 from exporter.model import Snapshot
 from exporter.pipeline import keep
 from exporter.saving import Saver, take_up
 from exporter.server import Server, View, serve
-from exporter.shard import Shard
 from exporter.sources.worker import Worker
 from exporter.state import StateFile, lock
 
-SAVE_INTERVAL = 10.0
 WATCH_INTERVAL = 5.0
-MAINTENANCE_INTERVAL = 2.0
-TRIAL_INTERVAL = 0.5  # somebody waits for it
 DISCOVER_INTERVAL = 5.0
-DOUBLES_INTERVAL = 60.0
-LAG_INTERVAL = 1.0
 READY_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Watched:
-    """One application at work: its plan, its shard, and the tasks that keep its sources going."""
-
-    plan: AppPlan
-    shard: Shard
-    tasks: list[asyncio.Task[None]]
-
-    async def stop(self) -> None:
-        """End its sources; the shard stays as it is."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 class Running:
@@ -106,15 +84,11 @@ class Running:
     async def _supervise(self, stop: asyncio.Event) -> None:
         """Keep saver, watcher and lag probe alive; only they and `stop` can end the process."""
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._save_for_ever()),
-                group.create_task(self._reload_for_ever()),
-                group.create_task(self._probe_loop()),
-                group.create_task(self._maintain_for_ever()),
-                group.create_task(self._discover_for_ever()),
-                group.create_task(self._look_for_doubles()),
-                group.create_task(self._try_for_ever()),
-            ]
+            chores = Chores(
+                self.clock, self._house, self.saver, self._writer, self._watched, lambda: self.plan
+            )
+            for_ever = [*chores.all(), self._reload_for_ever(), self._discover_for_ever()]
+            tasks = [group.create_task(one) for one in for_ever]
             await stop.wait()
             for task in tasks:
                 task.cancel()
@@ -148,35 +122,6 @@ class Running:
 
     # -- what goes on for ever ----------------------------------------------------------------
 
-    async def _save_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(SAVE_INTERVAL)
-            await self.saver.save()
-
-    async def _probe_loop(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + LAG_INTERVAL
-            await asyncio.sleep(LAG_INTERVAL)
-            self._house.loop_lag = max(0.0, loop.time() - due)
-
-    async def _maintain_for_ever(self) -> None:
-        """Take up the quiet windows that an operator declares; a broken file opens none."""
-        said = ""
-        while True:
-            try:
-                windows = await self._writer.do(
-                    lambda: maintenance.read(self.plan.state, self.clock.now())
-                )
-            except StateError as error:
-                windows = {}
-                if str(error) != said:
-                    log.warning("%s", error)
-                said = str(error)
-            for app, one in self._watched.items():
-                one.shard.quiet_until = windows.get(app, -math.inf)
-            await asyncio.sleep(MAINTENANCE_INTERVAL)
-
     async def _discover_for_ever(self) -> None:
         """Watch the applications that labels name as well."""
         while True:
@@ -187,40 +132,6 @@ class Running:
                 log.exception("discover: failed; what was found before is watched on")
             self._house.discovered(self._discoverer if self.plan.discovery else None)
             await asyncio.sleep(DISCOVER_INTERVAL)
-
-    async def _look_for_doubles(self) -> None:
-        """Tell of containers that have come since the start and are read both ways."""
-        worker, said = Worker("doubles"), set[Complaint]()
-        try:
-            while True:
-                await asyncio.sleep(DOUBLES_INTERVAL)
-                try:
-                    found = set(await worker.do(partial(doubled, self.plan)))
-                except Exception:
-                    log.exception("whether a log is read twice is not known")
-                    continue
-                for one in found - said:
-                    log.error("%s", one)
-                said = found
-                self._tell_doubles({one.key for one in found})
-        finally:
-            worker.close()
-
-    def _tell_doubles(self, keys: set[str]) -> None:
-        for app in self._watched.values():
-            for placed in app.plan.logs:
-                if placed.key in keys:
-                    app.shard.failed(placed.source.name, "twice")
-
-    async def _try_for_ever(self) -> None:
-        """Show the test alert that somebody asks for; a broken file asks for none."""
-        while True:
-            try:
-                asked = await self._writer.do(lambda: trial.read(self.plan.state))
-            except StateError:
-                asked = None  # the command, which has just written it, says what is wrong
-            self._house.tries(asked)
-            await asyncio.sleep(TRIAL_INTERVAL)
 
     async def _reload_for_ever(self) -> None:
         while True:
