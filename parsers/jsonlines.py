@@ -62,16 +62,25 @@ def parse(line: str) -> Record | None:
     if prefix and not _may_be_prefix(prefix):
         return None
     try:
-        document = _decode(text[brace:])
-        record = _record(document) if document is not None else None
+        found = _decode(text[brace:])
+        record = _record(found) if found is not None else None
     except RecursionError:
         return None
     if record is None or not prefix:
         return record
-    if not _looks_like_a_record(record, document or {}):
+    if not _looks_like_a_record(record, found or {}):
         return None
     record.fields.setdefault("prefix", prefix.strip())
     return record
+
+
+def document(line: str) -> dict[str, Any] | None:
+    """The object of a line that `parse` takes, nested as it stands there."""
+    text = line.strip()
+    try:
+        return _decode(text[text.find("{") :])
+    except RecursionError:
+        return None
 
 
 def is_malformed(line: str) -> bool:

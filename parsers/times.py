@@ -30,6 +30,8 @@ _SMALLEST = 1e8
 # The first bound that a number stays below tells its unit; seconds reach to the year 5138.
 _UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
 _LONGEST = 64
+_FINE = re.compile(r":\d\d[.,](\d{7,12})", re.ASCII)  # a clock's fraction below microseconds
+_EXACT_SECONDS = 2.0**33  # above, a float of seconds does not hold microseconds any more
 
 
 def seconds(raw: str | float | None, zone: tzinfo) -> float | None:
@@ -54,6 +56,23 @@ def seconds(raw: str | float | None, zone: tzinfo) -> float | None:
         return _epoch(float(text)) if _NUMBER.fullmatch(text) else None
     clock = (int(hour), int(minute), int(second))
     return _instant(day_parts, clock, float(f"0.{fraction or 0}"), _zone(offset, zone))
+
+
+def nanoseconds(raw: str | float | None, zone: tzinfo) -> int | None:
+    """The same in whole nanoseconds, as exact as the spelling is; None before 1970, too.
+
+    A float of seconds is exact to the microsecond only, so digits beyond are taken from the text.
+    """
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        unit = next((unit for bound, unit in _UNITS if _SMALLEST <= raw < bound), None)
+        return None if unit is None else raw * round(1e9 / unit)
+    found = seconds(raw, zone)
+    if found is None or found < 0:
+        return None
+    fine = _FINE.search(raw) if isinstance(raw, str) else None
+    if fine is None or found >= _EXACT_SECONDS:
+        return round(found * 1e6) * 1000
+    return round(found - float(f"0.{fine[1]}")) * 10**9 + int(fine[1][:9].ljust(9, "0"))
 
 
 def _epoch(number: float) -> float | None:

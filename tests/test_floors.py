@@ -64,12 +64,20 @@ NARROW: dict[str, list[str]] = {
 
 # Each library enters by these doors and no other.
 DOORS: dict[str, list[str]] = {
-    "aiohttp": ["exporter.server", "exporter.sources.probes", "exporter.sources.docker"],
+    "aiohttp": [
+        "exporter.forward.http",
+        "exporter.server",
+        "exporter.sources.probes",
+        "exporter.sources.docker",
+    ],
     "asyncinotify": ["exporter.sources.files"],
     "asyncpg": ["exporter.sources.postgres", "exporter.demo"],
     "cryptography": ["exporter.sources.probes"],
     "docker": ["exporter.sources.containers"],
+    "google": ["exporter.forward"],
+    "grpc": ["exporter.forward.grpc"],
     "msgspec": ["exporter.state", "exporter.engine", "parsers"],
+    "opentelemetry": ["exporter.forward"],
     "prometheus_client": ["exporter.collector", "exporter.demo"],
     "promql_parser": ["exporter.promql"],
     "yaml": ["exporter.config", "exporter.export", "exporter.hops"],

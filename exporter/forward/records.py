@@ -1,0 +1,247 @@
+"""Gathered lines as the OpenTelemetry log data model wants a record: redacted, in protobuf.
+
+https://opentelemetry.io/docs/specs/otel/logs/data-model/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
+
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
+
+from exporter.forward.failures import from_fields, from_lines
+from exporter.forward.shapes import Origin
+from exporter.forward.spans import context, request
+from exporter.forward.values import any_value, pairs, typed
+from parsers import Record
+from parsers.envelopes import STREAMS
+from parsers.jsonlines import LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, document
+from parsers.levels import level
+from parsers.times import nanoseconds
+
+# message: what the line says; its other fields are attributes. json: the whole object as it stands.
+# raw: the lines as text. The last two repeat nothing as attributes.
+Body = Literal["message", "json", "raw"]
+
+SEVERITIES: Mapping[str, tuple[SeverityNumber.ValueType, str]] = MappingProxyType(
+    {
+        "trace": (SeverityNumber.SEVERITY_NUMBER_TRACE, "TRACE"),
+        "debug": (SeverityNumber.SEVERITY_NUMBER_DEBUG, "DEBUG"),
+        "info": (SeverityNumber.SEVERITY_NUMBER_INFO, "INFO"),
+        "warning": (SeverityNumber.SEVERITY_NUMBER_WARN, "WARN"),
+        "error": (SeverityNumber.SEVERITY_NUMBER_ERROR, "ERROR"),
+        "critical": (SeverityNumber.SEVERITY_NUMBER_FATAL, "FATAL"),
+    }
+)
+_ACCESS = ("access", ("nginx", "gunicorn", "uvicorn"))  # a message that no line spells
+_INT64 = 1 << 63
+
+
+class Redacting(Protocol):
+    """What takes secrets out, and counts them by rule."""
+
+    def text(self, text: str) -> str:
+        """A text without its secrets."""
+
+    def fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields, nested ones too, without their secrets."""
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The lines of one record, cleaned, as far as they have come; or one of its later parts.
+
+    `start` is the offset at which the first of them begins. `observed` is when it was read,
+    `touched` when the last one was; `since` the runtime's own time of the first. The head takes
+    `head` lines (none in a later part, two where its message stands on its own). `trace_at` is the
+    line in which a traceback begins, `exception` its type. `cut`: of a line only the beginning.
+    """
+
+    record: Record
+    start: int
+    observed: float
+    touched: float
+    since: str | None = None
+    part: int = 1
+    head: int = 1
+    lines: list[str] = field(default_factory=list)
+    size: int = 0
+    trace_at: int | None = None
+    exception: str | None = None
+    cut: bool = False
+
+    @property
+    def said(self) -> list[str]:
+        """The lines below the head, and above a traceback."""
+        return self.lines[self.head : self._traced]
+
+    @property
+    def traced(self) -> list[str]:
+        """The lines of a traceback, where it is one."""
+        return self.lines[self._traced :]
+
+    @property
+    def _traced(self) -> int:
+        if self.exception is None or self.trace_at is None:
+            return len(self.lines)
+        return self.trace_at
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What every record of a stream says of it: attributes, serialized once.
+
+    Protobuf joins what is written one behind the other.
+    """
+
+    names: tuple[str, ...]
+    data: bytes
+
+
+def own(origin: Origin) -> Own:
+    """The file that a stream is, and which of its process's two outputs, where these are known."""
+    found: dict[str, str] = {}
+    path = dict(origin.place).get("path")
+    if path:
+        found |= {"log.file.path": valid(path), "log.file.name": valid(PurePath(path).name)}
+    if origin.stream in STREAMS:
+        found["log.iostream"] = origin.stream
+    return Own(tuple(found), LogRecord(attributes=list(pairs(found))).SerializeToString())
+
+
+def valid(text: str) -> str:
+    """The text as protobuf takes it: a path may hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Makes records. `zone` is that of times that name none."""
+
+    redactor: Redacting
+    zone: tzinfo
+    body: Body = "message"
+
+    def encode(self, one: Gathered, mine: Own) -> bytes:
+        """A serialized LogRecord."""
+        record = one.record
+        found = LogRecord(
+            time_unix_nano=self._time(one),
+            observed_time_unix_nano=round(one.observed * 1e6) * 1000,
+        )
+        if record.level is not None:
+            found.severity_number, found.severity_text = _severity(record)
+        if one.part == 1:
+            where = context(record.fields)
+            found.trace_id, found.span_id, found.flags = where.trace, where.span, where.flags
+            body, attributes = self._content(one, where.keys)
+        else:
+            body, attributes = self._rest(one)
+        if one.cut:
+            attributes["sidewatch.cut"] = True
+        for name in mine.names:
+            attributes.pop(name, None)
+        found.body.CopyFrom(any_value(body))
+        found.attributes.extend(pairs(attributes))
+        return found.SerializeToString() + mine.data
+
+    def _time(self, one: Gathered) -> int:
+        """The record's own time, else its runtime's; 0 where neither tells one."""
+        found = nanoseconds(one.record.time, self.zone) or nanoseconds(one.since, self.zone) or 0
+        return found if found < _INT64 else 0
+
+    def _content(self, one: Gathered, known: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
+        """Body and attributes; `known` are fields that are told elsewhere."""
+        record = one.record
+        if self.body == "raw":
+            return self._raw(one), self._request(record)
+        if record.format == "jsonlines" and (self.body == "json" or not record.message):
+            return self._whole(one)
+        told = {*known, *self._told(record)}
+        fields = {name: value for name, value in record.fields.items() if name not in told}
+        attributes = self.redactor.fields(fields)
+        if record.format != "jsonlines":
+            attributes = typed(attributes)
+        key, value = request(attributes)
+        if key:
+            del attributes[key]
+            attributes["request.id"] = value
+        if record.exception is not None:
+            attributes |= from_fields(record.exception, attributes)
+        summary = self._add_traced(one, attributes)
+        if one.trace_at == 0 and summary:
+            return summary, attributes
+        return self.redactor.text("\n".join([_head(one), *one.said])), attributes
+
+    def _raw(self, one: Gathered) -> str:
+        """The lines as they stood; of an object that holds a secret, what is left of it."""
+        lines = one.lines
+        found = document(lines[0]) if one.record.format == "jsonlines" else None
+        if found is not None:
+            clean = self.redactor.fields(found)
+            if clean != found:
+                before = lines[0][: lines[0].find("{")]
+                lines = [before + json.dumps(clean, ensure_ascii=False), *lines[1:]]
+        return self.redactor.text("\n".join(lines))
+
+    def _request(self, record: Record) -> dict[str, Any]:
+        _, value = request(record.fields)
+        return {"request.id": self.redactor.text(value)} if value else {}
+
+    def _whole(self, one: Gathered) -> tuple[Any, dict[str, Any]]:
+        """The object as the body; what was printed below it beside."""
+        attributes = self._request(one.record)
+        self._add_traced(one, attributes)
+        if below := "\n".join(one.said).strip():
+            attributes["sidewatch.below"] = self.redactor.text(below)
+        return self.redactor.fields(document(one.lines[0]) or {}), attributes
+
+    def _rest(self, one: Gathered) -> tuple[Any, dict[str, Any]]:
+        """A later part of a record that was too long, or paused."""
+        attributes: dict[str, Any] = {"sidewatch.part": one.part}
+        self._add_traced(one, attributes)
+        attributes.pop("exception.stacktrace", None)  # it is in the body
+        return self.redactor.text("\n".join(one.lines)), attributes
+
+    def _add_traced(self, one: Gathered, attributes: dict[str, Any]) -> str:
+        """Add a printed traceback as exception.*; the line that names it."""
+        if one.exception is None or not one.traced:
+            return ""
+        printed = self.redactor.text("\n".join(one.traced))
+        summary, found = from_lines(one.exception, printed)
+        attributes |= found
+        return summary
+
+    def _told(self, record: Record) -> list[str]:
+        """The fields that became the message, the level and the time."""
+        fields = record.fields
+        told = [key for key in MESSAGE_KEYS if fields.get(key) == record.message]
+        if record.level is not None:
+            told += [key for key in LEVEL_KEYS if level(fields.get(key)) == record.level]
+        if nanoseconds(record.time, self.zone) is not None:
+            told += [key for key in TIME_KEYS if fields.get(key) == record.time]
+        return told
+
+
+def _head(one: Gathered) -> str:
+    message, formats = _ACCESS
+    record = one.record
+    return (
+        one.lines[0] if record.message == message and record.format in formats else record.message
+    )
+
+
+def _severity(record: Record) -> tuple[SeverityNumber.ValueType, str]:
+    """Its number, and its text as the application spells it where that is kept."""
+    number, name = SEVERITIES[record.level or ""]
+    for key in LEVEL_KEYS:
+        raw = record.fields.get(key)
+        if isinstance(raw, str) and raw.strip().isalpha() and level(raw) == record.level:
+            return number, raw.strip()
+    return number, name

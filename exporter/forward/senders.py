@@ -1,0 +1,31 @@
+"""Which sender speaks to a receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from exporter.clock import Clock
+from exporter.forward.shapes import Sender
+from exporter.forward.target import Target
+
+
+def fault(target: Target) -> str | None:
+    """Why this cannot be spoken here, if it cannot."""
+    if target.protocol == "grpc" and find_spec("grpc") is None:
+        return "protocol: grpc needs the package grpcio: pip install 'sidewatch[grpc]'"
+    return None
+
+
+def sender(target: Target, constant: Mapping[str, str], clock: Clock, concurrency: int) -> Sender:
+    """The connection to one receiver; `constant` are attributes of every resource.
+
+    The libraries are imported here: who forwards nothing does not carry them.
+    """
+    if target.protocol == "grpc":
+        from exporter.forward.grpc import GrpcSender  # noqa: PLC0415
+
+        return GrpcSender(target, constant)
+    from exporter.forward.http import HttpSender  # noqa: PLC0415
+
+    return HttpSender(target, constant, clock, concurrency)
