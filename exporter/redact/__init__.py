@@ -3,7 +3,18 @@
 `redactor(settings)` makes a Redactor; each outlet has one of its own that tells its own tally.
 """
 
+from exporter.redact.logs import hide, log_the_uncaught
 from exporter.redact.redactor import Redactor, Rule, Tally, marker, uncounted
 from exporter.redact.settings import Redaction, redactor
 
-__all__ = ["Redaction", "Redactor", "Rule", "Tally", "marker", "redactor", "uncounted"]
+__all__ = [
+    "Redaction",
+    "Redactor",
+    "Rule",
+    "Tally",
+    "hide",
+    "log_the_uncaught",
+    "marker",
+    "redactor",
+    "uncounted",
+]

@@ -14,6 +14,7 @@ import re2
 
 from exporter.redact.names import KEPT, TELLING, Names, Standing
 from exporter.redact.redactor import KEY, Tally, marker
+from exporter.redact.shapes import LONG
 
 # Parts of the names that exporter/redact/names.py knows.
 WORDS = (
@@ -38,13 +39,14 @@ PLAIN = re.compile(
     r"""(?:[^\s"'`&;,<>\\%]|[&;,](?!\s|$|[\w.\-"'\\]{1,60}\s?[=:])|\\(?!["'nrt])|%(?!26|22|27))*+"""
 )
 TAGGED = re.compile(r"[^<\r\n]*")
-BRACED = {"[": re.compile(r"\[[^\]\r\n]*"), "{": re.compile(r"\{[^}\r\n]*")}
+BRACES = re.compile(r"""\\*"(?:[^"\\\r\n]|\\.)*+"|[\[\]{}\r\n]""")
 SCHEME = re.compile(
     r"(?i)(?P<name>basic|bearer|digest|token|negotiate|ntlm|apikey|dpop|hawk|ssws|splunk|key"
     r"|signature|aws4-hmac-sha256|sharedkey|sharedaccesssignature|vapid)(?:[ \t]|%20)+"
 )
 LISTED = frozenset({"digest", "hawk", "signature", "aws4-hmac-sha256", "sharedaccesssignature"})
-Span = tuple[int, int]
+Place = tuple[int, int, str]  # from, to, and what stands there then
+HIDDEN = marker(KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +71,43 @@ class Assignments:
             start = one.end()
             if start < end:
                 continue  # within what is hidden already
-            span = self._value(text, one.start(), one["key"], one["join"], start)
-            if span is None or span[0] < end:
+            place = self._place(text, one.start(), one["key"], one["join"], start)
+            if place is None or place[0] < end:
                 continue
-            pieces += [text[end : span[0]], marker(KEY)]
-            end = span[1]
+            pieces += [text[end : place[0]], place[2]]
+            end = place[1]
             tally(KEY)
         return "".join(pieces) + text[end:] if pieces else text
 
-    def _value(self, text: str, begin: int, key: str, join: str, start: int) -> Span | None:
+    def _place(self, text: str, begin: int, key: str, join: str, start: int) -> Place | None:
         """Where the value is that is to be hidden, if there is one."""
         standing = _identified(key) or self.names.standing(key)
-        if standing is Standing.PLAIN:
+        if standing is Standing.PLAIN or (join == ">" and text[begin - 1 : begin] != "<"):
             return None
+        if text[start : start + 1] in ("[", "{"):
+            return _braced(text, start)
         opening = OPENING.match(text, start)
+        if KEPT.match(text, opening.end() if opening else start):
+            return None  # before its end is looked for: many of them shall not cost many looks
         if opening is not None:
-            span = (opening.end(), _closing(text, opening))
-        elif not _joined(text, begin, key, join):
+            return self._worth(text, opening.end(), _closing(text, opening), standing)
+        if not _joined(text, begin, key, join):
             return None
-        else:
-            span = (start, _bare(text, start, key, join))
-        return self._worth(text, span, standing, prose=opening is None and _is_prose(join))
+        prose = standing is Standing.LIKELY and _is_prose(join)
+        return self._worth(text, start, _bare(text, start, key, join), standing, prose=prose)
 
-    def _worth(self, text: str, span: Span, standing: Standing, *, prose: bool) -> Span | None:
-        """The span without a scheme before it; None where it only tells of a secret."""
-        scheme = SCHEME.match(text, *span)
-        start, stop = (scheme.end() if scheme else span[0]), span[1]
-        value = text[start:stop].rstrip(",;.)]}") if not scheme else text[start:stop]
-        if KEPT.match(text, start) or value.lower() in TELLING or not value:
+    def _worth(
+        self, text: str, start: int, stop: int, standing: Standing, *, prose: bool = False
+    ) -> Place | None:
+        """The value without a scheme before it; None where it only tells of a secret."""
+        scheme = SCHEME.match(text, start, stop)
+        start = scheme.end() if scheme else start
+        value = text[start:stop] if scheme else text[start:stop].rstrip(",;.)]}")
+        if not value or KEPT.match(text, start) or value.lower() in TELLING:
             return None
-        if not self.names.hides(standing, value):
+        if not self.names.hides(standing, value) or (prose and not scheme and _is_word(value)):
             return None
-        if prose and standing is Standing.LIKELY and not scheme and _is_word(value):
-            return None
-        return start, stop
+        return start, stop, HIDDEN
 
 
 def _identified(key: str) -> Standing | None:
@@ -112,8 +117,6 @@ def _identified(key: str) -> Standing | None:
 
 def _joined(text: str, begin: int, key: str, join: str) -> bool:
     """Whether a value without quotes belongs to the name."""
-    if join == ">":
-        return text[max(0, begin - 1) : begin] == "<"
     if "," in join:
         return False
     if not join.strip():
@@ -127,7 +130,26 @@ def _is_prose(join: str) -> bool:
 
 
 def _is_word(value: str) -> bool:
-    return len(value) < 24 and not any(one.isdigit() for one in value)
+    return len(value) < LONG and not any(one.isdigit() for one in value)
+
+
+def _braced(text: str, start: int) -> Place | None:
+    """A list or mapping under a secret's name: all of it, so that JSON stays JSON."""
+    opening = OPENING.match(text, start + 1)
+    quote = opening[1] + opening[2] if opening else ""
+    hidden = f"{quote}{HIDDEN}{quote}"
+    if text[start] == "{" and quote:
+        hidden = f"{quote}redacted{quote}:{hidden}"
+    if KEPT.match(text, start) or text.startswith(hidden, start + 1):
+        return None
+    depth, end = 0, len(text)
+    for one in BRACES.finditer(text, start):
+        depth += one[0] in ("[", "{")
+        depth -= one[0] in ("]", "}")
+        if depth == 0 or one[0] in ("\r", "\n"):
+            end = one.start()
+            break
+    return (start + 1, end, hidden) if end > start + 1 else None
 
 
 def _closing(text: str, opening: re.Match[str]) -> int:
@@ -136,33 +158,28 @@ def _closing(text: str, opening: re.Match[str]) -> int:
     start = opening.end()
     if not escapes:
         found = CLOSED[quote].match(text, start)
-        return found.end() if found else _end_of_line(text, start)
+        return found.end() if found else _end(REST, text, start)
     closing = escapes + quote
     at = text.find(closing, start)
     while at > start and text[at - 1] == "\\":
         at = text.find(closing, at + len(closing))
-    return at if at >= 0 else _end_of_line(text, start)
-
-
-def _end_of_line(text: str, start: int) -> int:
-    found = REST.match(text, start)
-    return found.end() if found else len(text)
+    return at if at >= 0 else _end(REST, text, start)
 
 
 def _bare(text: str, start: int, key: str, join: str) -> int:
     """The end of a value without quotes."""
-    first = text[start : start + 1]
     if join == ">":
-        pattern = TAGGED
-    elif key.lower().endswith(("cookie", "cookies")) and first not in BRACED:
-        pattern = LINE
-    elif first in BRACED:
-        pattern = BRACED[first]
-    else:
-        pattern = PLAIN
-        if (scheme := SCHEME.match(text, start)) is not None:
-            start = scheme.end()
-            pattern = LINE if scheme["name"].lower() in LISTED else PLAIN
+        return _end(TAGGED, text, start)
+    if key.lower().endswith(("cookie", "cookies")):
+        return _end(LINE, text, start)
+    if (scheme := SCHEME.match(text, start)) is not None:
+        start = scheme.end()
+        if scheme["name"].lower() in LISTED:
+            return _end(LINE, text, start)
+    end = _end(PLAIN, text, start)
+    return start + len(text[start:end].rstrip(",;)]}"))
+
+
+def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
     found = pattern.match(text, start)
-    end = found.end() if found else start
-    return start + len(text[start:end].rstrip(",;)]}")) if pattern is PLAIN else end
+    return found.end() if found else start

@@ -67,10 +67,11 @@ HOOKS = (
 
 
 def _known() -> Iterator[Shape]:
-    # To its end, or to the text's where the end was cut off; then the lines of one read alone.
+    # To its end, or its text's where that was cut off; then the lines of one that are read alone.
+    body = r"""(?:[^"'\\]|\\+[nr])*?"""
     end = rf"-----END {KEY_BLOCK}"
-    yield Shape("private_key", rf"(?s)-----BEGIN {KEY_BLOCK}(?P<it>.*?)(?:{end}|\z)")
-    lone = r"[A-Za-z0-9+/]{60,76}|[A-Za-z0-9+/]{16,75}={1,2}"
+    yield Shape("private_key", rf"-----BEGIN {KEY_BLOCK}(?P<it>{body})(?:{end}|\\*['\"]|\z)")
+    lone = r"[A-Za-z0-9+/]{60,76}|[A-Za-z0-9+/]{8,75}={1,2}"
     yield Shape("private_key", rf"(?m)^\s*(?P<it>{lone})\s*$", is_mixed)
     yield Shape("private_key", r"PuTTY-User-Key-File-\d(?s:(?P<it>.*))")
     for rule, expression in TOKENS:

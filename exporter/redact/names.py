@@ -14,7 +14,7 @@ class Standing(IntEnum):
     """What a name says of its value: nothing, that it may be secret, that it is."""
 
     PLAIN = 0
-    LIKELY = 1  # numbers of up to three digits are counts
+    LIKELY = 1  # a number of up to three digits is a count, and a path is a path
     SECRET = 2
 
 
@@ -28,13 +28,14 @@ def _set(words: str) -> frozenset[str]:
 
 # A name is judged by its last words, as English does: a `token_count` is a count.
 SECRET = _set(
-    "password passwd passwort passphrase passcode pwd pgpassword secret apikey dsn"
+    "password passwd passwort passphrase passcode pgpassword secret apikey dsn"
     " cvv cvc cvv2 ssn authorization connectionstring connstr"
     " privatekey secretkey mnemonic"
 )
 LIKELY = _set(
     "token jwt bearer cookie cookies auth sessionid sessid phpsessid jsessionid signature hmac"
-    " csrf xsrf sas authkey accesskey pin otp totp secrets credential credentials"
+    " csrf xsrf sas authkey accesskey pin otp totp secrets credential"
+    " credentials pwd"
 )
 PAIRS = frozenset(
     {
@@ -86,9 +87,10 @@ KEPT = re.compile(
     r"\[(?i:redacted|filtered|masked|hidden|removed|secret|sensitive)[^\]\n]{0,60}\]"
     r"|<(?i:redacted|filtered|masked|hidden|removed|secret|sensitive|none|unset)[^>\n]{0,60}>"
     r"|(?i:redacted|\(redacted\)|\*{3,}|x{6,}|•{3,}|\.{3}|…|%s|\{\}|\?)"
-    r"|\$\{[^}\n]{0,80}\}|\{\{[^}\n]{0,80}\}\}"
+    r"|\$\{[^}\n]{0,80}\}|\{\{[^}\n]{0,80}\}\}|\$[A-Za-z_]\w{0,60}"
 )
-COUNT = re.compile(r"[+-]?\d{1,3}(?:\.\d+)?%?")
+# A count, or a path: `token=5`, `PWD=/srv/app`.
+HARMLESS = re.compile(r"[+-]?\d{1,3}(?:\.\d+)?%?|\.{0,2}/[a-z0-9_./\-]{0,80}")
 QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 
 
@@ -120,7 +122,7 @@ class Names:
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value).strip()
         if not text or text.lower() in TELLING or KEPT.fullmatch(text):
             return False
-        return standing is Standing.SECRET or COUNT.fullmatch(text) is None
+        return standing is Standing.SECRET or HARMLESS.fullmatch(text) is None
 
     @staticmethod
     def unquoted(text: str, instead: str) -> str:

@@ -48,6 +48,8 @@ class Redactor:
     """Hides what rules find, in their order, and what stands under names of secrets.
 
     All rules' gates are one automaton: a text in which nothing is secret costs one pass over it.
+    A line is best redacted before it is read, and its fields after: read, a header's parts may
+    have become fields that tell nothing; unread, a text may be spelled in escapes.
     """
 
     rules: tuple[Rule, ...]
