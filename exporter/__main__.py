@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from exporter import __version__
 from exporter.commands import COMMANDS
 from exporter.errors import ConfigError, SidewatchError
+from exporter.redact import Redaction, redactor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)  # noqa: T201 - this is a command
         return 1
     except SidewatchError as error:
-        print(f"sidewatch: {error}", file=sys.stderr)  # noqa: T201 - this is a command
+        told = redactor(Redaction()).text(str(error))
+        print(f"sidewatch: {told}", file=sys.stderr)  # noqa: T201 - this is a command
         return 1
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left; that is no failure

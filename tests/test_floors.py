@@ -80,6 +80,7 @@ DOORS: dict[str, list[str]] = {
     "opentelemetry": ["exporter.forward"],
     "prometheus_client": ["exporter.collector", "exporter.demo"],
     "promql_parser": ["exporter.promql"],
+    "re2": ["exporter.redact"],
     "yaml": ["exporter.config", "exporter.export", "exporter.hops"],
     "zstandard": ["exporter.sources.files"],
 }

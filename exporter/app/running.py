@@ -21,6 +21,7 @@ from exporter.config import AppPlan, Plan
 from exporter.errors import ConfigError
 from exporter.model import Snapshot
 from exporter.pipeline import keep
+from exporter.redact import redactor
 from exporter.saving import Saver, take_up
 from exporter.server import Server, View, serve
 from exporter.sources.worker import Worker
@@ -39,6 +40,7 @@ class Running:
     def __init__(self, plan: Plan, clock: Clock, load: Callable[[], Plan]) -> None:
         self.plan = plan
         self.clock = clock
+        self.redactor = redactor(plan.redaction)
         self._load = load
         self._began = clock.now()
         self._house = House(clock)
@@ -175,7 +177,8 @@ class Running:
     async def _change(self, plan: Plan | None = None) -> None:
         """Watch what this plan, or the one in use, has by now."""
         async with self._changing:
-            self.plan = plan or self.plan
+            if plan is not None:
+                self.plan, self.redactor = plan, redactor(plan.redaction)
             wanted = self._all(self.plan)
             for name, one in list(self._watched.items()):
                 if wanted.get(name) != one.plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from exporter.app import doubled, json_logs
@@ -15,6 +15,7 @@ from exporter.commands.types import Subparsers, add_config
 from exporter.config import AppPlan, Plan, load
 from exporter.errors import Complaint, ConfigError, SourceError
 from exporter.export.routing import nag
+from exporter.redact import Redactor, redactor
 from exporter.sources import containers
 from exporter.sources.docker import Docker, labels_of_all
 from exporter.sources.docker.settings import PROFILE
@@ -24,6 +25,7 @@ from exporter.sources.postgres import examine
 from exporter.sources.probes import Resolver, ask_once, system_lookup
 from exporter.sources.report import Report
 
+Say = Callable[[str], None]
 EXACT = (
     "what the daemon rotates away unread is lost without a trace; Docker's json-file logs,"
     " mounted read-only and read as files, count exactly"
@@ -55,33 +57,34 @@ def run(arguments: argparse.Namespace) -> int:
         plan = load(arguments.config)
     except ConfigError as error:
         return _refuse(error.complaints)
+    say = _saying(redactor(plan.redaction))
     notes, twice = _surroundings(plan)
     if wrong := [*_state_faults(plan), *twice, *doubled(plan)]:
         return _refuse(wrong)
-    print(f"configuration ok: {plan.file}")
-    print(f"  listens at {plan.listen}, keeps its state in {plan.state}")
+    say(f"configuration ok: {plan.file}")
+    say(f"  listens at {plan.listen}, keeps its state in {plan.state}")
     for app in plan.apps:
-        print(f"  {_summary(app)}")
+        say(f"  {_summary(app)}")
     if plan.discovery is not None:
         settings = plan.discovery.settings
-        print(f"  and what containers' labels name at {settings.url}, {settings.most} at the most")
+        say(f"  and what containers' labels name at {settings.url}, {settings.most} at the most")
     for note in (*plan.notes, *notes):
-        print(f"note: {note}")
+        say(f"note: {note}")
     if (missing := nag(os.environ)) is not None:
-        print(f"note: {missing}")
+        say(f"note: {missing}")
     if not arguments.connect:
         return 0
-    return max(_connect(plan), _daemons(plan), _discover(plan), _probe(plan))
+    return max(_connect(plan, say), _daemons(plan, say), _discover(plan, say), _probe(plan, say))
 
 
-def _connect(plan: Plan) -> int:
+def _connect(plan: Plan, say: Say) -> int:
     """Say how each database fares; 1 where something cannot work that was asked for."""
     asked = [(app.name, app.postgres) for app in plan.apps if app.postgres is not None]
     if not asked and not plan.discovery and not any(map(_connects, plan.apps)):
-        print("note: no application names a database, a daemon, a probe or a broker to connect to")
+        say("note: no application names a database, a daemon, a probe or a broker to connect to")
     clock = WallClock()
     reports = asyncio.run(_all([examine(settings, clock) for _, settings in asked]))
-    return _told([f"{app}: database {settings.database}" for app, settings in asked], reports)
+    return _told([f"{app}: database {settings.database}" for app, settings in asked], reports, say)
 
 
 def _connects(app: AppPlan) -> bool:
@@ -94,16 +97,16 @@ async def _all(looks: Sequence[Coroutine[Any, Any, Report]]) -> list[Report]:
     return await asyncio.gather(*looks)
 
 
-def _told(titles: Sequence[str], reports: Sequence[Report]) -> int:
+def _told(titles: Sequence[str], reports: Sequence[Report], say: Say) -> int:
     """Print them; 1 where one has a fault."""
     for title, report in zip(titles, reports, strict=True):
-        print(f"{title}: {report.summary}")
+        say(f"{title}: {report.summary}")
         for remark in report.remarks:
-            print(f"  {'fault: ' if remark.fault else ''}{remark.text}")
+            say(f"  {'fault: ' if remark.fault else ''}{remark.text}")
     return 0 if all(report.works for report in reports) else 1
 
 
-def _daemons(plan: Plan) -> int:
+def _daemons(plan: Plan, say: Say) -> int:
     """Say how each daemon of containers fares; 1 where something cannot work that was asked for."""
     watched = [(f"{app.name}: containers", app.containers) for app in plan.apps]
     read = [
@@ -116,29 +119,29 @@ def _daemons(plan: Plan) -> int:
     known = [(place, one) for place, one in watched if one is not None]
     asked = [*containers.wanted(known, read, json_logs(plan))]
     reports = asyncio.run(_all([containers.examine(one) for one in asked]))
-    return _told([f"daemon at {one.url}" for one in asked], reports)
+    return _told([f"daemon at {one.url}" for one in asked], reports, say)
 
 
-def _discover(plan: Plan) -> int:
+def _discover(plan: Plan, say: Say) -> int:
     """Say which applications labels name now; 1 where they cannot be asked for."""
     if plan.discovery is None:
         return 0
     try:
         labelled = asyncio.run(labels_of_all(plan.discovery.selection))
     except SourceError as error:
-        print(f"discover: fault: {error.reason}: {error}")
+        say(f"discover: fault: {error.reason}: {error}")
         return 1
     found = sort_out(labelled, {}, plan, plan.discovery.settings.most)
     for app, profile in found.apps.items():
-        print(f"discover: {app}, with the profile {profile}")
+        say(f"discover: {app}, with the profile {profile}")
     for app, reason in found.refused.items():
-        print(f"discover: {app}: not watched: {WHY[reason]}")
+        say(f"discover: {app}: not watched: {WHY[reason]}")
     if not labelled:
-        print(f"discover: no container has the label {PROFILE} now")
+        say(f"discover: no container has the label {PROFILE} now")
     return 0
 
 
-def _probe(plan: Plan) -> int:
+def _probe(plan: Plan, say: Say) -> int:
     """Say what each probe finds; 1 where one fails."""
     asked = [
         (app.name, check)
@@ -151,7 +154,7 @@ def _probe(plan: Plan) -> int:
         took = f"ok in {1000 * sum(result.phases.took.values()):.0f} ms"
         failure = result.failure
         found = took if failure is None else f"fault: {failure.reason}: {failure}"
-        print(f"{app}: probe {check.name} ({check.kind}) at {check.target}: {found}")
+        say(f"{app}: probe {check.name} ({check.kind}) at {check.target}: {found}")
     return 0 if all(result.failure is None for result in results) else 1
 
 
@@ -160,6 +163,11 @@ def _refuse(complaints: list[Complaint]) -> int:
         print(complaint)
     print(f"{_number(len(complaints), 'mistake')} in the configuration")
     return 1
+
+
+def _saying(hiding: Redactor) -> Say:
+    """How to print what may quote a URL, or what a server has answered."""
+    return lambda text: print(hiding.text(text))
 
 
 def _summary(app: AppPlan) -> str:

@@ -9,16 +9,19 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from exporter.commands.types import Subparsers
-from exporter.config import load_profile
+from exporter.config import load, load_profile
 from exporter.engine.exact import Exact
 from exporter.engine.joining import LONGEST_LINE, Lane
 from exporter.engine.plan import Update, compile_rules
+from exporter.redact import Redaction, Redactor, redactor
 from exporter.windows import DEFAULT_GRACE_SECONDS
 from parsers import Record, cri, docker_json
+from parsers.reading import read
 from parsers.times import seconds
 
 DEADLINE = "watched_drain_deadline_timestamp_seconds"
@@ -31,20 +34,24 @@ def add_parser(commands: Subparsers) -> None:
         "explain",
         help="show how lines on standard input are understood",
         description="Reads log lines on standard input and shows, record by record, how each is "
-        "understood and which metrics it moves.",
+        "understood and which metrics it moves. Secrets are hidden.",
     )
     parser.add_argument("--profile", required=True, help="a profile's name, or a path")
     parser.add_argument("--app", help="the `app` label (the profile's name)")
     parser.add_argument("--service", default="stdin", help="the `service` label (stdin)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="a configuration whose `redact` is to be used"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a record")
     parser.set_defaults(run=run)
 
 
 @dataclass(slots=True)
 class Explained:
-    """A record, its time, and all that its lines moved."""
+    """A record, what may be shown of it, its time, and all that its lines moved."""
 
     record: Record
+    shown: Record
     time: float | None
     updates: list[Update] = field(default_factory=list)
     exception: str | None = None
@@ -55,16 +62,20 @@ def run(arguments: argparse.Namespace) -> int:
     plan = load_profile(arguments.profile, arguments.app)
     compiled = compile_rules(plan.rules, plan.families)
     zone = ZoneInfo(plan.rules.timezone)
+    hiding = redactor(load(arguments.config).redaction if arguments.config else Redaction())
     exact = Exact(compiled, arguments.service, "stdin", zone)
-    for one in _explain(exact, (line.rstrip(b"\r\n") for line in sys.stdin.buffer)):
-        found = _plain(one, plan.name)
+    for one in _explain(exact, (line.rstrip(b"\r\n") for line in sys.stdin.buffer), hiding):
+        found = hiding.fields(_plain(one, plan.name))
         print(json.dumps(found, ensure_ascii=False) if arguments.json else _words(found))
         sys.stdout.flush()
     return 0
 
 
-def _explain(exact: Exact, lines: Iterator[bytes]) -> Iterator[Explained]:
-    """The records of the lines, each when the next begins."""
+def _explain(exact: Exact, lines: Iterator[bytes], hiding: Redactor) -> Iterator[Explained]:
+    """The records of the lines, each when the next begins.
+
+    A line is redacted before it is read for showing: a header's parts may become fields.
+    """
     lanes: dict[str, Lane] = {}
     open_records: dict[str, Explained] = {}
     for raw in lines:
@@ -76,14 +87,16 @@ def _explain(exact: Exact, lines: Iterator[bytes]) -> Iterator[Explained]:
             lane.partial = text
             continue
         lane.partial = b""
-        step, updates = exact.read(lane, text.decode("utf-8", "replace"))
+        line = text.decode("utf-8", "replace")
+        step, updates = exact.read(lane, line)
         if step is None:
             continue
         if step.begins:
             if name in open_records:
                 yield open_records[name]
             since = seconds(envelope.time, exact.zone) if envelope else None
-            open_records[name] = Explained(step.record, exact.time(step.record, since))
+            shown = read(hiding.text(line))
+            open_records[name] = Explained(step.record, shown, exact.time(step.record, since))
         one = open_records[name]
         one.exception = step.exception or one.exception
         one.updates += updates
@@ -96,8 +109,8 @@ def _plain(one: Explained, app: str) -> dict[str, Any]:
         "format": record.format,
         "level": record.level,
         "time": _rfc3339(one.time),
-        "message": record.message,
-        "fields": record.fields,
+        "message": one.shown.message,
+        "fields": one.shown.fields,
         "updates": [
             {"metric": metric, "labels": {"app": app, **labels}, "value": value}
             for update in one.updates

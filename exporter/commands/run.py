@@ -12,6 +12,7 @@ from exporter.app import Running
 from exporter.clock import WallClock
 from exporter.commands.types import Subparsers, add_config
 from exporter.config import load
+from exporter.redact import hide, log_the_uncaught
 from exporter.server import Server
 
 log = logging.getLogger("sidewatch")
@@ -31,9 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
     logging.basicConfig(
         level=plan.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    running = Running(plan, WallClock(), lambda: load(config))
+    hide(logging.getLogger().handlers, lambda: running.redactor)
+    log_the_uncaught()
     for note in plan.notes:
         log.warning("%s", note)
-    running = Running(plan, WallClock(), lambda: load(config))
     asyncio.run(_until_told(running))
     return 0
 

@@ -34,6 +34,7 @@ from exporter.config.settings import (
 from exporter.config.texts import read_text
 from exporter.errors import Complaint, ConfigError
 from exporter.model import Family
+from exporter.redact import Redaction, redactor
 from exporter.sources.docker import Docker
 from exporter.sources.stdin import Stdin
 from exporter.vocabulary import FAMILIES
@@ -68,6 +69,7 @@ class Plan:
     labels: Mapping[str, str]
     log_level: str
     created: bool
+    redaction: Redaction
     apps: tuple[AppPlan, ...]
     discovery: Discovery | None
     notes: tuple[Complaint, ...] = field(compare=False)
@@ -113,6 +115,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
         labels=settings.labels,
         log_level=settings.log_level,
         created=settings.created,
+        redaction=settings.redact,
         apps=plans,
         discovery=found,
         notes=tuple(_in_order(at.notes, at.file)),
@@ -145,8 +148,12 @@ def _override(listen: str, environ: Mapping[str, str], at: At) -> str:
 
 
 def _in_order(complaints: Iterable[Complaint], file: str) -> list[Complaint]:
-    """Each once: those of the file itself, then file by file as they came; by line in a file."""
-    once = list(dict.fromkeys(complaints))
+    """Each once: those of the file itself, then file by file as they came; by line in a file.
+
+    They quote what stands there, so they are redacted, before it is known what to redact.
+    """
+    hiding = redactor(Redaction())
+    once = [replace(one, text=hiding.about(one.key, one.text)) for one in dict.fromkeys(complaints)]
     files = list(dict.fromkeys([file, *(one.file for one in once)]))
     return sorted(once, key=lambda one: (files.index(one.file), one.line))
 

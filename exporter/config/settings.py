@@ -23,6 +23,7 @@ from exporter.config.build import (
 from exporter.config.globs import inside
 from exporter.config.nodes import At, Node, Refused
 from exporter.model import Duration, Kind
+from exporter.redact import Redaction
 from exporter.sources import KINDS, LogSource
 from exporter.sources.containers import Service
 from exporter.sources.disk import Disk
@@ -174,6 +175,7 @@ class Discover:
 class Settings:
     """sidewatch.yaml. `labels` are on every series; `created` shows start times (OpenMetrics).
 
+    `redact` is what is hidden wherever something is shown or sent.
     `discover` has applications found by what their containers' labels say.
     """
 
@@ -183,6 +185,7 @@ class Settings:
     labels: Mapping[str, str] = field(default_factory=dict)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     created: bool = False
+    redact: Redaction = field(default_factory=Redaction)
     discover: Discover | None = None
 
 

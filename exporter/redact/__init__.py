@@ -1,0 +1,20 @@
+"""Secrets out of all that leaves: text and fields in, the same without them out.
+
+`redactor(settings)` makes a Redactor; each outlet has one of its own that tells its own tally.
+"""
+
+from exporter.redact.logs import hide, log_the_uncaught
+from exporter.redact.redactor import Redactor, Rule, Tally, marker, uncounted
+from exporter.redact.settings import Redaction, redactor
+
+__all__ = [
+    "Redaction",
+    "Redactor",
+    "Rule",
+    "Tally",
+    "hide",
+    "log_the_uncaught",
+    "marker",
+    "redactor",
+    "uncounted",
+]

@@ -1,0 +1,185 @@
+"""Secrets that a name beside them gives away: `password=x`, `"api_key": "x"`, `Authorization: x`.
+
+A name is found by the words that such names are made of, then judged as a whole; only then is the
+value looked for. So `token_count=5` and `author: Ann` cost a look, and stay.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import re2
+
+from exporter.redact.names import KEPT, TELLING, Names, Standing
+from exporter.redact.redactor import KEY, Tally, marker
+from exporter.redact.shapes import LONG
+
+# Parts of the names that exporter/redact/names.py knows.
+WORDS = (
+    r"pass|pwd|secret|token|authorization|auth|api[_.\- ]?key|dsn|cred|cookie|jwt|bearer|otp|cvv"
+    r"|cvc|ssn|csrf|xsrf|mnemonic|signature|hmac|sess(?:ion)?[_.\-]?(?:id|key)|connect\.sid|codes"
+    r"|conn(?:ection)?[_.\-]?str|pin|sas|security[_.\-]code"
+    r"|(?:access|private|signing|encryption|account|master|ssh|rsa|licen[sc]e|shared|storage"
+    r"|consumer|crypt|webhook|deploy|admin|cipher|aes|activation|recovery)[_.\-]?key"
+)
+NAME = r"[A-Za-z0-9_.\-]*"
+# What stands between name and value: a separator; a quoted pair's comma; nothing, before a quote
+# or after `--`; the end of a tag.
+JOIN = r"""[\\"'`\]]*[ \t]*(?:=>|:=|==?|:|%3[dD])[ \t]*|\\*["'],[ \t]*|[ \t]+|>"""
+
+OPENING = re.compile(r"""[bu]?(\\*)(["'`])""")
+CLOSED = {
+    quote: re.compile(rf"(?:[^{quote}\\]|\\.)*+(?={quote})", re.DOTALL) for quote in ("'", '"', "`")
+}
+REST = re.compile(r"[^\r\n]*")
+LINE = re.compile(r"""(?:(?<==)"[^"\r\n]*"|[^"'\r\n\\]|\\(?!["'nr]))*+""")
+PLAIN = re.compile(
+    r"""(?:[^\s"'`&;,<>\\%]|[&;,](?!\s|$|[\w.\-"'\\]{1,60}\s?[=:])|\\(?!["'nrt])|%(?!26|22|27))*+"""
+)
+TAGGED = re.compile(r"[^<\r\n]*")
+BRACES = re.compile(r"""\\*"(?:[^"\\\r\n]|\\.)*+"|[\[\]{}\r\n]""")
+SCHEME = re.compile(
+    r"(?i)(?P<name>basic|bearer|digest|token|negotiate|ntlm|apikey|dpop|hawk|ssws|splunk|key"
+    r"|signature|aws4-hmac-sha256|sharedkey|sharedaccesssignature|vapid)(?:[ \t]|%20)+"
+)
+LISTED = frozenset({"digest", "hawk", "signature", "aws4-hmac-sha256", "sharedaccesssignature"})
+Place = tuple[int, int, str]  # from, to, and what stands there then
+HIDDEN = marker(KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignments:
+    """Hides the values of secrets' names in text of any make."""
+
+    names: Names
+    gate: str = field(init=False)
+    name: str = field(default=KEY, init=False)
+    _found: Any = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        words = "|".join((WORDS, *self.names.expressions()))
+        gate = rf"(?i)(?P<key>{NAME}(?:{words}|identified by){NAME})(?P<join>{JOIN})"
+        object.__setattr__(self, "gate", gate)
+        object.__setattr__(self, "_found", re2.compile(gate))
+
+    def hide(self, text: str, tally: Tally) -> str:
+        """The text with a marker for each value."""
+        pieces, end = [], 0
+        for one in self._found.finditer(text):
+            start = one.end()
+            if start < end:
+                continue  # within what is hidden already
+            place = self._place(text, one.start(), one["key"], one["join"], start)
+            if place is None or place[0] < end:
+                continue
+            pieces += [text[end : place[0]], place[2]]
+            end = place[1]
+            tally(KEY)
+        return "".join(pieces) + text[end:] if pieces else text
+
+    def _place(self, text: str, begin: int, key: str, join: str, start: int) -> Place | None:
+        """Where the value is that is to be hidden, if there is one."""
+        standing = _identified(key) or self.names.standing(key)
+        if standing is Standing.PLAIN or (join == ">" and text[begin - 1 : begin] != "<"):
+            return None
+        if text[start : start + 1] in ("[", "{"):
+            return _braced(text, start)
+        opening = OPENING.match(text, start)
+        if KEPT.match(text, opening.end() if opening else start):
+            return None  # before its end is looked for: many of them shall not cost many looks
+        if opening is not None:
+            return self._worth(text, opening.end(), _closing(text, opening), standing)
+        if not _joined(text, begin, key, join):
+            return None
+        prose = standing is Standing.LIKELY and _is_prose(join)
+        return self._worth(text, start, _bare(text, start, key, join), standing, prose=prose)
+
+    def _worth(
+        self, text: str, start: int, stop: int, standing: Standing, *, prose: bool = False
+    ) -> Place | None:
+        """The value without a scheme before it; None where it only tells of a secret."""
+        scheme = SCHEME.match(text, start, stop)
+        start = scheme.end() if scheme else start
+        value = text[start:stop] if scheme else text[start:stop].rstrip(",;.)]}")
+        if not value or KEPT.match(text, start) or value.lower() in TELLING:
+            return None
+        if not self.names.hides(standing, value) or (prose and not scheme and _is_word(value)):
+            return None
+        return start, stop, HIDDEN
+
+
+def _identified(key: str) -> Standing | None:
+    """SQL's `IDENTIFIED BY 'x'`: the one name of two words."""
+    return Standing.SECRET if key.lower().endswith("identified by") else None
+
+
+def _joined(text: str, begin: int, key: str, join: str) -> bool:
+    """Whether a value without quotes belongs to the name."""
+    if "," in join:
+        return False
+    if not join.strip():
+        return key.startswith("--") or text[max(0, begin - 2) : begin] == "--"
+    return not (join == ":" and text.startswith("//", begin + len(key) + 1))
+
+
+def _is_prose(join: str) -> bool:
+    """`auth: started` may be a sentence; `auth=started` and `auth:started` are none."""
+    return join.endswith((" ", "\t")) and join.strip() in ("", ":")
+
+
+def _is_word(value: str) -> bool:
+    return len(value) < LONG and not any(one.isdigit() for one in value)
+
+
+def _braced(text: str, start: int) -> Place | None:
+    """A list or mapping under a secret's name: all of it, so that JSON stays JSON."""
+    opening = OPENING.match(text, start + 1)
+    quote = opening[1] + opening[2] if opening else ""
+    hidden = f"{quote}{HIDDEN}{quote}"
+    if text[start] == "{" and quote:
+        hidden = f"{quote}redacted{quote}:{hidden}"
+    if KEPT.match(text, start) or text.startswith(hidden, start + 1):
+        return None
+    depth, end = 0, len(text)
+    for one in BRACES.finditer(text, start):
+        depth += one[0] in ("[", "{")
+        depth -= one[0] in ("]", "}")
+        if depth == 0 or one[0] in ("\r", "\n"):
+            end = one.start()
+            break
+    return (start + 1, end, hidden) if end > start + 1 else None
+
+
+def _closing(text: str, opening: re.Match[str]) -> int:
+    """The end of a quoted value: its quote with as many backslashes, or the line's end."""
+    escapes, quote = opening.groups()
+    start = opening.end()
+    if not escapes:
+        found = CLOSED[quote].match(text, start)
+        return found.end() if found else _end(REST, text, start)
+    closing = escapes + quote
+    at = text.find(closing, start)
+    while at > start and text[at - 1] == "\\":
+        at = text.find(closing, at + len(closing))
+    return at if at >= 0 else _end(REST, text, start)
+
+
+def _bare(text: str, start: int, key: str, join: str) -> int:
+    """The end of a value without quotes."""
+    if join == ">":
+        return _end(TAGGED, text, start)
+    if key.lower().endswith(("cookie", "cookies")):
+        return _end(LINE, text, start)
+    if (scheme := SCHEME.match(text, start)) is not None:
+        start = scheme.end()
+        if scheme["name"].lower() in LISTED:
+            return _end(LINE, text, start)
+    end = _end(PLAIN, text, start)
+    return start + len(text[start:end].rstrip(",;)]}"))
+
+
+def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    found = pattern.match(text, start)
+    return found.end() if found else start
