@@ -161,7 +161,8 @@ class Recorder:
         record = one.record
         if self.body == "raw":
             return self._raw(one), self._request(record)
-        if record.format == "jsonlines" and (self.body == "json" or not record.message):
+        silent = not record.message and record.exception is None
+        if record.format == "jsonlines" and (self.body == "json" or silent):
             return self._whole(one)
         told = {*known, *self._told(record)}
         fields = {name: value for name, value in record.fields.items() if name not in told}
@@ -198,7 +199,8 @@ class Recorder:
         """The object as the body; what was printed below it beside."""
         attributes = self._request(one.record)
         self._add_traced(one, attributes)
-        if below := "\n".join(one.said).strip():
+        below = "\n".join(one.said)
+        if below.strip():
             attributes["sidewatch.below"] = self.redactor.text(below)
         return self.redactor.fields(document(one.lines[0]) or {}), attributes
 
