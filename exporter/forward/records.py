@@ -112,7 +112,7 @@ def own(origin: Origin) -> Own:
         found |= {"log.file.path": valid(path), "log.file.name": valid(PurePath(path).name)}
     if origin.stream in STREAMS:
         found["log.iostream"] = origin.stream
-    return Own(tuple(found), LogRecord(attributes=list(pairs(found))).SerializeToString())
+    return Own(tuple(found), LogRecord(attributes=pairs(found)).SerializeToString())
 
 
 def valid(text: str) -> str:
@@ -131,18 +131,23 @@ class Recorder:
     def encode(self, one: Gathered, mine: Own) -> bytes:
         """A serialized LogRecord."""
         record = one.record
+        time = _within(nanoseconds(record.time, self.zone))
         found = LogRecord(
-            time_unix_nano=self._time(one),
+            time_unix_nano=time or _within(nanoseconds(one.since, self.zone)),
             observed_time_unix_nano=round(one.observed * 1e6) * 1000,
         )
         if record.level is not None:
             found.severity_number, found.severity_text = _severity(record)
-        if one.part == 1:
-            where = context(record.fields)
-            found.trace_id, found.span_id, found.flags = where.trace, where.span, where.flags
-            body, attributes = self._content(one, where.keys)
-        else:
+        if one.part > 1:
             body, attributes = self._rest(one)
+        elif self.body == "raw":
+            body, attributes = self._raw(one), self._request(record)
+        elif record.format == "jsonlines" and (self.body == "json" or _is_silent(record)):
+            body, attributes = self._whole(one)
+        else:
+            body, attributes = self._said(one, timed=time > 0)
+        if one.part == 1 and (where := context(record.fields)).trace:
+            found.trace_id, found.span_id, found.flags = where.trace, where.span, where.flags
         if one.cut:
             attributes["sidewatch.cut"] = True
         for name in mine.names:
@@ -151,19 +156,10 @@ class Recorder:
         found.attributes.extend(pairs(attributes))
         return found.SerializeToString() + mine.data
 
-    def _time(self, one: Gathered) -> int:
-        """The record's own time, else its runtime's; 0 where neither tells one."""
-        found = nanoseconds(one.record.time, self.zone) or nanoseconds(one.since, self.zone) or 0
-        return found if found < _INT64 else 0
-
-    def _content(self, one: Gathered, known: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
-        """Body and attributes; `known` are fields that are told elsewhere."""
+    def _said(self, one: Gathered, *, timed: bool) -> tuple[str, dict[str, Any]]:
+        """What it says, and as attributes all fields that are not told elsewhere."""
         record = one.record
-        if self.body == "raw":
-            return self._raw(one), self._request(record)
-        if record.format == "jsonlines" and (self.body == "json" or not record.message):
-            return self._whole(one)
-        told = {*known, *self._told(record)}
+        told = {*context(record.fields).keys, *_told(record, timed=timed)}
         fields = {name: value for name, value in record.fields.items() if name not in told}
         attributes = self.redactor.fields(fields)
         if record.format != "jsonlines":
@@ -197,8 +193,11 @@ class Recorder:
     def _whole(self, one: Gathered) -> tuple[Any, dict[str, Any]]:
         """The object as the body; what was printed below it beside."""
         attributes = self._request(one.record)
+        if prefix := one.record.fields.get("prefix"):
+            attributes["prefix"] = self.redactor.text(str(prefix))
         self._add_traced(one, attributes)
-        if below := "\n".join(one.said).strip():
+        below = "\n".join(one.said)
+        if below.strip():
             attributes["sidewatch.below"] = self.redactor.text(below)
         return self.redactor.fields(document(one.lines[0]) or {}), attributes
 
@@ -218,23 +217,34 @@ class Recorder:
         attributes |= found
         return summary
 
-    def _told(self, record: Record) -> list[str]:
-        """The fields that became the message, the level and the time."""
-        fields = record.fields
-        told = [key for key in MESSAGE_KEYS if fields.get(key) == record.message]
-        if record.level is not None:
-            told += [key for key in LEVEL_KEYS if level(fields.get(key)) == record.level]
-        if nanoseconds(record.time, self.zone) is not None:
-            told += [key for key in TIME_KEYS if fields.get(key) == record.time]
-        return told
+
+def _within(nanoseconds: int | None) -> int:
+    """A time as protobuf holds it; 0 where there is none."""
+    return nanoseconds if nanoseconds is not None and nanoseconds < _INT64 else 0
+
+
+def _is_silent(record: Record) -> bool:
+    return not record.message and record.exception is None
+
+
+def _told(record: Record, *, timed: bool) -> list[str]:
+    """The fields that became the message, the level and, if it was one, the time."""
+    fields, known = record.fields, record.level
+    told = [key for key in MESSAGE_KEYS if key in fields and fields[key] == record.message]
+    if known is not None:
+        told += [key for key in LEVEL_KEYS if key in fields and level(fields[key]) == known]
+    if timed:
+        told += [key for key in TIME_KEYS if key in fields and fields[key] == record.time]
+    return told
 
 
 def _head(one: Gathered) -> str:
+    """What it says, if only by its exception; of an access line the line itself."""
     message, formats = _ACCESS
     record = one.record
-    return (
-        one.lines[0] if record.message == message and record.format in formats else record.message
-    )
+    if record.message == message and record.format in formats:
+        return one.lines[0]
+    return record.message or record.exception_text or ""
 
 
 def _severity(record: Record) -> tuple[SeverityNumber.ValueType, str]:
@@ -242,6 +252,6 @@ def _severity(record: Record) -> tuple[SeverityNumber.ValueType, str]:
     number, name = SEVERITIES[record.level or ""]
     for key in LEVEL_KEYS:
         raw = record.fields.get(key)
-        if isinstance(raw, str) and raw.strip().isalpha() and level(raw) == record.level:
+        if raw.__class__ is str and raw.strip().isalpha() and level(raw) == record.level:
             return number, raw.strip()
     return number, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 
@@ -23,6 +24,8 @@ def sender(target: Target, constant: Mapping[str, str], clock: Clock, concurrenc
     The libraries are imported here: who forwards nothing does not carry them.
     """
     if target.protocol == "grpc":
+        # It would write to our standard error what each Outcome tells anyway.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from exporter.forward.grpc import GrpcSender  # noqa: PLC0415
 
         return GrpcSender(target, constant)

@@ -21,6 +21,8 @@ _SPAN = re.compile(r"[0-9a-fA-F]{16}")
 _FLAGS = re.compile(r"[0-9a-fA-F]{2}")
 # W3C Trace Context: version, trace, span, flags; later versions may append more.
 _PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_TELLING = frozenset((*TRACE_KEYS, *PARENT_KEYS, "dd.trace_id"))
+_NAMING = frozenset(REQUEST_KEYS)
 _NOTHING = (None, "", "-", 0)
 _DATADOG = re.compile(r"[0-9]{1,20}")
 
@@ -44,6 +46,8 @@ def context(fields: Mapping[str, Any]) -> Context:
     A `traceparent` is asked last, and Datadog's decimal ids (`dd.trace_id`) after it. A span
     without its trace is none.
     """
+    if _TELLING.isdisjoint(fields):  # most records' case, and this is asked for each
+        return NOWHERE
     key, trace = _first(fields, TRACE_KEYS, _TRACE)
     if key:
         span_key, span = _first(fields, SPAN_KEYS, _SPAN)
@@ -59,6 +63,8 @@ def context(fields: Mapping[str, Any]) -> Context:
 
 def request(fields: Mapping[str, Any]) -> tuple[str, str]:
     """The first field that names the request, and its value; empty where none does."""
+    if _NAMING.isdisjoint(fields):
+        return "", ""
     for key in REQUEST_KEYS:
         value = fields.get(key)
         if value not in _NOTHING and isinstance(value, str | int) and not isinstance(value, bool):

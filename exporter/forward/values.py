@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
@@ -59,11 +60,16 @@ def any_value(value: Any, depth: int = 0) -> AnyValue:
     return AnyValue(array_value=ArrayValue(values=[any_value(one, depth + 1) for one in value]))
 
 
-def pairs(fields: Mapping[str, Any]) -> Iterable[KeyValue]:
+def pairs(fields: Mapping[str, Any]) -> list[KeyValue]:
     """Attributes; those without a name or without a value are left out."""
-    for key, value in fields.items():
-        if key and value is not None:
-            yield KeyValue(key=key, value=any_value(value))
+    return [
+        KeyValue(
+            key=key,
+            value=AnyValue(string_value=value) if value.__class__ is str else any_value(value),
+        )
+        for key, value in fields.items()
+        if key and value is not None
+    ]
 
 
 def quantity(name: str, spelled: str) -> str | int | float:
@@ -71,13 +77,20 @@ def quantity(name: str, spelled: str) -> str | int | float:
 
     What tells a time or a share is always a double; a count is an int where it is whole.
     """
-    words = _WORDS.findall(name)
-    last = words[-1].lower() if words else ""
-    if last in _COUNTS and _WHOLE.fullmatch(spelled):
+    tells = _tells(name)
+    if tells is _COUNTS and _WHOLE.fullmatch(spelled):
         return int(spelled)
-    if (last in _TIMES or last in _COUNTS) and _DECIMAL.fullmatch(spelled):
+    if tells is not None and _DECIMAL.fullmatch(spelled):
         return float(spelled)
     return spelled
+
+
+@lru_cache(maxsize=4096)
+def _tells(name: str) -> frozenset[str] | None:
+    """Whether a name tells a time or a share, or a count, by its last word."""
+    words = _WORDS.findall(name)
+    last = words[-1].lower() if words else ""
+    return next((kind for kind in (_TIMES, _COUNTS) if last in kind), None)
 
 
 def typed(fields: Mapping[str, Any]) -> dict[str, Any]:

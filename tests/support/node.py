@@ -35,7 +35,7 @@ class Node:
 
     def drive(self, script: str, library: str, url: str, step: str) -> Any:
         """What a script of tests/support/node prints, from JSON, having done a step."""
-        self._note(library)
+        self.note(library)
         answer = subprocess.run(
             self.command(script, library, url, step),
             env=self.environment,
@@ -50,7 +50,7 @@ class Node:
     @contextmanager
     def running(self, script: str, library: str, url: str, step: str) -> Iterator[None]:
         """A step that never ends by itself; it is killed when the block is left."""
-        self._note(library)
+        self.note(library)
         command = self.command(script, library, url, step)
         with subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, text=True
@@ -71,7 +71,8 @@ class Node:
         """Where the scripts find the libraries."""
         return {**os.environ, "NODE_PATH": str(self.modules)}
 
-    def _note(self, library: str) -> None:
+    def note(self, library: str) -> None:
+        """Note a library with its version."""
         manifest = json.loads((self.modules / library / "package.json").read_text())
         self.parts.note(library, manifest["version"])
 
