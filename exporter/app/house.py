@@ -20,6 +20,8 @@ DISCOVERY = (
     "sidewatch_discovered_apps",
     "sidewatch_discovery_refused_apps",
 )
+REFUSED = FAMILIES["sidewatch_http_refused_total"]
+REFUSALS = ("busy", "certificate", "connections", "credentials", "exhausted", "handshake")
 TRIAL = FAMILIES["sidewatch_test_alert_timestamp_seconds"]
 
 
@@ -36,15 +38,31 @@ class House:
         self._own.put(FAMILIES["sidewatch_build_info"], build, now, 1.0)
         self.loop_lag = 0.0
         self._trial: Trial | None = None
+        self._config_taken = self._web_taken = True
+        for why in REFUSALS:
+            self._own.inc(REFUSED, (why,), now, 0.0)
         self.reloaded(taken=True)
 
     def reloaded(self, *, taken: bool) -> None:
-        """Note whether the newest configuration was taken."""
-        now = self._clock.now()
-        self._own.put(FAMILIES["sidewatch_config_reload_success"], (), now, float(taken))
+        """Note whether the newest configuration was taken, the endpoint's file with it."""
+        self._config_taken, self._web_taken = taken, taken or self._web_taken
+        self._show_reload(taken=taken)
+
+    def web_reloaded(self, *, taken: bool) -> None:
+        """Note whether the newest file of the endpoint was taken by itself."""
+        self._web_taken = taken
+        self._show_reload(taken=taken)
+
+    def _show_reload(self, *, taken: bool) -> None:
+        now, both = self._clock.now(), self._config_taken and self._web_taken
+        self._own.put(FAMILIES["sidewatch_config_reload_success"], (), now, float(both))
         if taken:
             family = FAMILIES["sidewatch_config_last_reload_timestamp_seconds"]
             self._own.put(family, (), now, now)
+
+    def refused(self, why: str) -> None:
+        """Count a client that was turned away."""
+        self._own.inc(REFUSED, (why,), self._clock.now())
 
     def discovered(self, found: Discoverer | None) -> None:
         """Note how the search for applications fares; None where there is none."""

@@ -14,6 +14,7 @@ from exporter.app.assembly import assemble, declare, sources
 from exporter.app.chores import Chores
 from exporter.app.discovery import Discoverer
 from exporter.app.doubles import doubled_soon
+from exporter.app.front import Front
 from exporter.app.house import House
 from exporter.app.watched import Watched
 from exporter.clock import Clock
@@ -44,6 +45,7 @@ class Running:
         self._load = load
         self._began = clock.now()
         self._house = House(clock)
+        self._front = Front(plan.web, self._house)
         self._writer = Worker("state")
         self.saver = Saver(clock, self._writer.do)
         self._watched: dict[str, Watched] = {}
@@ -70,6 +72,8 @@ class Running:
                     view=self._view,
                     on_error=lambda error: log.error("a request failed: %r", error),
                     created=self.plan.created,
+                    access=self._front.access,
+                    refused=self._house.refused,
                 )
             )
             started(server)
@@ -90,6 +94,7 @@ class Running:
                 self.clock, self._house, self.saver, self._writer, self._watched, lambda: self.plan
             )
             for_ever = [*chores.all(), self._reload_for_ever(), self._discover_for_ever()]
+            for_ever.append(self._front.watch())
             tasks = [group.create_task(one) for one in for_ever]
             await stop.wait()
             for task in tasks:
@@ -165,6 +170,7 @@ class Running:
             return
         if (plan.listen, plan.state) != (self.plan.listen, self.plan.state):
             log.warning("`listen` and `state` change at the next start only")
+        self._front.take(plan.web)
         await self._change(plan)
         self._house.reloaded(taken=True)
         log.info("the configuration was taken: %d applications", len(self._watched))

@@ -11,7 +11,7 @@ from typing import Any
 from exporter.app import doubled, json_logs
 from exporter.app.discovery import WHY, sort_out
 from exporter.clock import WallClock
-from exporter.commands.types import Subparsers, add_config
+from exporter.commands.types import Subparsers, add_config, add_web, environment
 from exporter.config import AppPlan, Plan, load
 from exporter.errors import Complaint, ConfigError, SourceError
 from exporter.export.routing import nag
@@ -42,6 +42,7 @@ def add_parser(commands: Subparsers) -> None:
         " and broker once.",
     )
     add_config(parser)
+    add_web(parser)
     parser.add_argument(
         "--connect",
         action="store_true",
@@ -54,7 +55,7 @@ def add_parser(commands: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print complaints and exit 1, or a summary and exit 0; 1 where something has a fault."""
     try:
-        plan = load(arguments.config)
+        plan = load(arguments.config, environment(arguments))
     except ConfigError as error:
         return _refuse(error.complaints)
     say = _saying(redactor(plan.redaction))

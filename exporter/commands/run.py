@@ -10,7 +10,7 @@ from pathlib import Path
 
 from exporter.app import Running
 from exporter.clock import WallClock
-from exporter.commands.types import Subparsers, add_config
+from exporter.commands.types import Subparsers, add_config, add_web, environment
 from exporter.config import load
 from exporter.redact import hide, log_the_uncaught
 from exporter.server import Server
@@ -22,17 +22,19 @@ def add_parser(commands: Subparsers) -> None:
     """Declare the command."""
     parser = commands.add_parser("run", help="watch, and serve /metrics")
     add_config(parser)
+    add_web(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the configuration and watch until SIGTERM or SIGINT; SIGHUP reads it again."""
     config: Path = arguments.config
-    plan = load(config)
+    environ = environment(arguments)
+    plan = load(config, environ)
     logging.basicConfig(
         level=plan.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    running = Running(plan, WallClock(), lambda: load(config))
+    running = Running(plan, WallClock(), lambda: load(config, environ))
     hide(logging.getLogger().handlers, lambda: running.redactor)
     log_the_uncaught()
     for note in plan.notes:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from exporter.config import WEB_VARIABLE
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
@@ -21,3 +25,20 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the configuration (default: %(default)s)",
     )
+
+
+def add_web(parser: argparse.ArgumentParser) -> None:
+    """Declare the endpoint's own file."""
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        default="",
+        metavar="FILE",
+        help="TLS and users of the endpoint, in the Prometheus exporter toolkit's format",
+    )
+
+
+def environment(arguments: argparse.Namespace) -> Mapping[str, str]:
+    """The environment that a configuration is read with: an option stands above its variable."""
+    given = {WEB_VARIABLE: arguments.web_config} if arguments.web_config else {}
+    return os.environ | given

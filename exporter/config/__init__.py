@@ -29,9 +29,11 @@ from exporter.config.settings import (
     PlacedSource,
     Settings,
     builder,
+    is_loopback,
     listen_address,
 )
 from exporter.config.texts import read_text
+from exporter.config.web import ANYBODY, Web, load_web
 from exporter.errors import Complaint, ConfigError
 from exporter.model import Family
 from exporter.redact import Redaction, redactor
@@ -40,18 +42,26 @@ from exporter.sources.stdin import Stdin
 from exporter.vocabulary import FAMILIES
 
 __all__ = [
+    "WEB_VARIABLE",
     "AppPlan",
     "Discovery",
     "Objective",
     "Plan",
+    "Web",
     "built_in",
     "load",
     "load_profile",
+    "load_web",
     "parse",
     "seconds",
 ]
 
 LISTEN_VARIABLE = "SIDEWATCH_LISTEN"
+WEB_VARIABLE = "SIDEWATCH_WEB_CONFIG_FILE"
+EXPOSED = (
+    "everybody who reaches it may read all metrics; ask for a password or a client certificate"
+    " (web: {config_file: web.config.yml}, docs/security.md), or listen at 127.0.0.1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,7 @@ class Plan:
     file: str
     read: tuple[Path, ...]
     listen: str
+    web: Web
     state: Path
     labels: Mapping[str, str]
     log_level: str
@@ -88,7 +99,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
     """Read a configuration that stands, or would stand, at `path`. Raises ConfigError.
 
     Relative paths are taken from the file's folder. `${NAME}` in a value is a variable of
-    `environ`, and `SIDEWATCH_LISTEN` overrides `listen`.
+    `environ`; `SIDEWATCH_LISTEN` overrides `listen`, and `SIDEWATCH_WEB_CONFIG_FILE` that of `web`.
     """
     at, profiles = At(str(path)), Profiles(path.parent)
     try:
@@ -105,12 +116,16 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
     except Refused:
         raise ConfigError(_in_order(at.complaints, at.file)) from None
     listen = _override(settings.listen, environ, at)
+    web = _web(settings.web.config_file, path.parent.absolute(), environ, at)
+    if not web.access.guarded and not is_loopback(listen):
+        at.child("listen").note(whole.line_of("listen"), f"{listen}: {EXPOSED}")
     if at.complaints:
         raise ConfigError(_in_order(at.complaints, at.file))
     return Plan(
         file=str(path),
         read=(path, *profiles.read),
         listen=listen,
+        web=web,
         state=path.parent.absolute() / settings.state,
         labels=settings.labels,
         log_level=settings.log_level,
@@ -145,6 +160,18 @@ def _override(listen: str, environ: Mapping[str, str], at: At) -> str:
         wrong = f"{text!r} is not {ADDRESS_WORDS}"
         at.complaints.append(Complaint(LISTEN_VARIABLE, 0, "", wrong))
         return listen
+
+
+def _web(file: Path | None, folder: Path, environ: Mapping[str, str], at: At) -> Web:
+    """What the endpoint's own file says; a variable's path is taken from where we were started."""
+    named = environ.get(WEB_VARIABLE)
+    if not named and file is None:
+        return ANYBODY
+    try:
+        return load_web(Path(named).absolute() if named else folder / (file or ""))
+    except ConfigError as error:
+        at.complaints.extend(error.complaints)
+        return ANYBODY
 
 
 def _in_order(complaints: Iterable[Complaint], file: str) -> list[Complaint]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -172,6 +173,13 @@ class Discover:
 
 
 @dataclass(frozen=True, slots=True)
+class WebPart:
+    """What the endpoint asks of its clients: `web: {config_file: web.config.yml}`."""
+
+    config_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """sidewatch.yaml. `labels` are on every series; `created` shows start times (OpenMetrics).
 
@@ -187,6 +195,7 @@ class Settings:
     created: bool = False
     redact: Redaction = field(default_factory=Redaction)
     discover: Discover | None = None
+    web: WebPart = WebPart()
 
 
 def builder(profile: Hook, base: Path) -> Builder:
@@ -214,6 +223,15 @@ def listen_address(text: str) -> str:
     if found is None or int(found[1]) > 65535:
         raise ValueError(text)
     return text
+
+
+def is_loopback(listen: str) -> bool:
+    """Whether only this host reaches an address to listen at."""
+    host = listen.rpartition(":")[0].strip("[]").partition("%")[0]
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _matching(pattern: re.Pattern[str], right: str) -> ScalarType:

@@ -5,23 +5,28 @@ It knows nothing of the house: what is exposed, ready and shown is asked for at 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from socket import socket
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from exporter.access import OPEN, Access
 from exporter.model import Snapshot
-from exporter.server.answering import USUAL, Limits, bounded_by
+from exporter.server.answering import bounded_by, locked_by
+from exporter.server.guests import Guests
+from exporter.server.limits import CLOSING_SECONDS, USUAL, Limits
 from exporter.server.listening import Server, bind, found_at
 from exporter.server.pages import Pages, View
+from exporter.server.passwords import Passwords
 
 __all__ = ["Limits", "Server", "View", "serve"]
 
 RENDERERS = 2
-CLOSING_SECONDS = 2.0
 
 
 @asynccontextmanager
@@ -34,17 +39,27 @@ async def serve(
     on_error: Callable[[Exception], None],
     created: bool = False,
     limits: Limits = USUAL,
+    access: Callable[[], Access] = lambda: OPEN,
+    refused: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Server]:
     """Listen at HOST:PORT (port 0: any free one) until the context is left.
 
     `expose` gives what a scrape shows; it is cancelled when it takes too long. `ready` gives the
     reasons why not, none when ready. `on_error` is told of each answer that failed. `created` adds
-    start times to OpenMetrics. Raises SidewatchError where it cannot listen.
+    start times to OpenMetrics. `access` says what is asked of each new connection and request;
+    `refused` is told why one was turned away. Raises SidewatchError where it cannot listen.
     """
     sockets = await bind(listen)
-    executor = ThreadPoolExecutor(RENDERERS, thread_name_prefix="render")
+    executor, passwords = ThreadPoolExecutor(RENDERERS, thread_name_prefix="render"), Passwords()
+    pages = Pages(expose, ready, view, executor, created)
+    guests = Guests(access, limits, refused)
     runner = web.AppRunner(
-        _application(Pages(expose, ready, view, executor, created), on_error, limits),
+        web.Application(
+            middlewares=[
+                bounded_by(on_error, limits, access),
+                locked_by(access, passwords, guests, pages.healthz),
+            ]
+        ),
         access_log=None,
         logger=_logger(),
         handle_signals=False,
@@ -54,27 +69,39 @@ async def serve(
         max_field_size=limits.line,
         shutdown_timeout=CLOSING_SECONDS,
     )
+    _route(runner.app, pages)
     try:
         await runner.setup()
-        for one in sockets:
-            await web.SockSite(runner, one).start()
-        yield found_at(sockets[0])
+        async with _accepting(guests, sockets, runner):
+            yield found_at(sockets[0], secure=access().context is not None)
     finally:
         await runner.cleanup()
         executor.shutdown(wait=False, cancel_futures=True)
+        passwords.close()
         for one in sockets:
             one.close()
 
 
-def _application(
-    pages: Pages, on_error: Callable[[Exception], None], limits: Limits
-) -> web.Application:
-    application = web.Application(middlewares=[bounded_by(on_error, limits)])
+@asynccontextmanager
+async def _accepting(
+    guests: Guests, sockets: Sequence[socket], runner: web.AppRunner
+) -> AsyncIterator[None]:
+    assert runner.server is not None  # noqa: S101 - it has been set up
+    tasks = [asyncio.create_task(guests.accept(one, runner.server)) for one in sockets]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        guests.close()
+
+
+def _route(application: web.Application, pages: Pages) -> None:
     application.router.add_get("/metrics", pages.metrics)
     application.router.add_get("/healthz", pages.healthz)
     application.router.add_get("/readyz", pages.readyz)
     application.router.add_get("/", pages.index)
-    return application
 
 
 def _logger() -> logging.Logger:

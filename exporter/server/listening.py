@@ -71,10 +71,13 @@ def _unbound(listen: str, error: OSError | UnicodeError) -> SidewatchError:
     return SidewatchError(f"cannot listen on {listen}: {reason}. {advice}")
 
 
-def found_at(listening: socket.socket) -> Server:
+def found_at(listening: socket.socket, *, secure: bool = False) -> Server:
     """What to tell of a listening socket."""
     host, port = listening.getsockname()[:2]
     address = ip_address(host.partition("%")[0])
     if address.is_unspecified:
         host = "127.0.0.1" if address.version == 4 else "::1"
-    return Server(port, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+    scheme = "https" if secure else "http"
+    return Server(
+        port, f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+    )

@@ -313,6 +313,14 @@ OWN = _families(
         "own",
     ),
     Family(
+        "sidewatch_http_refused_total",
+        "counter",
+        "Clients of the endpoint that were turned away: busy, certificate, connections,"
+        " credentials, exhausted, handshake.",
+        ("reason",),
+        "own",
+    ),
+    Family(
         "sidewatch_discovery_up",
         "gauge",
         "1 while the daemon answers whose containers' labels name applications.",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.support.process import Running, running
@@ -65,10 +66,11 @@ def prometheus(
     rules: Sequence[Path] = (),
     alertmanager: str | None = None,
     flags: Sequence[str] = (),
+    scrape: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[Prometheus]:
     """Scrapes `targets` (HOST:PORT), evaluates `rules`, sends alerts to `alertmanager`.
 
-    Its blocks are those of `folder`/data.
+    `scrape` is added to the scrape's configuration. Its blocks are those of `folder`/data.
     """
     folder.mkdir(parents=True, exist_ok=True)
     every = "1s"
@@ -80,6 +82,7 @@ def prometheus(
                 "job_name": "sidewatch",
                 "honor_labels": True,
                 "static_configs": [{"targets": list(targets)}],
+                **scrape,
             }
         ],
     }

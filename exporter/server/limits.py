@@ -1,0 +1,29 @@
+"""What clients may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CLOSING_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What clients may take, in seconds; `line` in bytes, for the request and each header.
+
+    `idle` bounds the wait for a whole request, the first of a connection and each later one;
+    Prometheus keeps its connections, so it is longer than a usual scrape interval. `make` bounds
+    the making of an answer, `send` the taking of it by a slow client, `handshake` that of TLS.
+    `connections` may be open at once, and `of_one` of them from one address.
+    """
+
+    idle: float = 150.0
+    make: float = 30.0
+    send: float = 30.0
+    line: int = 8190
+    handshake: float = 10.0
+    connections: int = 200
+    of_one: int = 50
+
+
+USUAL = Limits()

@@ -1,0 +1,201 @@
+"""Passwords: who is let in, what it costs, and what a flood of wrong ones does to the right one."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import statistics
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from exporter.access import Access
+from exporter.server import Server
+from exporter.server.passwords import MOST_KNOWN, Busy, Passwords
+from tests.support.doors import House, hashed
+
+CHEAP = {"prometheus": hashed("right").encode()}
+METRICS, CHALLENGE = "/metrics", 'Basic realm="sidewatch", charset="UTF-8"'
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@asynccontextmanager
+async def asking(server: Server) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(server.url) as session:
+        yield session
+
+
+async def status(session: aiohttp.ClientSession, path: str, given: str | None) -> int:
+    headers = {} if given is None else {"Authorization": given}
+    async with session.get(path, headers=headers) as answer:
+        await answer.read()
+        return answer.status
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic !!!",
+        "Basic " + base64.b64encode(b"prometheus").decode(),
+        "Basic " + base64.b64encode(b"\xff\xfe:right").decode(),
+        "Bearer right",
+        basic("prometheus", "wrong"),
+        basic("prometheus", ""),
+        basic("Prometheus", "right"),
+        basic("nobody", "right"),
+        basic("", ""),
+    ],
+)
+async def test_without_the_password_nothing_is_told(given: str | None) -> None:
+    house = House(Access(users=CHEAP))
+    async with house.serve() as server, asking(server) as session:
+        for path in ("/metrics", "/", "/readyz", "/nothing", "/healthz/", "/healthz/../metrics"):
+            headers = {} if given is None else {"Authorization": given}
+            async with session.get(path, headers=headers) as answer:
+                assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, CHALLENGE)
+                assert await answer.text() == "This needs a user and its password.\n"
+        async with session.post("/metrics", headers=headers) as answer:
+            assert answer.status == 401
+        async with session.get("/healthz", headers=headers) as answer:
+            assert (answer.status, await answer.text()) == (200, "ok\n")
+    assert set(house.refused) == {"credentials"}
+
+
+async def test_with_the_password_all_is_served() -> None:
+    house = House(Access(users=CHEAP))
+    async with house.serve() as server, asking(server) as session:
+        for path, right in (("/metrics", 200), ("/", 200), ("/readyz", 503), ("/nothing", 404)):
+            assert await status(session, path, basic("prometheus", "right")) == right
+        assert (
+            await status(session, METRICS, basic("prometheus", "right").lower()[:5] + " x") == 401
+        )
+
+
+@pytest.mark.parametrize("password", ["a:b:c", "pässwörd", "nul\0inside", "x" * 72, "x" * 100, " "])
+async def test_any_password_can_be_one(password: str) -> None:
+    users = {"a b": hashed(password[:72]).encode()}
+    passwords = Passwords()
+    assert await passwords.right(users, basic("a b", password), "here")
+    assert not await passwords.right(users, basic("a b", "y" + password), "here")
+    passwords.close()
+
+
+async def test_users_change_at_once_and_what_was_known_is_of_no_use() -> None:
+    house = House(Access(users=CHEAP))
+    given = basic("prometheus", "right")
+    async with house.serve() as server, asking(server) as session:
+        assert await status(session, METRICS, given) == 200
+        house.access = replace(house.access, users={"other": CHEAP["prometheus"]})
+        assert await status(session, METRICS, given) == 401
+        house.access = replace(house.access, users={"prometheus": hashed("new").encode()})
+        assert await status(session, METRICS, given) == 401
+        assert await status(session, METRICS, basic("prometheus", "new")) == 200
+        house.access = Access()
+        assert await status(session, METRICS, None) == 200
+
+
+async def test_a_name_that_is_none_takes_as_long_as_one_that_is() -> None:
+    passwords = Passwords()
+    users = {name: hashed(name, 7).encode() for name in ("one", "two", "three")}
+
+    async def seconds(user: str) -> float:
+        took = []
+        for number in range(4):
+            began = time.perf_counter()
+            assert not await passwords.right(users, basic(user, f"wrong{number}"), "here")
+            took.append(time.perf_counter() - began)
+        return min(took)
+
+    ratio = await seconds("two") / await seconds("nobody")
+    assert 1 / 3 < ratio < 3  # without the decoy it is some thousand
+    passwords.close()
+
+
+async def test_what_was_right_costs_nothing_the_next_time() -> None:
+    passwords = Passwords()
+    users, given = {"prometheus": hashed("right", 10).encode()}, basic("prometheus", "right")
+
+    async def seconds() -> float:
+        began = time.perf_counter()
+        assert await passwords.right(users, given, "here")
+        return time.perf_counter() - began
+
+    first = await seconds()
+    assert min([await seconds() for _ in range(20)]) < first / 100
+    passwords.close()
+
+
+async def test_what_is_known_is_bounded_and_holds_no_password() -> None:
+    passwords = Passwords()
+    users = {f"user{number}": hashed(f"secret{number}").encode() for number in range(8)}
+    users |= {f"more{number}": users["user0"] for number in range(MOST_KNOWN)}
+    for name in users:
+        secret = f"secret{name[4:]}" if name.startswith("user") else "secret0"
+        assert await passwords.right(users, basic(name, secret), "here")
+    assert len(passwords._known) == MOST_KNOWN
+    assert all(b"secret" not in digest and len(digest) == 32 for digest in passwords._known)
+    passwords.close()
+
+
+async def test_one_address_waits_in_few_places_and_leaves_some_to_others() -> None:
+    passwords = Passwords()
+    users = {"prometheus": hashed("right", 8).encode()}
+
+    async def ask(password: str, address: str) -> bool | None:
+        try:
+            return await passwords.right(users, basic("prometheus", password), address)
+        except Busy:
+            return None
+
+    flood = [asyncio.create_task(ask(f"wrong{number}", "there")) for number in range(50)]
+    await asyncio.sleep(0)
+    assert await ask("right", "here") is True
+    told = await asyncio.gather(*flood)
+    assert (told.count(False), told.count(None)) == (4, 46)
+    assert passwords._waiting == {}
+    passwords.close()
+
+
+@pytest.mark.alone(reason="it measures how long scrapes take")
+async def test_a_flood_of_wrong_passwords_slows_the_right_one_little() -> None:
+    house = House(Access(users={"prometheus": hashed("right", 10).encode()}))
+    right = basic("prometheus", "right")
+    async with house.serve() as server, asking(server) as session:
+
+        async def scrapes(count: int) -> float:
+            took = []
+            for _ in range(count):
+                began = time.perf_counter()
+                assert await status(session, METRICS, right) == 200
+                took.append(time.perf_counter() - began)
+                await asyncio.sleep(0.005)
+            return statistics.median(took)
+
+        async def flood(number: int) -> None:
+            async with asking(server) as other:
+                for guess in range(10**6):
+                    await status(other, METRICS, basic("prometheus", f"{number}-{guess}"))
+
+        await scrapes(10)
+        calm = await scrapes(60)
+        before = time.process_time()
+        tasks = [asyncio.create_task(flood(number)) for number in range(30)]
+        began = time.perf_counter()
+        stormy = await scrapes(120)
+        burnt = (time.process_time() - before) / (time.perf_counter() - began)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert stormy < 4 * calm  # about as long as in calm
+    assert burnt < 0.9  # of one core, this test's own clients too; about 0.2
+    assert "busy" in house.refused
