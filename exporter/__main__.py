@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO
 
 from exporter import __version__
 from exporter.commands import COMMANDS
@@ -13,10 +15,14 @@ from exporter.redact import Redaction, redactor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command; its exit code. 1: a mistake of the configuration or the surroundings."""
+    """Run one sub-command; its exit code.
+
+    1, and 2 of `lint`: a mistake of the configuration or the surroundings.
+    """
     parser = argparse.ArgumentParser(
         prog="sidewatch", description="Watches self-hosted applications by what they emit."
     )
+    parser.set_defaults(cannot=1)
     parser.add_argument("--version", action="version", version=f"sidewatch {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
@@ -24,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         code: int = chosen.run(chosen)
+        sys.stdout.flush()
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is a command
         return 1
@@ -32,13 +39,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"sidewatch: {told}", file=sys.stderr)  # noqa: T201 - this is a command
         return 1
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has left; that is no failure
+        _let_go(sys.stdout)  # whoever read our output has left; that is no failure
         return 0
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
         print(f"sidewatch: {what}{error.strerror or error}", file=sys.stderr)  # noqa: T201 - as above
-        return 1
+        _let_go(sys.stdout)
+        code = chosen.cannot
     return code
+
+
+def _let_go(output: TextIO) -> None:
+    """Forget what could not be written, or it is tried again at the end, in words of Python's."""
+    try:
+        output.flush()
+    except OSError:
+        with suppress(OSError):
+            output.close()
 
 
 if __name__ == "__main__":

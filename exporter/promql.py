@@ -7,14 +7,17 @@ an expression is kept by the expression itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import promql_parser as promql
 
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 SETS = frozenset({"and", "or", "unless"})
 DEEPEST = 100  # far more than anybody writes, and what is read here may call itself as deep
+CHAINED = frozenset({"and", "or", "+", "*"})  # where it does not matter which two come first
+LONG = 20  # operands from which on that is made use of
 # The parser itself ends the process where some thousands are nested, so it is not asked.
 DEEPENING = re.compile(r"[-+*/%^(<>=!]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 MOST = 1500
@@ -130,11 +133,12 @@ def parse(text: str) -> Tree:
         raise NotPromQL(f"it has more than {MOST} operators and brackets")
     try:
         tree = _tree(promql.parse(text))
+        deep = _height(tree) > DEEPEST
     except ValueError as error:
         raise NotPromQL(str(error)) from None
     except RecursionError:
-        raise NotPromQL(TOO_DEEP) from None
-    if _height(tree) > DEEPEST:
+        deep = True
+    if deep:
         raise NotPromQL(TOO_DEEP)
     return tree
 
@@ -230,10 +234,41 @@ def _aggregate(node: promql.AggregateExpr) -> Aggregate:
     )
 
 
-def _binary(node: promql.BinaryExpr) -> Binary:
-    left, right, modifier = _tree(node.lhs), _tree(node.rhs), node.modifier
+def _binary(node: promql.BinaryExpr) -> Tree:
+    """A chain of operators, made from its far end: no call for each of its links."""
+    links = [node]
+    while isinstance(left := links[-1].lhs, promql.BinaryExpr):
+        links.append(left)
+    tree = _tree(links[-1].lhs)
+    for joint, alike in groupby(reversed(links), _joint):
+        tree = _chained(joint, [tree, *(_tree(link.rhs) for link in alike)])
+    return tree
+
+
+def _chained(joint: Binary, operands: Sequence[Tree]) -> Tree:
+    if joint.operator in CHAINED and not joint.group and len(operands) > LONG:
+        return _halved(joint, operands)
+    tree, *others = operands
+    for other in others:
+        tree = replace(joint, left=tree, right=other)
+    return tree
+
+
+def _halved(joint: Binary, operands: Sequence[Tree]) -> Tree:
+    """The same by halves: `a or (b or c)` is `(a or b) or c`, and hundreds are not nested deep."""
+    if len(operands) == 1:
+        return operands[0]
+    half = len(operands) // 2
+    return replace(
+        joint, left=_halved(joint, operands[:half]), right=_halved(joint, operands[half:])
+    )
+
+
+def _joint(node: promql.BinaryExpr) -> Binary:
+    """The operator and its modifiers, with nothing on either side."""
+    nothing, modifier = Number(0.0), node.modifier
     if modifier is None:
-        return Binary(str(node.op), left, right)
+        return Binary(str(node.op), nothing, nothing)
     matching = modifier.matching
     labels = tuple(matching.labels) if matching else ()
     included = matching is not None and matching.type == promql.LabelModifierType.Include
@@ -244,8 +279,8 @@ def _binary(node: promql.BinaryExpr) -> Binary:
     group = next((text for card, text in groups if card == modifier.card), "")
     return Binary(
         str(node.op),
-        left,
-        right,
+        nothing,
+        nothing,
         on=labels if included else None,
         ignoring=() if included else labels,
         group=group,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.brokers import failure, once, told
 from tests.support.parts import Parts
-from tests.support.probing import Server, head, http, serving
+from tests.support.probing import Server, dripping, head, http, serving
 from tests.support.redis import redis
 
 
@@ -24,15 +24,6 @@ def saying_all(*answers: bytes) -> Server:
             await writer.drain()
 
     return server
-
-
-async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A reply that goes on for ever."""
-    await reader.read(4096)
-    while True:
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.02)
 
 
 PONG = b"+PONG\r\n"
@@ -49,7 +40,7 @@ NO_REDIS: dict[str, tuple[Server, str]] = {
     "bytes": (saying_all(b"\xff\xfe\x00\r\n"), "body"),
     "an error without a word": (saying_all(b"-\r\n"), "status"),
     "a lengthy error": (saying_all(b"-" + b"E" * 60_000 + b"\r\n"), "status"),
-    "a drip": (dripping, "timeout"),
+    "a drip": (dripping(b""), "timeout"),
     "a list without a length": (saying_all(PONG, b"$-1\r\n" * 4), "body"),
     "a list of less than nothing": (saying_all(PONG, b":-5\r\n" * 4), "body"),
     "what PING is not answered with": (saying_all(b":1\r\n:2\r\n"), "body"),

@@ -228,6 +228,12 @@ def test_a_label_that_means_something_cannot_be_kept(label: str) -> None:
         keepable(["env", label])
 
 
+@pytest.mark.parametrize("label", ["queue", "service", "route", "busEvent"])
+def test_a_label_of_the_metrics_themselves_cannot_be_kept(label: str) -> None:
+    with pytest.raises(ExportError, match=r"has one of its own; name one that all your series"):
+        keepable(["env", label])
+
+
 # --- Grafana ------------------------------------------------------------------------------------
 
 
@@ -250,6 +256,17 @@ def made_by_grafana(provisioned: Path) -> dict[str, dict[str, Any]]:
             assert (group["orgId"], group["folder"], group["interval"]) == (1, "Night", "30s")
             found |= {rule["title"]: rule for rule in group["rules"]}
     return found
+
+
+@pytest.mark.parametrize("option", ["--datasource", "--grafana-folder"])
+def test_what_is_of_grafana_needs_grafana(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        exported("rules", tmp_path, option, "prom-uid")
+    assert ended.value.code == 2
+    assert f"{option} is of Grafana's files, so it needs --grafana" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_grafana_gets_every_alert_and_prometheus_keeps_every_record(

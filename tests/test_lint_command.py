@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -236,6 +237,18 @@ def test_what_cannot_be_read_ends_with_two(lint: Lint, tmp_path: Path) -> None:
     routes = lint("--alertmanager", tmp_path / "odd.yaml", "rules")
     assert (routes.returncode, "odd.yaml is no YAML" in routes.stderr) == (2, True)
     assert lint("--disable", "nothing", tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+def test_a_disk_that_is_full_ends_with_two(rules: Path, *, buffered: bool) -> None:
+    """Findings that nobody can read are not none; a buffer is written only at the end."""
+    command = [sys.executable, "-m", "exporter", "lint", str(rules)]
+    environ = {**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, env=environ, check=False
+        )
+    assert (done.returncode, done.stderr) == (2, "sidewatch: No space left on device\n")
 
 
 def test_all_checks_are_listed(lint: Lint) -> None:

@@ -24,7 +24,9 @@ from exporter.sources.probes.verdict import Phases
 from exporter.sources.worker import Worker
 from tests.support.asking import until
 from tests.support.probing import (
+    DRIP,
     Server,
+    dripping,
     head,
     http,
     once,
@@ -37,25 +39,6 @@ from tests.support.probing import (
 )
 
 BOMB = gzip.compress(bytes(100 << 20), compresslevel=9)
-
-
-async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A right answer, a byte at a time: each read succeeds, the whole never ends."""
-    await head(reader)
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    while True:
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.02)
-
-
-async def drip_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await head(reader)
-    writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-    while True:
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.02)
 
 
 async def endless_headers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -90,8 +73,8 @@ async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 HOSTILE: dict[str, tuple[Server, str]] = {
     "silence": (silence, "timeout"),
-    "drip": (drip, "timeout"),
-    "drip_head": (drip_head, "timeout"),
+    "drip": (DRIP, "timeout"),
+    "drip_head": (dripping(b"HTTP/1.1 200 OK\r\nX-Slow: "), "timeout"),
     "endless_interim": (endless_interim, "timeout"),
     "reset": (reset, "closed"),
     "half": (half, "closed"),
@@ -247,7 +230,7 @@ def _open_files() -> int:
 
 
 async def test_nothing_is_left_open() -> None:
-    async with serving(silence) as hole, serving(drip) as slow, serving(half) as rude:
+    async with serving(silence) as hole, serving(DRIP) as slow, serving(half) as rude:
         probes = f"""\
 timeout: 200ms
 base: https://127.0.0.1:{hole}

@@ -17,7 +17,7 @@ from exporter.clock import WallClock
 from exporter.config import load
 from tests.support.asking import until
 from tests.support.desk import shown
-from tests.support.probing import head, http, once, plan_of, probed, saying, serving, silence
+from tests.support.probing import DRIP, head, http, once, plan_of, probed, saying, serving, silence
 from tests.support.scrape import Samples, one
 
 SUCCESS = "watched_probe_success"
@@ -107,15 +107,6 @@ apps:
 """
 
 
-async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await head(reader)
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    while True:
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.05)
-
-
 @asynccontextmanager
 async def running(config: Path) -> AsyncIterator[Running]:
     """A whole sidewatch, from when it serves until it has ended."""
@@ -146,7 +137,7 @@ async def test_a_reload_waits_for_no_probe_and_forgets_no_failure(
     monkeypatch.setattr("exporter.sources.probes.source.FIRST_SECONDS", 0.1)
     os.mkfifo(tmp_path / "fifo")
     config, loop = tmp_path / "sidewatch.yaml", asyncio.get_running_loop()
-    async with serving(silence) as hole, serving(drip) as slow, serving(saying(http("ok"))) as port:
+    async with serving(silence) as hole, serving(DRIP) as slow, serving(saying(http("ok"))) as port:
         config.write_text(CONFIG.format(folder=tmp_path, hole=hole, slow=slow, port=port))
         good, gone = (
             one(SUCCESS, app="shop", probe=name, kind="liveness") for name in ("good", "gone")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from exporter.__main__ import main
-from exporter.export.inhibition import Alert, faults, seconds
+from exporter.export.inhibition import Alert, faults, seconds, unknown
 from tests.support.parts import Parts
 from tests.support.routing import FOLDER, ROOT, SHIPPED, routing_to
 from tests.support.servers import Alertmanager
@@ -104,6 +104,7 @@ def test_it_starts_as_it_is_shipped(alertmanager: Start) -> None:
 
 def test_the_inhibitions_can_do_what_they_say() -> None:
     assert not list(faults(SHIPPED, _known()))
+    assert not list(unknown(SHIPPED, _known()))
 
 
 def test_no_alert_is_held_back_that_is_a_fault_of_its_own() -> None:
@@ -135,8 +136,6 @@ def _inhibition(source: str, target: str, *equal: str) -> dict[str, Any]:
         (_inhibition("Cause", "Effect", "app"), None),
         (_inhibition("Cause", "Soft", "app"), None),
         (_inhibition("Cause", "Effect", "app", "probe"), "Cause has no label probe"),
-        (_inhibition("Cause", "Gone", "app"), "names Gone, which is no alert"),
-        (_inhibition("Gone", "Effect", "app"), "has no cause"),
         (_inhibition("Cause", "Effect"), "has no equal labels"),
         (_inhibition("Cause|Effect", "Effect", "app"), "has Effect for both cause and effect"),
         (_inhibition("Soft", "Cause", "app"), "must not hold back a critical one"),
@@ -157,6 +156,41 @@ def test_an_inhibition_that_cannot_work_is_told(rule: dict[str, Any], fault: str
     routing = {"route": ROUTE, "inhibit_rules": [rule]}
     found = list(faults(routing, [CAUSE, EFFECT, SOFT, late, kept]))
     assert any(fault in one for one in found) if fault else not found
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (_inhibition("Cause", "Effect", "app"), []),
+        (_inhibition("Cause", "Effect|Gone", "app"), ["names Gone, which"]),
+        (_inhibition("Gone", "Effect", "app"), ["names Gone, which", "has no cause: no alert"]),
+        (_inhibition("Cause", "Gone.*", "app"), ["has no effect: no alert"]),
+    ],
+    ids=str,
+)
+def test_what_is_about_alerts_of_others_is_told_apart(
+    rule: dict[str, Any], said: list[str]
+) -> None:
+    routing = {"route": ROUTE, "inhibit_rules": [rule]}
+    assert not list(faults(routing, [CAUSE, EFFECT]))
+    found = list(unknown(routing, [CAUSE, EFFECT]))
+    assert [one for one, part in zip(found, said, strict=True) if part not in one] == []
+
+
+def test_the_linter_reads_them_beside_some_of_the_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What these do not have it finds among the shipped rules, else it warns."""
+    routes, some = FOLDER / "alertmanager.yaml", str(ROOT / "rules/logs.yaml")
+    alone = ["lint", some, "--interval", "30s", "--strict", "--alertmanager"]
+    assert main([*alone, str(routes)]) == 0
+    text = routes.read_text().replace("|WatchedErrorRate|", "|Mine|", 1)
+    (tmp_path / "other.yml").write_text(text)
+    capsys.readouterr()
+    assert main([*alone, str(tmp_path / "other.yml")]) == 1
+    told = capsys.readouterr().out
+    assert "names Mine, which is no alert of these rules [inhibition]" in told
+    assert told.endswith(": 0 errors, 1 warning\n")
 
 
 def test_the_linter_reads_them_beside_any_rules(

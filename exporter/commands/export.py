@@ -15,6 +15,9 @@ from exporter.export.rules import Wanted, chosen, one_file, tiers
 from exporter.export.shipped import Subject, subjects
 from exporter.export.variables import VARIABLES, spelled, variables
 
+DATASOURCE = "prometheus"
+GRAFANA_FOLDER = "sidewatch"
+
 
 def add_parser(commands: Subparsers) -> None:
     """Declare the command."""
@@ -57,15 +60,13 @@ def _add_rules(kinds: Subparsers) -> None:
     )
     parser.add_argument(
         "--datasource",
-        default="prometheus",
         metavar="UID",
-        help="with --grafana: Prometheus's uid there (default: %(default)s)",
+        help=f"with --grafana: Prometheus's uid there (default: {DATASOURCE})",
     )
     parser.add_argument(
         "--grafana-folder",
-        default="sidewatch",
         metavar="NAME",
-        help="with --grafana: the folder of the alerts (default: %(default)s)",
+        help=f"with --grafana: the folder of the alerts (default: {GRAFANA_FOLDER})",
     )
     parser.set_defaults(run=_rules, parser=parser)
 
@@ -111,12 +112,16 @@ def _names(text: str) -> list[str]:
 def _rules(arguments: argparse.Namespace) -> int:
     """Write the rules; 0. Raises ExportError."""
     wanted = Wanted(arguments.tier, arguments.subject, arguments.without, arguments.keep_labels)
+    source, place = arguments.datasource, arguments.grafana_folder
+    for option, value in (("--datasource", source), ("--grafana-folder", place)):
+        if value is not None and not arguments.grafana:
+            arguments.parser.error(f"{option} is of Grafana's files, so it needs --grafana")
     found = chosen(subjects(), wanted)
     if arguments.grafana:
         if arguments.folder is None:
             arguments.parser.error("--grafana writes several files, so it needs a DIR")
         made = {
-            f"{one.name}.yaml": provisioned(one, arguments.datasource, arguments.grafana_folder)
+            f"{one.name}.yaml": provisioned(one, source or DATASOURCE, place or GRAFANA_FOLDER)
             for one in found
         }
         left = {f"recording/{one.name}.yaml": _recording(one) for one in found}

@@ -6,15 +6,24 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from exporter.commands.types import Subparsers
 from exporter.errors import ExportError
-from exporter.export.inhibition import Alert, faults, labels_read, routing
+from exporter.export.inhibition import (
+    Alert,
+    faults,
+    labels_read,
+    names_read,
+    routing,
+    unknown,
+)
 from exporter.lint import ALL, NAMES, Finding, Listed, Settings, labels_of, lint, listed, read
+from exporter.lint.checking import Severity
 from exporter.lint.files import RuleFile, seconds
 
 ENDINGS = frozenset({".yaml", ".yml", ".rules"})
@@ -78,11 +87,11 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--strict", action="store_true", help="let warnings fail, too")
     parser.add_argument("--json", action="store_true", help="findings as JSON, one object a line")
     parser.add_argument("--list", action="store_true", help="tell all checks and end")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, cannot=CANNOT)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; 0 without, 1 with errors, 2 where something cannot be read."""
+    """Print the findings; 0 without, 1 with errors, 2 where something cannot be read or written."""
     if arguments.list:
         _list()
         return 0
@@ -109,11 +118,14 @@ def run(arguments: argparse.Namespace) -> int:
     )
     found = lint(rules, settings, given, beside=_shipped())
     if routes is not None:
-        alerts = _alerts(rules, settings, given, labels_read(routes))
+        alerts = _alerts(rules, settings, given, routes)
+        faulty = faults(routes, alerts, evaluated=settings.interval)
+        told: dict[Severity, Iterable[str]] = {"error": faulty, "warning": unknown(routes, alerts)}
         file = str(arguments.alertmanager)
         found += [
-            Finding(file, 1, 1, "-", "inhibit_rules", "inhibition", "error", text)
-            for text in faults(routes, alerts, evaluated=settings.interval)
+            Finding(file, 1, 1, "-", "inhibit_rules", "inhibition", severity, text)
+            for severity, texts in told.items()
+            for text in texts
         ]
     _tell(found, rules, as_json=arguments.json)
     bad = {"error", "warning"} if arguments.strict else {"error"}
@@ -121,13 +133,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _alerts(
-    rules: Sequence[RuleFile], settings: Settings, given: Listed | None, asked: frozenset[str]
+    rules: Sequence[RuleFile],
+    settings: Settings,
+    given: Listed | None,
+    routes: Mapping[str, Any],
 ) -> list[Alert]:
-    """The alerts as inhibitions see them, with those of the labels `asked` that they may have."""
-    return [
-        Alert(rule.name, rule.hold, labels, rule.labels, rule.keep)
-        for rule, labels in labels_of(rules, asked, settings, given, beside=_shipped())
-    ]
+    """The alerts as inhibitions see them; of the shipped ones, too, those that these name."""
+    shipped, own = _shipped(), {rule.name for file in rules for rule in file.rules}
+    asked, named = labels_read(routes), names_read(routes) - own
+
+    def seen(files: Sequence[RuleFile]) -> Iterator[Alert]:
+        for rule, labels in labels_of(files, asked, settings, given, beside=shipped):
+            yield Alert(rule.name, rule.hold, labels, rule.labels, rule.keep)
+
+    return [*seen(rules), *(one for one in seen(shipped) if one.name in named)]
 
 
 def _tell(found: Sequence[Finding], rules: Sequence[RuleFile], *, as_json: bool) -> None:

@@ -60,6 +60,14 @@ def routing(path: Path) -> Mapping[str, Any]:
     return found
 
 
+def names_read(routing: Mapping[str, Any]) -> frozenset[str]:
+    """The alerts that the inhibitions name one by one."""
+    rules = routing.get("inhibit_rules", ())
+    return frozenset(
+        name for rule in rules for side in SIDES for name in _named(rule.get(side, ()))
+    )
+
+
 def labels_read(routing: Mapping[str, Any]) -> frozenset[str]:
     """The labels that the inhibitions look at."""
     matchers = [
@@ -77,6 +85,18 @@ def seconds(text: str) -> float:
     return sum(int(number) * UNITS[unit] for number, unit in DURATION.findall(text))
 
 
+def unknown(routing: Mapping[str, Any], alerts: Sequence[Alert]) -> Iterator[str]:
+    """What cannot be judged, because it is about alerts that are not among these."""
+    known = {one.name for one in alerts}
+    for number, rule in enumerate(routing.get("inhibit_rules", ()), 1):
+        for side, what in zip(SIDES, ("cause", "effect"), strict=True):
+            matchers = rule.get(side, ())
+            for name in sorted(_named(matchers) - known):
+                yield f"inhibition {number} names {name}, which is no alert of these rules"
+            if _is_by_name(matchers) and not any(_fits(matchers, one) for one in alerts):
+                yield f"inhibition {number} has no {what}: no alert of these rules fits {side}"
+
+
 def faults(
     routing: Mapping[str, Any], alerts: Sequence[Alert], *, evaluated: float = 30
 ) -> Iterator[str]:
@@ -87,7 +107,7 @@ def faults(
             [one for one in alerts if _fits(rule.get(side, ()), one)] for side in SIDES
         )
         place = f"inhibition {number}"
-        yield from (f"{place} {fault}" for fault in _shape(rule, sources, targets, alerts))
+        yield from (f"{place} {fault}" for fault in _shape(rule, sources, targets))
         for cause in sources:
             for effect in targets:
                 pair = f"{place}, {cause.name} before {effect.name}:"
@@ -102,20 +122,8 @@ def faults(
 
 
 def _shape(
-    rule: Mapping[str, Any],
-    sources: Sequence[Alert],
-    targets: Sequence[Alert],
-    alerts: Sequence[Alert],
+    rule: Mapping[str, Any], sources: Sequence[Alert], targets: Sequence[Alert]
 ) -> Iterator[str]:
-    known = {one.name for one in alerts}
-    for side in SIDES:
-        for name in sorted(_named(rule.get(side, ())) - known):
-            yield f"names {name}, which is no alert"
-    # Who names alerts means these; a severity alone may have none today.
-    if not sources and _named(rule.get("source_matchers", ())):
-        yield "has no cause: no alert fits source_matchers"
-    if not targets and _named(rule.get("target_matchers", ())):
-        yield "has no effect: no alert fits target_matchers"
     if not rule.get("equal"):
         yield "has no equal labels, so one application holds back another"
     for name in sorted({one.name for one in sources} & {one.name for one in targets}):
@@ -168,6 +176,11 @@ def _named(matchers: Sequence[str]) -> set[str]:
     )
     names = {name for wanted in lists for name in wanted.split("|")}
     return {name for name in names if re.fullmatch(r"\w+", name)}
+
+
+def _is_by_name(matchers: Sequence[str]) -> bool:
+    """Whether alerts are meant; of a severity alone there may be none today."""
+    return any(_parts(text)[0] == "alertname" for text in matchers)
 
 
 def _parts(text: str) -> tuple[str, str, str]:

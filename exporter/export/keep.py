@@ -14,9 +14,17 @@ import yaml
 
 from exporter.errors import ExportError
 from exporter.promql import Aggregate, Binary, Tree, parse, walk
+from exporter.vocabulary import FAMILIES
+from exporter.vocabulary.others import OTHERS
 
 NAME = re.compile(r"[a-zA-Z_]\w*")
 TAKEN = frozenset({"app", "le", "job", "instance", "alertname", "severity", "component", "kind"})
+# Of the metrics that the rules read: what is different in each series is not the operator's own.
+OF_METRICS = {
+    label: family.name
+    for family in reversed((*FAMILIES.values(), *OTHERS.values()))
+    for label in family.labels
+}
 # A list of labels, or a quoted text, which is passed over.
 LISTS = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\b(by|on)( *)\(([^()]*)\)""")
 # The expression of a rule, which ends at the next key.
@@ -41,6 +49,11 @@ def keepable(labels: Sequence[str]) -> Sequence[str]:
     for label in labels:
         if not NAME.fullmatch(label) or label.startswith("__") or label in TAKEN:
             raise ExportError(f"{label} is no label that can be kept; name one of your own")
+        if label in OF_METRICS:
+            raise ExportError(
+                f"{label} is no label that can be kept, since {OF_METRICS[label]} has one of its"
+                " own; name one that all your series carry (env, cluster)"
+            )
     return tuple(dict.fromkeys(labels))
 
 

@@ -129,3 +129,20 @@ async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     _ = writer
     while await reader.read(1 << 16):
         pass
+
+
+def dripping(answer: bytes) -> Server:
+    """A server whose answer goes on for ever, a byte at a time: each read of it succeeds."""
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(answer)
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    return server
+
+
+DRIP = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")

@@ -39,7 +39,8 @@ def selectors(expression: str) -> tuple[Selector, ...]:
     return tuple(_selectors(promql_parser.parse(expression), None))
 
 
-def _children(node: Expr) -> tuple[Expr, ...]:
+def children(node: Expr) -> tuple[Expr, ...]:
+    """What an expression is made of, from left to right."""
     match node:
         case BinaryExpr():
             return (node.lhs, node.rhs)
@@ -58,7 +59,7 @@ def _selectors(node: Expr, function: str | None) -> Iterator[Selector]:
             yield _selector(node.vector_selector, node.range.total_seconds(), function)
     if isinstance(node, Call):
         function = node.func.name
-    for child in _children(node):
+    for child in children(node):
         yield from _selectors(child, function)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from exporter.lint.checking import Check, Found, Severity, Subject
@@ -22,14 +22,10 @@ from exporter.promql import (
 
 
 def _rate_of_gauge(subject: Subject) -> Iterator[Found]:
-    for call in subject.parts(Call):
-        if call.function not in RISES:
-            continue
-        inner = subject.flow(call.arguments[0])
+    for call, inner, name in _calls(subject, RISES):
         if inner.kind == "gauge":
-            name = _name(call.arguments[0])
             yield Found(
-                f"{call.function} of {name}, which is a gauge{_by_name(inner)}: each fall looks"
+                f"{call} of {name}, which is a gauge{_by_name(inner)}: each fall looks"
                 " like a restart; use deriv or delta, or compare the value itself",
                 name,
                 severity=_severity(inner),
@@ -37,32 +33,33 @@ def _rate_of_gauge(subject: Subject) -> Iterator[Found]:
 
 
 def _slope_of_counter(subject: Subject) -> Iterator[Found]:
-    for call in subject.parts(Call):
-        if call.function in SLOPES | {"predict_linear"}:
-            name = _name(call.arguments[0])
-            inner = subject.flow(call.arguments[0])
-            if inner.kind == "counter":
-                yield Found(
-                    f"{call.function} of {name}, which is a counter{_by_name(inner)}: a restart"
-                    " looks like a fall; use increase or rate",
-                    name,
-                    severity=_severity(inner),
-                )
+    for call, inner, name in _calls(subject, SLOPES | {"predict_linear"}):
+        if inner.kind == "counter":
+            yield Found(
+                f"{call} of {name}, which is a counter{_by_name(inner)}: a restart"
+                " looks like a fall; use increase or rate",
+                name,
+                severity=_severity(inner),
+            )
 
 
 def _rate_of_sum(subject: Subject) -> Iterator[Found]:
-    for call in subject.parts(Call):
-        if call.function not in RISES:
-            continue
-        inner = subject.flow(call.arguments[0])
+    for call, inner, name in _calls(subject, RISES):
         if inner.summed and inner.kind in {"counter", "bucket"}:
-            name = _name(call.arguments[0])
             yield Found(
-                f"{call.function} of a sum of counters ({name}): when one of them restarts, the sum"
+                f"{call} of a sum of counters ({name}): when one of them restarts, the sum"
                 " falls and counts anew; take the rate first, then the sum",
                 name,
                 severity=_severity(inner),
             )
+
+
+def _calls(subject: Subject, functions: Collection[str]) -> Iterator[tuple[str, Flow, str]]:
+    """Each call of one of these: the function, and what it is called with and that one's name."""
+    for call in subject.parts(Call):
+        if call.function in functions:
+            inner = call.arguments[0]
+            yield call.function, subject.flow(inner), _name(inner)
 
 
 def _raw_counter(subject: Subject) -> Iterator[Found]:
