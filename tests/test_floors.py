@@ -41,11 +41,11 @@ FLOORS: list[list[str]] = [
         "exporter.foreign",
     ],
     ["exporter.sources", "exporter.shard"],
+    ["exporter.forward"],
     [
         "exporter.config",
         "exporter.export",
         "exporter.hops",
-        "exporter.forward",
         "exporter.history",
         "exporter.pipeline",
         "exporter.saving",
