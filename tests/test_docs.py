@@ -49,7 +49,7 @@ def test_what_the_documents_run_is_a_command_of_run() -> None:
 
 
 def test_the_picture_of_the_house_shows_each_room_on_its_floor() -> None:
-    picture = re.findall(r"^ (\d)  (.*)$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    picture = re.findall(r"^ *(\d+)  (.*)$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     drawn = {int(floor): line for floor, line in picture}
     for number, rooms in enumerate(test_floors.FLOORS):
         for room in rooms:
