@@ -30,6 +30,7 @@ LABEL org.opencontainers.image.title="sidewatch" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/sidewatch /opt/sidewatch
+COPY --from=build /src/stack/healthcheck.py /opt/sidewatch/
 COPY --from=build --chown=65532:65532 /state /var/lib/sidewatch
 ENV PATH=/opt/sidewatch/bin:$PATH PYTHONUNBUFFERED=1 SIDEWATCH_LISTEN=:9877
 WORKDIR /etc/sidewatch
@@ -38,6 +39,6 @@ VOLUME /var/lib/sidewatch
 EXPOSE 9877
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9877/healthz', timeout=4)"]
+    CMD ["python", "/opt/sidewatch/healthcheck.py"]
 ENTRYPOINT ["sidewatch"]
 CMD ["run"]

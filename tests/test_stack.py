@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import ssl
 import subprocess
+import sys
+import threading
 from collections.abc import Callable, Mapping
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +20,9 @@ import yaml
 
 from exporter.config import load
 from exporter.export.variables import VARIABLES, spelled
+from tests.support.authority import Authority
 from tests.support.parts import Parts
+from tests.support.waiting import free_port
 from tests.support.wheels import ROOT
 
 FILE = ROOT / "compose.monitoring.yaml"
@@ -33,11 +40,14 @@ BUILT_HERE = {"sidewatch", "routing"}
 Config = Callable[..., Mapping[str, Any]]
 
 
-@pytest.fixture
-def compose(parts: Parts, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+@pytest.fixture(scope="module")
+def compose(
+    parts: Parts, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., subprocess.CompletedProcess[str]]:
     """`docker-compose config` with what .env.example says, and what is set besides."""
     binary = parts.need("docker-compose")
     example = dict(line.split("=", 1) for line in _set(EXAMPLE.read_text()))
+    tmp_path = tmp_path_factory.mktemp("compose")
 
     def run(*options: str, **changed: str | None) -> subprocess.CompletedProcess[str]:
         wanted = example | {"GRAFANA_ADMIN_PASSWORD": "a-long-one"} | changed
@@ -52,7 +62,7 @@ def compose(parts: Parts, tmp_path: Path) -> Callable[..., subprocess.CompletedP
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(compose: Callable[..., subprocess.CompletedProcess[str]]) -> Config:
     """What Compose makes of it."""
 
@@ -67,23 +77,30 @@ def config(compose: Callable[..., subprocess.CompletedProcess[str]]) -> Config:
     return read
 
 
+@pytest.fixture(scope="module")
+def services(config: Config) -> Mapping[str, Any]:
+    """All of them, as the example's variables make them."""
+    found: Mapping[str, Any] = config("--profile", "loki")["services"]
+    return found
+
+
 def _set(text: str) -> list[str]:
     return re.findall(r"^[A-Z_]+=.*$", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("profile", ["", "collector", "loki"])
-def test_compose_reads_it_with_and_without_profiles(config: Config, profile: str) -> None:
-    services = config("--profile", profile)["services"] if profile else config()["services"]
-    assert services.keys() >= ALWAYS
+def test_compose_reads_it_with_and_without_profiles(
+    config: Config, services: Mapping[str, Any]
+) -> None:
+    assert config()["services"].keys() >= ALWAYS
+    assert services.keys() == ALWAYS | {"collector", "loki"}
     assert "name" not in yaml.safe_load(FILE.read_text())  # 1.29 knows no such key
 
 
 @pytest.mark.parametrize("variable", REQUIRED)
-@pytest.mark.parametrize("value", [None, ""])
 def test_what_must_be_set_is_asked_for(
-    compose: Callable[..., subprocess.CompletedProcess[str]], variable: str, value: str | None
+    compose: Callable[..., subprocess.CompletedProcess[str]], variable: str
 ) -> None:
-    refused = compose(**{variable: value})
+    refused = compose(**{variable: ""})  # as the example leaves the password
     assert refused.returncode
     said = re.search(rf"\$\{{{variable}:\?([^}}]+)\}}", FILE.read_text())
     assert said is not None
@@ -99,8 +116,7 @@ def test_the_example_has_no_password_and_names_every_variable() -> None:
     assert named - compose_s_own - set(map(spelled, VARIABLES)) <= used <= named
 
 
-def test_every_service_is_hardened_and_bounded(config: Config) -> None:
-    services = config("--profile", "loki")["services"]
+def test_every_service_is_hardened_and_bounded(services: Mapping[str, Any]) -> None:
     for name, service in services.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -120,10 +136,10 @@ def test_every_service_is_hardened_and_bounded(config: Config) -> None:
 
 
 def test_only_the_proxy_has_the_socket_and_no_file_of_the_host_can_be_written(
-    config: Config,
+    services: Mapping[str, Any],
 ) -> None:
-    named = set(config("--profile", "loki")["volumes"])
-    for name, service in config("--profile", "loki")["services"].items():
+    named = set(yaml.safe_load(FILE.read_text())["volumes"])
+    for name, service in services.items():
         for volume in service.get("volumes", ()):
             if isinstance(volume, str):
                 source, target, mode = volume.split(":")
@@ -135,21 +151,21 @@ def test_only_the_proxy_has_the_socket_and_no_file_of_the_host_can_be_written(
             assert mode == "ro" or socket or source in named, (name, volume)
 
 
-def test_its_ports_are_free_beside_every_application(config: Config) -> None:
+def test_its_ports_are_free_beside_every_application(services: Mapping[str, Any]) -> None:
     ports = [
         int(re.fullmatch(r"127\.0\.0\.1:(\d+):\d+(?:/tcp)?", port)[1])  # type: ignore[index]
-        for service in config("--profile", "loki")["services"].values()
+        for service in services.values()
         for port in service.get("ports", ())
     ]
     assert len(set(ports)) == len(ports) == 4
     assert not TAKEN & set(ports)
 
 
-def test_every_receiver_can_be_set(config: Config) -> None:
+def test_every_receiver_can_be_set(config: Config, services: Mapping[str, Any]) -> None:
     given = {spelled(name): f"/run/{name}" for name in VARIABLES}
     handed = config(**given)["services"]["routing"]["environment"]
     assert handed == given
-    unset = config()["services"]["routing"]["environment"]
+    unset = services["routing"]["environment"]
     assert {name for name, value in unset.items() if value is not None} == {"SIDEWATCH_GRAFANA_URL"}
 
 
@@ -188,6 +204,40 @@ def test_prometheus_takes_its_configuration_with_every_target(parts: Parts, tmp_
         job for job in yaml.safe_load(text)["scrape_configs"] if job["job_name"] == "sidewatch"
     )
     assert job["honor_labels"] is True
+
+
+def test_the_healthcheck_knows_an_answer_with_and_without_tls(tmp_path: Path) -> None:
+    pair = Authority(tmp_path, "authority").issue("server")
+
+    def check(port: int) -> int:
+        environment = {"SIDEWATCH_LISTEN": f":{port}", "PATH": os.environ["PATH"]}
+        command = [sys.executable, str(ROOT / "stack/healthcheck.py")]
+        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode
+
+    (tmp_path / "healthz").write_text("ok")
+    for secured in (False, True):
+        server = HTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+        if secured:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pair.certificate, pair.key)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            assert check(server.server_port) == 0
+            (tmp_path / "healthz").rename(tmp_path / "gone")
+            assert check(server.server_port) != 0
+            (tmp_path / "gone").rename(tmp_path / "healthz")
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+    assert check(free_port()) != 0
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's name
+        pass
 
 
 def test_the_dockerfile_needs_no_buildkit() -> None:
