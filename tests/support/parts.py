@@ -32,6 +32,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "docker": ("docker.io docker-cli", "--version"),
     "docker-compose": ("docker-compose", "--version"),
     "haproxy": ("haproxy", "-v"),
+    "debootstrap": ("debootstrap", "--version"),
     "ruby": ("ruby-delayed-job-active-record ruby-pg", "--version"),
     "nginx": ("nginx-light", "-v"),
     "redis-server": ("redis-server", "--version"),
