@@ -22,6 +22,11 @@ DISCOVERY = (
 )
 REFUSED = FAMILIES["sidewatch_http_refused_total"]
 REFUSALS = ("busy", "certificate", "connections", "credentials", "exhausted", "handshake")
+PUSH = (
+    "sidewatch_push_up",
+    "sidewatch_push_last_success_timestamp_seconds",
+    "sidewatch_push_failures_total",
+)
 TRIAL = FAMILIES["sidewatch_test_alert_timestamp_seconds"]
 
 
@@ -76,6 +81,20 @@ class House:
         self._own.put(apps, (), now, float(len(found.known)))
         for why in WHY:
             self._own.put(refused, (why,), now, float(reasons[why]))
+
+    def pushed(self, failure: str | None) -> None:
+        """Note how the newest push of metrics fared: "" is well; None where none is wanted."""
+        up, last, failures = map(FAMILIES.__getitem__, PUSH)
+        now = self._clock.now()
+        if failure is None:
+            self._own.drop(up, ())
+            self._own.drop(last, ())
+            return
+        self._own.put(up, (), now, float(not failure))
+        if failure:
+            self._own.inc(failures, (failure,), now, 1.0)
+        else:
+            self._own.put(last, (), now, now)
 
     def tries(self, trial: Trial | None) -> None:
         """Show this test alert, and none before it."""

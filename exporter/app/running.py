@@ -16,6 +16,7 @@ from exporter.app.discovery import Discoverer
 from exporter.app.doubles import doubled_soon
 from exporter.app.front import Front
 from exporter.app.house import House
+from exporter.app.pushing import push_for_ever
 from exporter.app.watched import Watched
 from exporter.clock import Clock
 from exporter.config import AppPlan, Plan
@@ -93,8 +94,13 @@ class Running:
             chores = Chores(
                 self.clock, self._house, self.saver, self._writer, self._watched, lambda: self.plan
             )
-            for_ever = [*chores.all(), self._reload_for_ever(), self._discover_for_ever()]
-            for_ever.append(self._front.watch())
+            for_ever = [
+                *chores.all(),
+                self._reload_for_ever(),
+                self._discover_for_ever(),
+                self._front.watch(),
+                push_for_ever(lambda: self.plan.push, self.expose, self._house, self.clock),
+            ]
             tasks = [group.create_task(one) for one in for_ever]
             await stop.wait()
             for task in tasks:

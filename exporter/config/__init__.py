@@ -35,6 +35,7 @@ from exporter.config.settings import (
 from exporter.config.texts import read_text
 from exporter.config.web import ANYBODY, Web, load_web
 from exporter.errors import Complaint, ConfigError
+from exporter.forward.push import Push
 from exporter.model import Family
 from exporter.redact import Redaction, redactor
 from exporter.sources.docker import Docker
@@ -83,6 +84,7 @@ class Plan:
     redaction: Redaction
     apps: tuple[AppPlan, ...]
     discovery: Discovery | None
+    push: Push | None
     notes: tuple[Complaint, ...] = field(compare=False)
 
 
@@ -113,6 +115,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
             (Raw(one.node, here) for one, here in whole.pairs() if one.key == "discover"), whole
         )
         found = discovery(settings.discover, settings.labels, part, build, path.parent)
+        _check_push(settings.push, whole, environ)
     except Refused:
         raise ConfigError(_in_order(at.complaints, at.file)) from None
     listen = _override(settings.listen, environ, at)
@@ -133,6 +136,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
         redaction=settings.redact,
         apps=plans,
         discovery=found,
+        push=settings.push and settings.push.inside(path.parent.absolute()),
         notes=tuple(_in_order(at.notes, at.file)),
     )
 
@@ -197,6 +201,18 @@ def _check(settings: Settings, plans: tuple[AppPlan, ...], whole: Raw) -> None:
         _check_labels(app.labels, app.raw, (one.families,))
         if not any((app.logs, app.postgres, app.probes, app.brokers, app.containers)):
             app.raw.at.note(app.raw.node.line, "no logs are named, so there is nothing to read")
+
+
+def _check_push(push: Push | None, whole: Raw, environ: Mapping[str, str]) -> None:
+    """Complain of an endpoint, a header or a variable that nothing could be pushed by."""
+    if push is None:
+        return
+    try:
+        wrong = push.fault(environ)
+    except ValueError as error:
+        wrong = str(error)
+    if wrong is not None:
+        whole.at.child("push").say(whole.line_of("push"), wrong)
 
 
 def _check_names(apps: tuple[App, ...]) -> None:

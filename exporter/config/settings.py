@@ -23,6 +23,7 @@ from exporter.config.build import (
 )
 from exporter.config.globs import inside
 from exporter.config.nodes import At, Node, Refused
+from exporter.forward.push import Push
 from exporter.model import Duration, Kind
 from exporter.redact import Redaction
 from exporter.sources import KINDS, LogSource
@@ -184,7 +185,8 @@ class Settings:
     """sidewatch.yaml. `labels` are on every series; `created` shows start times (OpenMetrics).
 
     `redact` is what is hidden wherever something is shown or sent.
-    `discover` has applications found by what their containers' labels say.
+    `discover` has applications found by what their containers' labels say. `push` sends metrics
+    over OTLP.
     """
 
     apps: tuple[App, ...]
@@ -196,6 +198,7 @@ class Settings:
     redact: Redaction = field(default_factory=Redaction)
     discover: Discover | None = None
     web: WebPart = WebPart()
+    push: Push | None = None
 
 
 def builder(profile: Hook, base: Path) -> Builder:

@@ -26,9 +26,9 @@ def sender(target: Target, constant: Mapping[str, str], clock: Clock, concurrenc
     if target.protocol == "grpc":
         # It would write to our standard error what each Outcome tells anyway.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-        from exporter.forward.grpc import GrpcSender  # noqa: PLC0415
+        from exporter.forward.grpc import GrpcSender
 
         return GrpcSender(target, constant)
-    from exporter.forward.http import HttpSender  # noqa: PLC0415
+    from exporter.forward.http import HttpSender
 
     return HttpSender(target, constant, clock, concurrency)

@@ -1,4 +1,4 @@
-"""Where records go and how: what a destination says, and `OTEL_EXPORTER_OTLP_*` for the rest.
+"""Where records or metrics go, by what the configuration says, then `OTEL_EXPORTER_OTLP_*`.
 
 https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 """
@@ -15,11 +15,11 @@ from exporter.sources.probes.settings import check_headers
 
 Speaks = Literal["http/protobuf", "grpc"]
 
+Signal = Literal["logs", "metrics"]
+
 PREFIX = "OTEL_EXPORTER_OTLP_"
-SPECIFIC = "OTEL_EXPORTER_OTLP_LOGS_"
 TIMEOUT_SECONDS = 10.0
 LONGEST_TIMEOUT = 300.0
-LOGS_PATH = "v1/logs"
 DEFAULT_ENDPOINTS: Mapping[Speaks, str] = {
     "http/protobuf": "http://localhost:4318",
     "grpc": "http://localhost:4317",
@@ -69,17 +69,17 @@ class Target:
         return urlsplit(self.url).netloc
 
 
-def target(wish: Wish, environ: Mapping[str, str]) -> Target:
+def target(wish: Wish, environ: Mapping[str, str], signal: Signal = "logs") -> Target:
     """What the destination says, then the environment, then the defaults of OpenTelemetry.
 
     The headers and keys of the environment belong to the endpoint of the environment: they go to
     no other one. Raises ValueError in a sentence that holds no header's value.
     """
-    told = Environment(environ)
+    told = Environment(environ, signal)
     protocol = _protocol(wish.protocol or told.get("PROTOCOL"))
-    url = _own(wish.endpoint, protocol) if wish.endpoint else told.url(protocol)
+    url = _own(wish.endpoint, protocol, signal) if wish.endpoint else told.url(protocol)
     if told.names_endpoint and _origin(urlsplit(url)) != _origin(urlsplit(told.url(protocol))):
-        told = Environment({})
+        told = Environment({}, signal)
     found = Target(
         protocol,
         url,
@@ -97,13 +97,19 @@ def target(wish: Wish, environ: Mapping[str, str]) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The variables; those for logs go before those for everything."""
+    """The variables; those for the signal go before those for everything."""
 
     variables: Mapping[str, str]
+    signal: Signal
+
+    @property
+    def specific(self) -> str:
+        """How the variables for the signal begin."""
+        return f"{PREFIX}{self.signal.upper()}_"
 
     def get(self, name: str) -> str | None:
         """A variable's value; an empty one is not set."""
-        value = self.variables.get(SPECIFIC + name, "").strip()
+        value = self.variables.get(self.specific + name, "").strip()
         return value or self.variables.get(PREFIX + name, "").strip() or None
 
     @property
@@ -112,16 +118,16 @@ class Environment:
         return self.get("ENDPOINT") is not None
 
     def url(self, protocol: Speaks) -> str:
-        """The endpoint: the one for logs as it stands, the general one with `/v1/logs` behind."""
-        own = self.variables.get(SPECIFIC + "ENDPOINT", "").strip()
+        """The endpoint: the signal's own as it stands, the general one with a path behind."""
+        own = self.variables.get(self.specific + "ENDPOINT", "").strip()
         general = self.variables.get(PREFIX + "ENDPOINT", "").strip()
         if protocol == "grpc":
             return self._grpc(own or general or DEFAULT_ENDPOINTS["grpc"])
         if own:
-            parts = _http(own, SPECIFIC + "ENDPOINT")
+            parts = _http(own, self.specific + "ENDPOINT")
             return urlunsplit(parts._replace(path=parts.path or "/"))
         parts = _http(general or DEFAULT_ENDPOINTS[protocol], PREFIX + "ENDPOINT")
-        return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{LOGS_PATH}"))
+        return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/v1/{self.signal}"))
 
     def headers(self) -> dict[str, str]:
         """`name=value,name=value`, the values percent-encoded, as W3C Baggage has them."""
@@ -171,12 +177,12 @@ def _protocol(spelled: str | None) -> Speaks:
     raise ValueError(f"protocol: {spelled!r} is not spoken here; http/protobuf or grpc")
 
 
-def _own(endpoint: str, protocol: Speaks) -> str:
-    """The endpoint of a configuration: a path is taken as it stands, none is `/v1/logs`."""
+def _own(endpoint: str, protocol: Speaks, signal: Signal) -> str:
+    """The endpoint of a configuration: a path is taken as it stands, none is the signal's."""
     parts = _http(endpoint, "endpoint")
     if protocol == "grpc":
         return _origin(parts)
-    path = parts.path if parts.path.strip("/") else f"/{LOGS_PATH}"
+    path = parts.path if parts.path.strip("/") else f"/v1/{signal}"
     return urlunsplit(parts._replace(path=path))
 
 

@@ -341,6 +341,21 @@ OWN = _families(
         ("reason",),
         "own",
     ),
+    Family("sidewatch_push_up", "gauge", "1 when the newest push of metrics was taken.", (), "own"),
+    Family(
+        "sidewatch_push_last_success_timestamp_seconds",
+        "gauge",
+        "When a push of metrics was last taken.",
+        (),
+        "own",
+    ),
+    Family(
+        "sidewatch_push_failures_total",
+        "counter",
+        "Pushes of metrics that were not taken, or not all of them, by reason.",
+        ("reason",),
+        "own",
+    ),
     Family(
         "sidewatch_event_loop_lag_seconds",
         "gauge",

@@ -1,0 +1,195 @@
+"""Metrics by push: a receiver's own reading of them beside a scrape of the same snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exporter.exposition import Form, render
+from exporter.forward.push import Push, Pusher, PushError
+from exporter.model import Snapshot
+from exporter.sources.worker import Worker
+from tests.support.process import start
+from tests.support.pushed import REJECTS, Received, over_grpc, over_http
+from tests.support.scrape import (
+    AGE,
+    EVENTS,
+    NOW,
+    WAIT,
+    a_registry,
+    final,
+    metrics,
+    observe,
+    one,
+    samples,
+)
+from tests.support.web import get
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def shown() -> list[Snapshot]:
+    """Two applications with every type, values that are odd, and some that are unknown."""
+    found = []
+    for app in ("shop", "mail"):
+        registry = a_registry(app)
+        for service, value in (("server", 3.0), ('a"\\\n', 2.0**53), ("", 0.5)):
+            registry.inc(EVENTS, (service, "x"), NOW - 60, value)
+        registry.put(AGE, ("mail",), NOW, 1.25)
+        registry.put(AGE, ("endless",), NOW, math.inf)
+        registry.put(AGE, ("unknown",), NOW, 4.0)
+        registry.drop(AGE, ("unknown",))
+        index = observe(registry, "q", [1, 0, 2, 5], 812.5)
+        registry.exemplars[index] = ("request_id", "r1", 0.125, NOW - 3)
+        found.append(final(registry))
+    return found
+
+
+@asynccontextmanager
+async def pushing(settings: Push) -> AsyncIterator[Pusher]:
+    worker = Worker("push")
+    pusher = Pusher(settings, worker.do)
+    try:
+        yield pusher
+    finally:
+        pusher.close()
+        worker.close()
+
+
+def to(received: Received, protocol: str = "http/protobuf", **more: object) -> Push:
+    endpoint = f"http://127.0.0.1:{received.port}"
+    return Push(endpoint, protocol, timeout=5.0, **more)  # type: ignore[arg-type]  # by the test
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+async def test_a_receiver_reads_what_a_scrape_shows(protocol: str, compression: str) -> None:
+    receiver = over_grpc if protocol == "grpc" else over_http
+    async with receiver() as received:
+        settings = to(received, protocol, compression=compression, headers={"x-key": "k1"})
+        async with pushing(settings) as pusher:
+            await pusher.push(shown(), NOW)
+    scraped = samples(metrics(render(shown(), Form.TEXT), Form.TEXT))
+    assert received.samples() == scraped
+    assert len(scraped) == 2 * (3 + 2 + 6)
+    assert received.carried[0]["x-key"] == "k1"
+
+
+async def test_births_are_start_times_and_exemplars_go_along() -> None:
+    registry = a_registry()
+    registry.inc(EVENTS, ("server", "x"), NOW - 90, 2.0)
+    registry.exemplars[observe(registry, "q", [1, 0, 0, 0], 0.125)] = ("id", "r1", 0.125, NOW - 3)
+    async with over_http() as received, pushing(to(received)) as pusher:
+        await pusher.push([final(registry)], NOW)
+    (counter,), (histogram,) = received.points(EVENTS.name), received.points(WAIT.name)
+    assert counter.start_time_unix_nano == (int(NOW) - 90) * 10**9
+    assert counter.time_unix_nano == int(NOW) * 10**9
+    (exemplar,) = histogram.exemplars
+    assert [(one.key, one.value.string_value) for one in exemplar.filtered_attributes] == [
+        ("id", "r1")
+    ]
+    assert (exemplar.as_double, exemplar.time_unix_nano) == (0.125, (int(NOW) - 3) * 10**9)
+    units = {metric.name: metric.unit for metric in received.metrics}
+    assert units == {EVENTS.name: "", WAIT.name: "s"}
+
+
+async def test_much_goes_in_several_requests() -> None:
+    registry, events = a_registry(), replace(EVENTS, limit=5000)
+    for number in range(4500):
+        registry.inc(events, (f"s{number}", "x"), NOW, float(number))
+    snapshot = registry.snapshot(NOW, final=True)
+    async with over_http() as received, pushing(to(received)) as pusher:
+        await pusher.push([snapshot], NOW)
+    assert len(received.requests) == 3
+    assert received.samples() == samples(metrics(render([snapshot], Form.TEXT), Form.TEXT))
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(302, "redirect"), (400, "status"), (401, "status"), (503, "status")]
+)
+async def test_what_is_not_taken_is_a_failure(status: int, reason: str) -> None:
+    async with over_http() as received:
+        received.status = status
+        received.headers = {"Location": f"http://127.0.0.1:{received.port}/login"}
+        settings = Push(f"http://127.0.0.1:{received.port}", timeout=0.5)
+        async with pushing(settings) as pusher:
+            with pytest.raises(PushError, match=str(status)) as raised:
+                await pusher.push(shown(), NOW)
+            assert raised.value.reason == reason
+            received.status = 200
+            await pusher.push(shown(), NOW)  # and the next is tried anew
+
+
+async def test_what_is_rejected_in_part_is_told() -> None:
+    async with over_http() as received, pushing(to(received)) as pusher:
+        received.answer = REJECTS
+        with pytest.raises(PushError, match="rejects 3 points: three are too old") as raised:
+            await pusher.push(shown(), NOW)
+        assert raised.value.reason == "rejected"
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+async def test_a_receiver_that_is_not_there(protocol: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = Push(f"http://127.0.0.1:{port}", protocol, timeout=0.3)  # type: ignore[arg-type]
+    async with pushing(settings) as pusher:
+        with pytest.raises(PushError) as raised:
+            await pusher.push(shown(), NOW)
+    assert raised.value.reason == "unreachable"
+
+
+async def test_a_receiver_that_hangs_holds_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = Push(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.4)
+        async with pushing(settings) as pusher:
+            pushed = asyncio.create_task(pusher.push(shown(), NOW))
+            turns = 0
+            while not pushed.done():
+                await asyncio.sleep(0)
+                turns += 1
+            with pytest.raises(PushError):
+                await pushed
+    assert turns > 100
+
+
+async def test_sidewatch_pushes_what_it_shows(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.write_text("level=info msg=started\n" * 7)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    async with over_http() as received:
+        (tmp_path / "sidewatch.yaml").write_text(
+            f"listen: {listen}\n"
+            f"push: {{endpoint: 'http://127.0.0.1:{received.port}', interval: 1s}}\n"
+            "apps:\n"
+            f"  - {{name: shop, logs: [{{files: {log}, service: server, from: beginning}}]}}\n"
+        )
+        command = (sys.executable, "-m", "exporter", "run", "--config", tmp_path / "sidewatch.yaml")
+        child = start(command, tmp_path / "out.log")
+        try:
+            lines = one("watched_log_lines_total", app="shop", service="server", stream="file")
+            async with asyncio.timeout(20):
+                while not received.requests or lines not in received.samples():
+                    received.requests.clear()
+                    await asyncio.sleep(0.2)
+                body = await asyncio.to_thread(get, f"http://{listen}/metrics")
+            shown = samples(metrics(body, Form.TEXT))
+            assert shown[one("sidewatch_push_up")] == 1
+            told_later = {name for name, _ in shown if name.startswith("sidewatch_push_")}
+            assert {name for name, _ in shown} - told_later == {
+                name for name, _ in received.samples()
+            } - told_later
+        finally:
+            assert child.stop() == 0, child.output()
