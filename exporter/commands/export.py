@@ -1,4 +1,4 @@
-"""sidewatch export: write what others load, rule files and Alertmanager's configuration."""
+"""sidewatch export: write what others load, from rule files to dashboards."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.commands.types import Subparsers
+from exporter.export.dashboards import dashboards, importable
 from exporter.export.grafana import provisioned, recorded
 from exporter.export.routing import routing
 from exporter.export.rules import Wanted, chosen, one_file, tiers
@@ -23,12 +24,13 @@ def add_parser(commands: Subparsers) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "export",
-        help="write rules and Alertmanager's configuration for others to load",
+        help="write rules, Alertmanager's configuration and dashboards for others to load",
         description="Writes into a folder, or on standard output where none is named.",
     )
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     _add_rules(kinds)
     _add_alertmanager(kinds)
+    _add_dashboards(kinds)
 
 
 def _add_rules(kinds: Subparsers) -> None:
@@ -95,6 +97,23 @@ def _add_alertmanager(kinds: Subparsers) -> None:
     parser.set_defaults(run=_alertmanager)
 
 
+def _add_dashboards(kinds: Subparsers) -> None:
+    parser = kinds.add_parser(
+        "dashboards",
+        help="the dashboards, for Grafana",
+        description="Writes a JSON file for each dashboard, for a folder that Grafana provisions"
+        " dashboards from.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--import",
+        dest="by_hand",
+        action="store_true",
+        help="for Grafana's import by hand, which asks for the data source",
+    )
+    parser.set_defaults(run=_dashboards)
+
+
 def _add_keep_labels(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-labels",
@@ -156,6 +175,13 @@ def _alertmanager(arguments: argparse.Namespace) -> int:
         )
     for note in made.notes:
         print(f"note: {note}", file=sys.stderr)
+    return 0
+
+
+def _dashboards(arguments: argparse.Namespace) -> int:
+    """Write the dashboards; 0."""
+    form = importable if arguments.by_hand else str
+    _write(arguments.folder, {name: form(text) for name, text in dashboards()})
     return 0
 
 

@@ -1,0 +1,1 @@
+"""What the dashboards show, said in code, and made into Grafana's JSON."""

@@ -1,0 +1,159 @@
+"""What sidewatch shows of things that the demo does not have, recorded as real tests read it.
+
+`python -m tests.support.recording` runs the tests named below and keeps, of the last snapshot that
+each takes of an application, the metrics that no test before it has told: tests/dashboards/*.prom.
+Moments are written as seconds from then, so that a page can be shown as if it were of now.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from exporter.exposition import render
+from exporter.model import Snapshot
+from exporter.shard import Shard
+from tests.support.signals import CASES
+
+FOLDER = Path(__file__).parents[1] / "dashboards"
+FAULT = "test_a_fault_fires_its_alerts_and_no_other"
+# Real containers, brokers, databases, files and probes.
+TESTS = (
+    *(
+        f"tests/test_container_signals.py::{FAULT}[{name}]"
+        for name in ("ps-hosted-crash-loop", "ag-killed-in-drain", "tr-broker-restarted")
+    ),
+    *(
+        f"tests/test_file_signals.py::{FAULT}[{name}]"
+        for name in ("ps-cert-expiry0", "ag-siem-silent0", "tr-backup-stale0")
+    ),
+    *(
+        f"tests/test_probe_signals.py::{FAULT}[{name}]"
+        for name in ("ag-system-health0", "ag-version-skew", "tr-health0", "ko-slow-start")
+    ),
+    *(
+        f"tests/test_rows_signals.py::{FAULT}[{name}]"
+        for name in (
+            "tr-deliveries-failed",
+            "tr-datasource-broken",
+            "ps-deploy-queued",
+            "pa-db-size",
+            "pa-db-connections",
+            "ag-schedule-stopped",
+        )
+    ),
+    "tests/test_broker_signals.py::test_the_queue_grows",
+    "tests/test_broker_signals.py::test_the_broker_is_restarted",
+    "tests/test_containers.py::test_health_is_told_where_there_is_a_healthcheck",
+    "tests/test_postgres_health.py::test_the_values_are_those_that_psql_sees",
+    "tests/test_postgres_health.py::test_who_waits_for_a_lock_is_seen",
+    "tests/test_postgres_faults_failover.py",
+    "tests/test_queue_schemas.py::test_the_rows_are_told_as_a_hand_counts_them",
+    "tests/test_shard.py::test_what_is_too_much_goes_to_other_and_the_guilty_label_is_named",
+    "tests/test_postgres_slots.py",
+    "tests/test_shard_lost.py",
+)
+# Logs, read by sidewatch as its `replay` does; what the fault said is in them.
+LOGS = (
+    "ps-app-502",
+    "tr-login-throttled",
+    "tr-task-timeouts",
+    "ko-signature-failures",
+    "ko-drain-stuck",
+    "pa-webhook-rejected",
+)
+NATIVE = ("ag-http-errors", "tr-deliveries-failed")
+
+
+TIMES = "_timestamp_seconds"
+TEMPORARY = re.compile(r"/tmp/[^/\"]+/[^/\"]+(?:/[^/\"]+_\d+)?(?=[/\"])")
+
+
+@dataclass
+class Recorder:
+    """A plugin of pytest that keeps what was last shown of each metric of an application."""
+
+    last: dict[tuple[str, str], str] = field(default_factory=dict)
+    told: set[tuple[str, str]] = field(default_factory=set)
+    pages: dict[str, list[str]] = field(default_factory=dict)
+
+    def listen(self) -> None:
+        """Hear of every snapshot from now on."""
+        snapshot = Shard.snapshot
+
+        def heard(shard: Shard, *, final: bool = False) -> Snapshot:
+            now = shard.clock.now()
+            self.hear(shard.app, shard.registry.snapshot(now, final=True), now)
+            return snapshot(shard, final=final)
+
+        Shard.snapshot = heard  # type: ignore[method-assign, assignment]
+
+    def hear(self, app: str, snapshot: Snapshot, moment: float) -> None:
+        """Remember what a metric is now, where it is shown and was not told before."""
+        for each in snapshot.layout:
+            key = (app, each[0].name)
+            if key in self.told:
+                continue
+            text = render([replace(snapshot, layout=(each,))]).decode()
+            lines = [line for line in text.splitlines() if not line.startswith("# HELP")]
+            if any(not line.startswith("#") for line in lines):
+                self.last[key] = "\n".join(_moved(_elsewhere(line), -moment) for line in lines)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Keep what a test was shown."""
+        self.keep(nodeid.rpartition("::")[2])
+
+    def keep(self, source: str) -> None:
+        """Write down what there is of this source."""
+        for app in dict.fromkeys(app for app, _ in self.last):
+            found = [text for (one, _), text in self.last.items() if one == app]
+            self.pages.setdefault(app, []).extend([f"# {source}", *found])
+        self.told |= self.last.keys()
+        self.last.clear()
+
+
+def _elsewhere(line: str) -> str:
+    """A sample without the folders of the tests."""
+    return TEMPORARY.sub("/srv", line)
+
+
+def shown(page: Path) -> str:
+    """A recorded page as if it were of now."""
+    now = time.time()
+    return "".join(f"{_moved(line, now)}\n" for line in page.read_text().splitlines())
+
+
+def _moved(line: str, by: float) -> str:
+    """A sample; one that tells of a moment is moved by so many seconds."""
+    series, _, value = line.rpartition(" ")
+    if line.startswith("#") or not series.partition("{")[0].endswith(TIMES):
+        return line
+    return f"{series} {float(value) + by:.3f}"
+
+
+def main() -> int:
+    """Record everything anew."""
+    recorder = Recorder()
+    recorder.listen()
+    code = pytest.main(["-q", "-p", "no:cacheprovider", *TESTS], plugins=[recorder])
+    for case in CASES:
+        if case.signal in LOGS and case.form == next(
+            each.form for each in CASES if each.signal == case.signal
+        ):
+            with TemporaryDirectory() as folder:
+                case.story(Path(folder))
+            recorder.keep(case.name)
+    FOLDER.mkdir(exist_ok=True)
+    for app, lines in recorder.pages.items():
+        (FOLDER / f"{app}.prom").write_text("\n".join(lines) + "\n")
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
