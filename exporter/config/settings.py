@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
+from exporter.config import forward
 from exporter.config.build import (
     SCALARS,
     Builder,
@@ -23,6 +24,7 @@ from exporter.config.build import (
 )
 from exporter.config.globs import inside
 from exporter.config.nodes import At, Node, Refused
+from exporter.forward.settings import Destination
 from exporter.model import Duration, Kind
 from exporter.redact import Redaction
 from exporter.sources import KINDS, LogSource
@@ -42,11 +44,10 @@ Host = Annotated[str, "host"]
 Patterns = Annotated[Mapping[str, str], "patterns"]
 Heartbeats = Annotated[Mapping[str, Duration], "heartbeats"]
 Watches = Annotated[Mapping[str, Disk], "files"]
-
-# Keys that another version serves: noted, and left alone.
+Destinations = Annotated[Mapping[str, Destination], "forward"]
 
 # What may be written short: a state by its phase alone.
-SHORT: Mapping[type, str] = {State: "phase"}
+SHORT: Mapping[type, str] = {State: "phase", **forward.SHORT}
 
 ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^][:\s/]*):([0-9]{1,5})")
 MOST_DISCOVERED = 200
@@ -129,6 +130,7 @@ class App:
     files: Watches = field(default_factory=dict)
     probes: Raw | None = None
     brokers: Raw | None = None
+    forward: Raw | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     timezone: TimeZone | None = None
     heartbeats: Heartbeats = field(default_factory=dict)
@@ -183,8 +185,8 @@ class WebPart:
 class Settings:
     """sidewatch.yaml. `labels` are on every series; `created` shows start times (OpenMetrics).
 
-    `redact` is what is hidden wherever something is shown or sent.
-    `discover` has applications found by what their containers' labels say.
+    `redact` is what is hidden wherever something is shown or sent. `discover` has applications
+    found by what their containers' labels say. `forward` names the destinations of log records.
     """
 
     apps: tuple[App, ...]
@@ -196,6 +198,7 @@ class Settings:
     redact: Redaction = field(default_factory=Redaction)
     discover: Discover | None = None
     web: WebPart = WebPart()
+    forward: Destinations = field(default_factory=dict)
 
 
 def builder(profile: Hook, base: Path) -> Builder:
@@ -210,6 +213,7 @@ def builder(profile: Hook, base: Path) -> Builder:
             Patterns: patterns,
             Heartbeats: _heartbeats,
             Watches: partial(_watches, base),
+            Destinations: partial(forward.destinations, base),
             tuple[PlacedSource, ...]: partial(_log_sources, base),
         },
         scalars=TEXTS,
