@@ -95,13 +95,19 @@ class Cursor:
 
 
 class Sink(Protocol):
-    """What a source of lines is handed: the one door into its app's shard. All calls are quick."""
+    """What a source of lines is handed: the door into its app's shard, or into forwarding.
+
+    All calls are quick but `room`, for which a source waits before it feeds.
+    """
 
     def cursors(self, source: str) -> list[Cursor]:
         """The saved cursors of this source, as they were left by an earlier run or opening."""
 
     def open(self, source: str, cursor: Cursor) -> None:
         """Declare a stream; from now on the cursor is saved with the counters."""
+
+    async def room(self) -> None:
+        """Wait for as long as nothing more should be fed; what counts at once has room always."""
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the whole lines of `chunk`, move `cursor.offset` past them; bytes consumed.

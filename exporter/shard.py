@@ -114,6 +114,9 @@ class Shard:
             default=now,
         )
 
+    async def room(self) -> None:
+        """There always is."""
+
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the whole lines of `chunk` and move the cursor past them; bytes consumed."""
         reading, now = self._readings[cursor.key], self.clock.now()

@@ -14,8 +14,10 @@ from exporter.app.assembly import assemble, declare, sources
 from exporter.app.chores import Chores
 from exporter.app.discovery import Discoverer
 from exporter.app.doubles import doubled_soon
+from exporter.app.forwarding import Forwarding
 from exporter.app.front import Front
 from exporter.app.house import House
+from exporter.app.outlets import OUTLETS, Outlets
 from exporter.app.pushing import push_for_ever
 from exporter.app.watched import Watched
 from exporter.clock import Clock
@@ -39,7 +41,9 @@ log = logging.getLogger(__name__)
 class Running:
     """Everything that lives while sidewatch runs. `load` reads the configuration anew."""
 
-    def __init__(self, plan: Plan, clock: Clock, load: Callable[[], Plan]) -> None:
+    def __init__(
+        self, plan: Plan, clock: Clock, load: Callable[[], Plan], outlets: Outlets = OUTLETS
+    ) -> None:
         self.plan = plan
         self.clock = clock
         self.redactor = redactor(plan.redaction)
@@ -48,6 +52,8 @@ class Running:
         self._house = House(clock)
         self._front = Front(plan.web, self._house)
         self._writer = Worker("state")
+        self._positions = Worker("positions")
+        self.outlets = outlets
         self.saver = Saver(clock, self._writer.do)
         self._watched: dict[str, Watched] = {}
         self._discoverer = Discoverer(clock, plan.state, self._writer.do)
@@ -59,6 +65,7 @@ class Running:
         async with AsyncExitStack() as stack:
             self._lock(stack)
             stack.callback(self._writer.close)
+            stack.callback(self._positions.close)
             if wrong := await doubled_soon(self.plan):
                 raise ConfigError(wrong)
             await self._discoverer.recall()
@@ -107,8 +114,8 @@ class Running:
                 task.cancel()
 
     async def _end(self) -> None:
+        await asyncio.gather(*(one.stop() for one in self._watched.values()))
         for one in self._watched.values():
-            await one.stop()
             one.shard.rest()
         if not await self.saver.save(sync=True):
             log.error("the last save failed; the next start goes on from the one before")
@@ -117,7 +124,8 @@ class Running:
 
     async def expose(self) -> Sequence[Snapshot]:
         """What a scrape shows."""
-        return [*await self.saver.expose(), *self._house.snapshots(self.saver)]
+        forwarded = [one.forwarding.snapshot() for one in self._watched.values()]
+        return [*await self.saver.expose(), *forwarded, *self._house.snapshots(self.saver)]
 
     def unready(self) -> list[str]:
         """Why not every source has passed the end that it saw at start; nothing after a minute."""
@@ -215,13 +223,18 @@ class Running:
             log.warning("%s", complaint)
         declare(shard, plan)  # first: the next scrape may show what the saver is handed here
         self.saver.add(shard, file)
+        folder, do = self.plan.state, self._positions.do
+        forwarding = Forwarding.begin(plan, self.clock, folder, do, self.outlets)
         tasks = [
-            asyncio.create_task(keep(source, shard, self.clock), name=f"{plan.name}/{source.name}")
+            asyncio.create_task(
+                keep(source, forwarding.host(source, shard), self.clock),
+                name=f"{plan.name}/{source.name}",
+            )
             for source in sources(plan)
         ]
         for task in tasks:
             task.add_done_callback(_ended)
-        self._watched[plan.name] = Watched(plan, shard, tasks)
+        self._watched[plan.name] = Watched(plan, shard, tasks, forwarding)
 
 
 def _digest(plan: Plan) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from exporter.config.build import Raw, seconds
 from exporter.config.discovery import Discovery, discovery
+from exporter.config.forward import reached
 from exporter.config.nodes import At, Refused, Scalar, compose
 from exporter.config.objectives import Objective
 from exporter.config.profiles import (
@@ -108,13 +109,12 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
         node = compose(text, at, environ)
         build = builder(profiles.find, path.parent)
         settings = build.build(Settings, node, at)
-        plans = tuple(plan(app, settings.labels, path.parent) for app in settings.apps)
         whole = Raw(node, at)
+        known = reached(whole.part("forward"), settings.forward, settings.redact, environ)
+        plans = tuple(plan(app, settings.labels, path.parent, known) for app in settings.apps)
         _check(settings, plans, whole)
-        part = next(
-            (Raw(one.node, here) for one, here in whole.pairs() if one.key == "discover"), whole
-        )
-        found = discovery(settings.discover, settings.labels, part, build, path.parent)
+        part = whole.part("discover")
+        found = discovery(settings.discover, settings.labels, part, build, path.parent, known)
         _check_push(settings.push, whole, environ)
     except Refused:
         raise ConfigError(_in_order(at.complaints, at.file)) from None

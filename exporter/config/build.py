@@ -50,6 +50,10 @@ class Raw:
         """The line of this key of a mapping."""
         return self.node.line_of(key) if isinstance(self.node, Entries) else self.node.line
 
+    def part(self, key: str) -> Raw:
+        """What stands under this key of a mapping; the whole where it has none."""
+        return next((Raw(one.node, here) for one, here in self.pairs() if one.key == key), self)
+
     def pairs(self) -> Iterator[tuple[Pair, At]]:
         """The keys of a mapping with their values, each with its place."""
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.config.build import Builder, Raw
+from exporter.config.forward import Known
 from exporter.config.nodes import Items, Refused, Scalar
 from exporter.config.profiles import AppPlan, built_in, plan
 from exporter.config.settings import APP, App, Discover, PlacedSource, Profile
@@ -65,11 +66,16 @@ def is_name(text: str) -> bool:
 
 
 def discovery(
-    settings: Discover | None, labels: Mapping[str, str], part: Raw, build: Builder, base: Path
+    settings: Discover | None,
+    labels: Mapping[str, str],
+    part: Raw,
+    build: Builder,
+    base: Path,
+    known: Known,
 ) -> Discovery | None:
     """The settings with what they plan; mistakes go to the complaints of the place.
 
-    Relative paths are taken from the folder `base`.
+    Relative paths are taken from the folder `base`. `known` are the destinations of log records.
     """
     if settings is None:
         return None
@@ -86,7 +92,7 @@ def discovery(
             part.at.child("profiles").say(part.line_of("profiles"), text)
         profiles[one.profile] = one
     drafts = {
-        name: plan(App(Raw(Items((), line), part.at), name, one), labels, base)
+        name: plan(App(Raw(Items((), line), part.at), name, one), labels, base, known)
         for name, one in profiles.items()
     }
     tls = settings.tls and settings.tls.inside(base.absolute())

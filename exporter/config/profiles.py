@@ -12,6 +12,7 @@ from typing import Any
 from exporter.config.brokers import Others, brokers
 from exporter.config.build import Builder, Raw, entries, instead, read_scalar
 from exporter.config.containers import containers
+from exporter.config.forward import Known, ways
 from exporter.config.grammar import Words, declared, limits, rules
 from exporter.config.nodes import At, Node, Pair, Refused, compose, quote
 from exporter.config.objectives import Objective, check_entities, merged, objectives
@@ -21,6 +22,7 @@ from exporter.config.rows import states
 from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profile
 from exporter.config.texts import read_text
 from exporter.engine.rules import LogRules
+from exporter.forward.settings import Way
 from exporter.model import JOB_BUCKETS, Duration, Family
 from exporter.sources.containers import Containers
 from exporter.sources.disk import Disk
@@ -31,6 +33,7 @@ from exporter.vocabulary.sql import ROWS
 
 METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_LABELS = frozenset({"app", "instance", "job", "le", "quantile"})
+NOWHERE = Known()
 RESERVED_PREFIXES = ("watched_", "sidewatch_")
 RESERVED_ENDINGS = ("_bucket", "_count", "_created", "_info", "_sum")
 
@@ -55,6 +58,7 @@ class AppPlan:
     probing: Probing = field(default_factory=Probing)
     brokers: Brokers | None = None
     containers: Containers | None = None
+    forward: tuple[Way, ...] = ()
 
 
 # -- finding ------------------------------------------------------------------------------------
@@ -108,10 +112,10 @@ def _read_profile(builder: Builder, path: Path, node: Node, at: At) -> Profile:
 # -- merging ------------------------------------------------------------------------------------
 
 
-def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
+def plan(app: App, labels: Mapping[str, str], base: Path, known: Known = NOWHERE) -> AppPlan:
     """What is to be done for an application; its mistakes go to the complaints of its place.
 
-    Relative paths are taken from the folder `base`.
+    Relative paths are taken from the folder `base`. `known` are the destinations of log records.
     """
     profile = app.profile
     own = {**own_metrics(profile.metrics), **own_metrics(app.metrics)}
@@ -156,6 +160,7 @@ def plan(app: App, labels: Mapping[str, str], base: Path) -> AppPlan:
         probed,
         brokers(profile.brokers, app.brokers, others, base),
         containers(app.containers, profile.containers, base),
+        ways(app.forward, known),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
+from exporter.config import forward
 from exporter.config.build import (
     SCALARS,
     Builder,
@@ -24,6 +25,7 @@ from exporter.config.build import (
 from exporter.config.globs import inside
 from exporter.config.nodes import At, Node, Refused
 from exporter.forward.push import Push
+from exporter.forward.settings import Destination
 from exporter.model import Duration, Kind
 from exporter.redact import Redaction
 from exporter.sources import KINDS, LogSource
@@ -43,11 +45,10 @@ Host = Annotated[str, "host"]
 Patterns = Annotated[Mapping[str, str], "patterns"]
 Heartbeats = Annotated[Mapping[str, Duration], "heartbeats"]
 Watches = Annotated[Mapping[str, Disk], "files"]
-
-# Keys that another version serves: noted, and left alone.
+Destinations = Annotated[Mapping[str, Destination], "forward"]
 
 # What may be written short: a state by its phase alone.
-SHORT: Mapping[type, str] = {State: "phase"}
+SHORT: Mapping[type, str] = {State: "phase", **forward.SHORT}
 
 ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^][:\s/]*):([0-9]{1,5})")
 MOST_DISCOVERED = 200
@@ -130,6 +131,7 @@ class App:
     files: Watches = field(default_factory=dict)
     probes: Raw | None = None
     brokers: Raw | None = None
+    forward: Raw | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     timezone: TimeZone | None = None
     heartbeats: Heartbeats = field(default_factory=dict)
@@ -184,9 +186,9 @@ class WebPart:
 class Settings:
     """sidewatch.yaml. `labels` are on every series; `created` shows start times (OpenMetrics).
 
-    `redact` is what is hidden wherever something is shown or sent.
-    `discover` has applications found by what their containers' labels say. `push` sends metrics
-    over OTLP.
+    `redact` is what is hidden wherever something is shown or sent. `discover` has applications
+    found by what their containers' labels say. `forward` names the destinations of log records,
+    `push` that of metrics.
     """
 
     apps: tuple[App, ...]
@@ -199,6 +201,7 @@ class Settings:
     discover: Discover | None = None
     web: WebPart = WebPart()
     push: Push | None = None
+    forward: Destinations = field(default_factory=dict)
 
 
 def builder(profile: Hook, base: Path) -> Builder:
@@ -213,6 +216,7 @@ def builder(profile: Hook, base: Path) -> Builder:
             Patterns: patterns,
             Heartbeats: _heartbeats,
             Watches: partial(_watches, base),
+            Destinations: partial(forward.destinations, base),
             tuple[PlacedSource, ...]: partial(_log_sources, base),
         },
         scalars=TEXTS,

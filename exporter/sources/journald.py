@@ -146,6 +146,7 @@ class Journald:
                 if len(rest) > LONGEST or skipping:
                     sink.lost(cursor, len(rest), "too_long")
                     rest, skipping = b"", True
+                await sink.room()
                 _count(sink, cursor, lines)
                 sink.lag(cursor, 0, clock.now())
                 await asyncio.sleep(0)

@@ -8,7 +8,7 @@ watched application and is not listed.
 from __future__ import annotations
 
 from exporter.model import JOB_BUCKETS, REQUEST_BUCKETS, Family
-from exporter.vocabulary import containers, files, objectives, probes, sql
+from exporter.vocabulary import containers, files, forward, objectives, probes, sql
 
 
 def _families(*families: Family) -> dict[str, Family]:
@@ -374,4 +374,5 @@ FAMILIES = {
     **UPSTREAMS,
     **_families(*objectives.FAMILIES),
     **OWN,
+    **_families(*forward.FORWARD),
 }

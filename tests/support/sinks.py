@@ -24,6 +24,8 @@ class KeepingSink:
     failures: dict[str, int] = field(default_factory=dict)
     looks: int = 0
     feeds: int = 0
+    full: bool = False
+    waited: int = 0
     fed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def cursors(self, source: str) -> list[Cursor]:
@@ -31,6 +33,11 @@ class KeepingSink:
 
     def open(self, source: str, cursor: Cursor) -> None:
         self.known[cursor.key] = source, cursor
+
+    async def room(self) -> None:
+        while self.full:
+            self.waited += 1
+            await asyncio.sleep(0.01)
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         assert cursor.key in self.known, "fed before it was opened"

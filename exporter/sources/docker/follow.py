@@ -221,6 +221,7 @@ class Follower:
 
     async def _take(self, entries: list[Entry], size: int, live: int) -> int:
         """Count what entries complete, and let others have their turn; how many bytes were new."""
+        await self.shared.sink.room()
         new = self._count(self._tracks.take(entries)) if entries else 0
         self._tell_lag(size, live)
         await asyncio.sleep(0)

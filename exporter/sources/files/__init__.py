@@ -62,7 +62,7 @@ class Files:
         tail = self.tailer(sink, clock)
         try:
             async with Watch() as watch:
-                await self._follow(tail, watch)
+                await self._follow(tail, watch, sink)
         finally:
             tail.close()
 
@@ -72,7 +72,7 @@ class Files:
         book = Book(self.name, self.service, self.from_ == "end", finder, sink)
         return Tailer.begin(book, sink, clock)
 
-    async def _follow(self, tail: Tailer, watch: Watch) -> None:
+    async def _follow(self, tail: Tailer, watch: Watch, sink: Sink) -> None:
         now = asyncio.get_running_loop().time
         due = earliest = now()
         stirred = False
@@ -84,7 +84,8 @@ class Files:
                 ended = now()
                 earliest = ended + max(SHORTEST, SHARE * (ended - began))
                 due = ended + self._pause(watched=watch.complete)
-            if not await tail.step():
+            until = earliest if stirred or tail.restless else due
+            if await _room(sink, until) and not await tail.step():
                 await asyncio.sleep(GATHER)
                 until = earliest if stirred or tail.restless else due
                 await watch.wait(max(0.0, until - now()))
@@ -93,3 +94,13 @@ class Files:
 
     def _pause(self, *, watched: bool) -> float:
         return max(self.poll, min(5 * self.poll, QUIET)) if watched else self.poll
+
+
+async def _room(sink: Sink, until: float) -> bool:
+    """Wait for room, but no longer than until the next look (in the loop's time)."""
+    try:
+        async with asyncio.timeout_at(until):
+            await sink.room()
+    except TimeoutError:
+        return False
+    return True
