@@ -111,7 +111,7 @@ async def test_a_batch_arrives_with_its_metadata(*, gzip: bool) -> None:
             Outcome("failed", "forbidden", "PERMISSION_DENIED: no"),
         ),
     ],
-    ids=str,
+    ids=lambda one: f"{one.verdict}-{one.reason}" if isinstance(one, Outcome) else "answer",
 )
 async def test_what_a_status_means(deed: Any, wanted: Outcome) -> None:
     async with grpc_receiver(deed) as receiver:

@@ -106,7 +106,7 @@ async def test_a_batch_arrives_grouped_by_what_wrote_it(*, gzip: bool) -> None:
         (says(401), Outcome("failed", "credentials", "status 401")),
         (says(404), Outcome("failed", "path", "status 404")),
     ],
-    ids=str,
+    ids=lambda one: f"{one.verdict}-{one.reason}" if isinstance(one, Outcome) else "answer",
 )
 async def test_what_an_answer_means(answer: Answer, wanted: Outcome) -> None:
     async with http_receiver(answer) as receiver:
