@@ -8,12 +8,12 @@ from socket import gethostname
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from exporter.clock import Clock
+from exporter.clock import Clock, WallClock
 from exporter.config import AppPlan
 from exporter.forward import senders
 from exporter.forward.forwarder import Assembler
 from exporter.forward.settings import Way
-from exporter.forward.shapes import Made, Origin, Sender
+from exporter.forward.shapes import Made, Origin, Outcome, Sender
 from exporter.forward.telling import Telling
 from exporter.forward.track import Track
 from exporter.redact import redactor
@@ -32,6 +32,15 @@ def connect(plan: AppPlan, way: Way, clock: Clock) -> Sender:
     """The connection to a destination; the labels of an application are on all its resources."""
     constant = {"host.name": gethostname(), **plan.labels}
     return senders.sender(way.target, constant, clock, way.destination.concurrency)
+
+
+async def ask_empty(plan: AppPlan, way: Way) -> Outcome:
+    """What a destination says to a request without records."""
+    sender = connect(plan, way, WallClock())
+    try:
+        return await sender.send(())
+    finally:
+        await sender.close()
 
 
 def assembling(plan: AppPlan, way: Way, telling: Telling) -> Callable[[Track], Assembler]:

@@ -6,10 +6,11 @@ import argparse
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from exporter.app import doubled, json_logs
 from exporter.app.discovery import WHY, sort_out
+from exporter.app.outlets import ask_empty
 from exporter.clock import WallClock
 from exporter.commands.types import Subparsers, add_config, add_web, environment
 from exporter.config import AppPlan, Plan, load
@@ -26,6 +27,7 @@ from exporter.sources.probes import Resolver, ask_once, system_lookup
 from exporter.sources.report import Report
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 EXACT = (
     "what the daemon rotates away unread is lost without a trace; Docker's json-file logs,"
     " mounted read-only and read as files, count exactly"
@@ -38,16 +40,16 @@ def add_parser(commands: Subparsers) -> None:
         "check",
         help="say all that is wrong with a configuration",
         description="Reads the configuration and its profiles, and says all that is wrong at once."
-        " With --connect it also looks at each database and container daemon, and asks each probe"
-        " and broker once.",
+        " With --connect it also looks at each database and container daemon, and asks each probe,"
+        " broker and destination of logs once.",
     )
     add_config(parser)
     add_web(parser)
     parser.add_argument(
         "--connect",
         action="store_true",
-        help="ask each database, daemon, probe and broker once; say what would not work, and what"
-        " helps",
+        help="ask each database, daemon, probe, broker and receiver of logs once; say what would"
+        " not work, and what helps",
     )
     parser.set_defaults(run=run)
 
@@ -75,14 +77,15 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"note: {missing}")
     if not arguments.connect:
         return 0
-    return max(_connect(plan, say), _daemons(plan, say), _discover(plan, say), _probe(plan, say))
+    asked = (_connect, _daemons, _discover, _probe, _forward)
+    return max([ask(plan, say) for ask in asked])
 
 
 def _connect(plan: Plan, say: Say) -> int:
     """Say how each database fares; 1 where something cannot work that was asked for."""
     asked = [(app.name, app.postgres) for app in plan.apps if app.postgres is not None]
     if not asked and not plan.discovery and not any(map(_connects, plan.apps)):
-        say("note: no application names a database, a daemon, a probe or a broker to connect to")
+        say("note: no application names anything to connect to")
     clock = WallClock()
     reports = asyncio.run(_all([examine(settings, clock) for _, settings in asked]))
     return _told([f"{app}: database {settings.database}" for app, settings in asked], reports, say)
@@ -90,10 +93,11 @@ def _connect(plan: Plan, say: Say) -> int:
 
 def _connects(app: AppPlan) -> bool:
     through = any(isinstance(one.source, Docker) for one in app.logs)
-    return bool(app.probing.probes or app.brokers or app.containers or through)
+    asked = app.probing.probes or app.brokers or app.containers or app.forward
+    return bool(asked or through)
 
 
-async def _all(looks: Sequence[Coroutine[Any, Any, Report]]) -> list[Report]:
+async def _all(looks: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """All at once, so that one that does not answer delays no other."""
     return await asyncio.gather(*looks)
 
@@ -157,6 +161,17 @@ def _probe(plan: Plan, say: Say) -> int:
         found = took if failure is None else f"fault: {failure.reason}: {failure}"
         say(f"{app}: probe {check.name} ({check.kind}) at {check.target}: {found}")
     return 0 if all(result.failure is None for result in results) else 1
+
+
+def _forward(plan: Plan, say: Say) -> int:
+    """Say what each destination answers to an empty request; 1 where one does not take it."""
+    ways = {way.destination.name: (app, way) for app in plan.apps for way in app.forward}
+    outcomes = asyncio.run(_all([ask_empty(app, way) for app, way in ways.values()]))
+    for (name, (_, way)), outcome in zip(ways.items(), outcomes, strict=True):
+        taken = outcome.verdict in ("accepted", "partial")
+        found = "ok" if taken else f"fault: {outcome.reason}: {outcome.text}"
+        say(f"forward {name}, {way.target.protocol} at {way.target.place}: {found}")
+    return 0 if all(one.verdict in ("accepted", "partial") for one in outcomes) else 1
 
 
 def _refuse(complaints: list[Complaint]) -> int:

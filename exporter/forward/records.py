@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import PurePath
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from parsers import Record
 from parsers.envelopes import STREAMS
 from parsers.jsonlines import LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, document
 from parsers.levels import level
+from parsers.reading import read
 from parsers.times import nanoseconds
 
 # message: what the line says; its other fields are attributes. json: the whole object as it stands.
@@ -158,6 +159,7 @@ class Recorder:
 
     def _said(self, one: Gathered, *, timed: bool) -> tuple[str, dict[str, Any]]:
         """What it says, and as attributes all fields that are not told elsewhere."""
+        one = self._unbetrayed(one)
         record = one.record
         told = {*context(record.fields).keys, *_told(record, timed=timed)}
         fields = {name: value for name, value in record.fields.items() if name not in told}
@@ -174,6 +176,17 @@ class Recorder:
         if one.trace_at == 0 and summary:
             return summary, attributes
         return self.redactor.text("\n".join([_head(one), *one.said])), attributes
+
+    def _unbetrayed(self, one: Gathered) -> Gathered:
+        """The same, read anew where the whole line betrays a secret that no field alone does.
+
+        In `Cookie: theme=dark; sid=...` the first word tells of all that follows.
+        """
+        record, head = one.record, one.lines[0]
+        if record.format == "jsonlines" or record.message_follows or not record.fields:
+            return one
+        clean = self.redactor.text(head)
+        return one if clean == head else replace(one, record=read(clean))
 
     def _raw(self, one: Gathered) -> str:
         """The lines as they stood; of an object that holds a secret, what is left of it."""
