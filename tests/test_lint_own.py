@@ -50,7 +50,18 @@ def _rules() -> list[Rule]:
 
 def _findings(rule: Rule) -> list[Finding]:
     """The findings of a rule that was changed, among its fellows."""
+    return [one for one in _alone(rule) if (rule.name, one.check) not in _switched_off()]
+
+
+def _alone(rule: Rule) -> list[Finding]:
+    """The findings of a rule without the comments above it."""
     return lint([RuleFile(rule.file, ("",), (rule,), ())], SETTINGS, beside=_own())
+
+
+@cache
+def _switched_off() -> frozenset[tuple[str, str]]:
+    """Rules and the checks that a comment, with its reason, switches off."""
+    return frozenset((rule.name, one.check) for rule in _rules() for one in _alone(rule))
 
 
 def _spoiled(rule: Rule, expression: str) -> Rule:

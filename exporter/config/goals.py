@@ -1,51 +1,11 @@
-"""The kinds of objectives: the gauge that shows each, and whose series have one."""
+"""The kinds of objectives: what may be asked of the parts of an application."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from exporter.model import Duration
-
-# Who asks for all leaves no budget, and each failure would burn it infinitely fast.
-BUDGETED = 0.99999
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """A kind of objective: the gauge that shows it, and whose series have one.
-
-    Every series of `subject` calls for the gauge; the labels `by` say which of the values is its
-    own. Without a subject each value that is set has a gauge. `plural` is the key above them, ""
-    where they stand alone, and `among` what the first of them may be, where that is known. `least`
-    is how many of the labels a value must name, 0 where one value may be for all; `most` what it
-    may be. `none` tells that 0 is an objective, too.
-    """
-
-    metric: str
-    subject: str
-    by: tuple[str, ...]
-    plural: str
-    type: Any
-    least: int = 0
-    most: float = math.inf
-    none: bool = False
-    among: tuple[str, ...] = ()
-
-
-# Of rules/agledger.yaml and rules/tripl.yaml, each in the unit that its alert speaks of.
-NATIVE = (
-    "http_errors",
-    "auth_failures",
-    "verification_seconds",
-    "pool_waiting",
-    "job_failures",
-    "auth_cache_hits",
-    "task_failures",
-    "delivery_failures",
-)
+from exporter.config.goal import BUDGETED, NATIVE, Goal
+from exporter.model import Duration, Size
 
 GOALS: Mapping[str, Goal] = {
     "http_request_duration": Goal(
@@ -294,6 +254,41 @@ GOALS: Mapping[str, Goal] = {
         float,
         most=1.0,
     ),
+    "postgres_transaction": Goal(
+        "watched_postgres_transaction_objective_seconds",
+        "watched_postgres_longest_transaction_seconds",
+        ("database",),
+        "databases",
+        Duration,
+    ),
+    "postgres_idle_transaction": Goal(
+        "watched_postgres_idle_transaction_objective_seconds",
+        "watched_postgres_longest_idle_transaction_seconds",
+        ("database",),
+        "databases",
+        Duration,
+    ),
+    "postgres_blocked": Goal(
+        "watched_postgres_blocked_objective_seconds",
+        "watched_postgres_longest_blocked_seconds",
+        ("database",),
+        "databases",
+        Duration,
+    ),
+    "postgres_replication_lag": Goal(
+        "watched_postgres_replication_lag_objective_seconds",
+        "watched_postgres_replication_lag_seconds",
+        ("database",),
+        "databases",
+        Duration,
+    ),
+    "postgres_slot": Goal(
+        "watched_postgres_slot_objective_bytes",
+        "watched_postgres_slot_retained_bytes",
+        ("database",),
+        "databases",
+        Size,
+    ),
     "postgres_clock_skew": Goal(
         "watched_postgres_clock_skew_objective_seconds",
         "watched_postgres_clock_skew_seconds",
@@ -354,6 +349,21 @@ GOALS: Mapping[str, Goal] = {
         ("queue",),
         "queues",
         float,
+    ),
+    "restarts": Goal(
+        "watched_container_restarts_objective",
+        "watched_container_restarts_total",
+        ("service",),
+        "services",
+        float,
+    ),
+    "disk_full": Goal(
+        "watched_filesystem_full_objective_ratio",
+        "watched_filesystem_size_bytes",
+        ("mount",),
+        "mounts",
+        float,
+        most=1.0,
     ),
     "file_size": Goal(
         "watched_file_size_objective_ratio",

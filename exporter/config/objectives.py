@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from exporter.config.build import Builder, Raw, entries, instead
-from exporter.config.goals import GOALS, Goal
+from exporter.config.goal import Goal
+from exporter.config.goals import GOALS
 from exporter.config.nodes import At, Entries, Node, Refused, Scalar
 from exporter.model import Duration
 

@@ -145,6 +145,36 @@ QUEUES = (
         "shared",
     ),
     _gauge(
+        "watched_postgres_transaction_objective_seconds",
+        ("database",),
+        "How long a transaction may be open; 3600 where it is not set.",
+        "shared",
+    ),
+    _gauge(
+        "watched_postgres_idle_transaction_objective_seconds",
+        ("database",),
+        "How long a transaction may do nothing; 600 where it is not set.",
+        "shared",
+    ),
+    _gauge(
+        "watched_postgres_blocked_objective_seconds",
+        ("database",),
+        "How long anybody may wait for a lock; 300 where it is not set.",
+        "shared",
+    ),
+    _gauge(
+        "watched_postgres_replication_lag_objective_seconds",
+        ("database",),
+        "How far a replica may be behind; 30 where it is not set.",
+        "shared",
+    ),
+    _gauge(
+        "watched_postgres_slot_objective_bytes",
+        ("database",),
+        "How much of the server's log a slot may keep; 5000000000 where it is not set.",
+        "shared",
+    ),
+    _gauge(
         "watched_postgres_clock_skew_objective_seconds",
         ("database",),
         "How far the server's clock may be from sidewatch's; 10 where it is not set.",
@@ -158,6 +188,16 @@ OTHERS = (
         ("probe",),
         "Which share of answers in half an hour must be good; 0.9 where it is not set.",
         "vantage",
+    ),
+    _gauge(
+        "watched_container_restarts_objective",
+        ("service",),
+        "How many restarts in a quarter of an hour are a loop; 3 where it is not set.",
+    ),
+    _gauge(
+        "watched_filesystem_full_objective_ratio",
+        ("mount",),
+        "Below which share of room left a mount is full; 0.05 where it is not set.",
     ),
     _gauge(
         "watched_file_size_objective_ratio",

@@ -63,6 +63,7 @@ TRIPL = (
 PROMETHEUS = (
     _gauge("up"),
     _gauge("scrape_duration_seconds"),
+    _gauge("scrape_timeout_seconds"),  # with the feature extra-scrape-metrics only
     _gauge("prometheus_config_last_reload_successful"),
     _counter("prometheus_rule_evaluation_failures_total", "rule_group"),
     _counter("prometheus_rule_group_iterations_missed_total", "rule_group"),

@@ -69,6 +69,16 @@ What no runbook names, and what holds for every application.
 | --- | --- | --- | --- |
 | WatchedBudgetBurnsFast | `slo`, `subject` | critical | a fiftieth of a month's errors in an hour |
 | WatchedBudgetBurns | `slo`, `subject` | warning | nothing is down, and too much fails |
+| WatchedPostgresBlocked | `database` | warning | somebody waits; where all wait, the pool is \
+exhausted |
+| WatchedPostgresTransactionOpen | `database` | warning | it harms only if it goes on |
+| WatchedPostgresDeadlocks | `database` | warning | the server has ended it; work may be lost |
+| WatchedPostgresWraparound | `database` | critical | soon no write is taken, and mending takes \
+hours |
+| WatchedPostgresFreezeLate | `database` | warning | there is time left |
+| WatchedPostgresReplicaLate | `database` | warning | what is read is old |
+| WatchedPostgresSlotRetains | `database`, `slot` | warning | the disk fills up, and has alerts of \
+its own |
 | TriplTaskFailures, TriplDeliveriesFailed | tripl's own metrics, where neither its log nor its \
 database is read | warning | as tr-task-failures and tr-deliveries-failed |
 | TriplSettingsUnreadable | tripl's own metrics | warning | it runs on the settings of its \
