@@ -70,6 +70,7 @@ def test_the_kinds_of_sources_stand_in_the_readme() -> None:
         "docker": "Docker Engine",
         "files": "files",
         "journald": "journald",
+        "otlp": "OTLP",
         "stdin": "standard input",
     }
     readme = (ROOT / "README.md").read_text()

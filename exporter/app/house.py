@@ -21,6 +21,9 @@ DISCOVERY = (
     "sidewatch_discovery_refused_apps",
 )
 REFUSED = FAMILIES["sidewatch_http_refused_total"]
+RECEIVED = FAMILIES["sidewatch_receiver_records_total"]
+REQUESTS = FAMILIES["sidewatch_receiver_requests_total"]
+OUTCOMES = ("counted", "rejected")
 REFUSALS = ("busy", "certificate", "connections", "credentials", "exhausted", "handshake")
 PUSH = (
     "sidewatch_push_up",
@@ -44,6 +47,8 @@ class House:
         self.loop_lag = 0.0
         self._trial: Trial | None = None
         self._config_taken = self._web_taken = True
+        for outcome in OUTCOMES:
+            self._own.inc(RECEIVED, (outcome,), now, 0.0)
         for why in REFUSALS:
             self._own.inc(REFUSED, (why,), now, 0.0)
         self.reloaded(taken=True)
@@ -68,6 +73,15 @@ class House:
     def refused(self, why: str) -> None:
         """Count a client that was turned away."""
         self._own.inc(REFUSED, (why,), self._clock.now())
+
+    def received(self, status: int) -> None:
+        """Count an export by what it was answered."""
+        self._own.inc(REQUESTS, (str(status),), self._clock.now())
+
+    def received_records(self, counted: int, rejected: int) -> None:
+        """Count the records of an export that was taken."""
+        for outcome, count in zip(OUTCOMES, (counted, rejected), strict=True):
+            self._own.inc(RECEIVED, (outcome,), self._clock.now(), count)
 
     def discovered(self, found: Discoverer | None) -> None:
         """Note how the search for applications fares; None where there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from exporter.app.front import Front
 from exporter.app.house import House
 from exporter.app.outlets import OUTLETS, Outlets
 from exporter.app.pushing import push_for_ever
+from exporter.app.receiving import Receiver
 from exporter.app.watched import Watched
 from exporter.clock import Clock
-from exporter.config import AppPlan, Plan
+from exporter.config import AppPlan, Plan, is_loopback
 from exporter.errors import ConfigError
 from exporter.model import Snapshot
 from exporter.pipeline import keep
@@ -72,6 +73,8 @@ class Running:
             for app in self._all(self.plan).values():
                 self._start(app)
             stack.push_async_callback(self._end)
+            receiver = Receiver(self._plans, self._safe_to_receive(), self._house)
+            stack.callback(receiver.close)
             server = await stack.enter_async_context(
                 serve(
                     self.plan.listen,
@@ -82,6 +85,7 @@ class Running:
                     created=self.plan.created,
                     access=self._front.access,
                     refused=self._house.refused,
+                    posts={"/v1/logs": receiver.receive},
                 )
             )
             started(server)
@@ -137,6 +141,14 @@ class Running:
             for source in sources(one.plan)
             if (why := one.shard.unfinished(source.name)) is not None
         ]
+
+    def _plans(self) -> Iterable[AppPlan]:
+        return [one.plan for one in self._watched.values()]
+
+    def _safe_to_receive(self) -> Callable[[], bool]:
+        """Whether none but this host, or who has a password or certificate, may push logs now."""
+        local = is_loopback(self.plan.listen)
+        return lambda: local or self._front.access().guarded
 
     def _view(self) -> View:
         return View(__version__, tuple(self._watched))

@@ -40,6 +40,7 @@ from exporter.forward.push import Push
 from exporter.model import Family
 from exporter.redact import Redaction, redactor
 from exporter.sources.docker import Docker
+from exporter.sources.otlp import Otlp
 from exporter.sources.stdin import Stdin
 from exporter.vocabulary import FAMILIES
 
@@ -51,6 +52,7 @@ __all__ = [
     "Plan",
     "Web",
     "built_in",
+    "is_loopback",
     "load",
     "load_profile",
     "load_web",
@@ -62,6 +64,10 @@ LISTEN_VARIABLE = "SIDEWATCH_LISTEN"
 WEB_VARIABLE = "SIDEWATCH_WEB_CONFIG_FILE"
 EXPOSED = (
     "everybody who reaches it may read all metrics; ask for a password or a client certificate"
+    " (web: {config_file: web.config.yml}, docs/security.md), or listen at 127.0.0.1"
+)
+PUSHED = (
+    "everybody who reaches the address could push logs; ask for a password or a client certificate"
     " (web: {config_file: web.config.yml}, docs/security.md), or listen at 127.0.0.1"
 )
 
@@ -122,6 +128,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
     web = _web(settings.web.config_file, path.parent.absolute(), environ, at)
     if not web.access.guarded and not is_loopback(listen):
         at.child("listen").note(whole.line_of("listen"), f"{listen}: {EXPOSED}")
+        _check_pushed(settings.apps, at)
     if at.complaints:
         raise ConfigError(_in_order(at.complaints, at.file))
     return Plan(
@@ -234,10 +241,25 @@ def _check_sources(apps: tuple[App, ...], at: At) -> None:
             if first != one.key:
                 replace(at, key=one.key).say(one.line, f"is the same source as {first}")
         _check_containers([one for one in app.logs if keys[one.source.name] == one.key], at)
+    senders: dict[str, str] = {}
+    for app in apps:
+        for one in app.logs:
+            for sender in one.source.otlp if isinstance(one.source, Otlp) else ():
+                if (first := senders.setdefault(sender, one.key)) != one.key:
+                    text = f"what {sender} sends is received by {first} already"
+                    replace(at, key=one.key).say(one.line, text)
     inputs = [one for app in apps for one in app.logs if isinstance(one.source, Stdin)]
     for one in inputs[1:]:
         text = f"{inputs[0].key} reads standard input already"
         replace(at, key=one.key).say(one.line, text)
+
+
+def _check_pushed(apps: tuple[App, ...], at: At) -> None:
+    """Complain where everybody on the network could push logs."""
+    for app in apps:
+        for one in app.logs:
+            if isinstance(one.source, Otlp):
+                replace(at, key=one.key).say(one.line, PUSHED)
 
 
 def _check_containers(logs: list[PlacedSource], at: At) -> None:

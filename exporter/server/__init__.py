@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from socket import socket
+from types import MappingProxyType
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
@@ -23,8 +24,9 @@ from exporter.server.limits import CLOSING_SECONDS, USUAL, Limits
 from exporter.server.listening import Server, bind, found_at
 from exporter.server.pages import Pages, View
 from exporter.server.passwords import Passwords
+from exporter.server.posting import Post, Posting, Reply, Sent
 
-__all__ = ["Limits", "Server", "View", "serve"]
+__all__ = ["Limits", "Post", "Reply", "Sent", "Server", "View", "serve"]
 
 RENDERERS = 2
 
@@ -41,13 +43,15 @@ async def serve(
     limits: Limits = USUAL,
     access: Callable[[], Access] = lambda: OPEN,
     refused: Callable[[str], None] = lambda _: None,
+    posts: Mapping[str, Post] = MappingProxyType({}),
 ) -> AsyncIterator[Server]:
     """Listen at HOST:PORT (port 0: any free one) until the context is left.
 
     `expose` gives what a scrape shows; it is cancelled when it takes too long. `ready` gives the
     reasons why not, none when ready. `on_error` is told of each answer that failed. `created` adds
     start times to OpenMetrics. `access` says what is asked of each new connection and request;
-    `refused` is told why one was turned away. Raises SidewatchError where it cannot listen.
+    `refused` is told why one was turned away. `posts` take what is sent, by path. Raises
+    SidewatchError where it cannot listen.
     """
     sockets = await bind(listen)
     executor, passwords = ThreadPoolExecutor(RENDERERS, thread_name_prefix="render"), Passwords()
@@ -65,11 +69,14 @@ async def serve(
         handle_signals=False,
         keepalive_timeout=limits.idle,
         lingering_time=CLOSING_SECONDS,
+        auto_decompress=False,  # what a body grows to is bounded by whoever takes it
         max_line_size=limits.line,
         max_field_size=limits.line,
         shutdown_timeout=CLOSING_SECONDS,
     )
     _route(runner.app, pages)
+    for path, take in posts.items():
+        runner.app.router.add_post(path, Posting(take, limits).handle)
     try:
         await runner.setup()
         async with _accepting(guests, sockets, runner):

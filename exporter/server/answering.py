@@ -57,7 +57,7 @@ def locked_by(access: Ask, passwords: Passwords, guests: Guests, free: Handler) 
     @web.middleware
     async def locked(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method in BODILESS and request.body_exists:
-            return _leaving(plain(400, f"A {request.method} has no body."))
+            return leaving(plain(400, f"A {request.method} has no body."))
         users = access().users
         if users and request.match_info.handler != free:
             refusal = await refused(request, users)
@@ -85,7 +85,7 @@ def locked_by(access: Ask, passwords: Passwords, guests: Guests, free: Handler) 
     return locked
 
 
-def _leaving(response: web.Response) -> web.Response:
+def leaving(response: web.Response) -> web.Response:
     """An answer after which nothing more is read from the client."""
     response.force_close()
     return response

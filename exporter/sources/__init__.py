@@ -10,6 +10,7 @@ from exporter.model import Board, Sink
 from exporter.sources.docker import Docker
 from exporter.sources.files import Files
 from exporter.sources.journald import Journald
+from exporter.sources.otlp import Otlp
 from exporter.sources.stdin import Stdin
 
 
@@ -51,5 +52,6 @@ KINDS: Mapping[str, type[LogSource]] = {
     "docker": Docker,
     "files": Files,
     "journald": Journald,
+    "otlp": Otlp,
     "stdin": Stdin,
 }

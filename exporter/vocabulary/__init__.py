@@ -321,6 +321,21 @@ OWN = _families(
         "own",
     ),
     Family(
+        "sidewatch_receiver_requests_total",
+        "counter",
+        "Exports of logs that were sent to /v1/logs, by the status of HTTP that they got.",
+        ("status",),
+        "own",
+    ),
+    Family(
+        "sidewatch_receiver_records_total",
+        "counter",
+        "Records of logs that were sent: counted, or rejected because nothing is configured for"
+        " their sender or because they say nothing.",
+        ("outcome",),
+        "own",
+    ),
+    Family(
         "sidewatch_discovery_up",
         "gauge",
         "1 while the daemon answers whose containers' labels name applications.",
