@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.commands.types import Subparsers
+from exporter.errors import ExportError
+from exporter.export import operator
 from exporter.export.dashboards import dashboards, importable
 from exporter.export.grafana import provisioned, recorded
-from exporter.export.routing import routing
+from exporter.export.routing import Routing, routing
 from exporter.export.rules import Wanted, chosen, one_file, tiers
 from exporter.export.shipped import Subject, subjects
 from exporter.export.variables import VARIABLES, spelled, variables
@@ -31,6 +33,7 @@ def add_parser(commands: Subparsers) -> None:
     _add_rules(kinds)
     _add_alertmanager(kinds)
     _add_dashboards(kinds)
+    _add_operator(kinds)
 
 
 def _add_rules(kinds: Subparsers) -> None:
@@ -41,19 +44,7 @@ def _add_rules(kinds: Subparsers) -> None:
         " series that an alert reads always come along.",
     )
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR")
-    parser.add_argument(
-        "--tier", choices=sorted(tiers()), default="", help="the few alerts of the first day"
-    )
-    for name, what in (("subject", "only"), ("without", "not")):
-        parser.add_argument(
-            f"--{name}",
-            action="extend",
-            type=_names,
-            default=[],
-            metavar="S,S",
-            help=f"{what} the rules about these; may be given again",
-        )
-    _add_keep_labels(parser)
+    _add_wanted(parser)
     parser.add_argument(
         "--grafana",
         action="store_true",
@@ -73,6 +64,22 @@ def _add_rules(kinds: Subparsers) -> None:
     parser.set_defaults(run=_rules, parser=parser)
 
 
+def _add_wanted(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tier", choices=sorted(tiers()), default="", help="the few alerts of the first day"
+    )
+    for name, what in (("subject", "only"), ("without", "not")):
+        parser.add_argument(
+            f"--{name}",
+            action="extend",
+            type=_names,
+            default=[],
+            metavar="S,S",
+            help=f"{what} the rules about these; may be given again",
+        )
+    _add_keep_labels(parser)
+
+
 def _add_alertmanager(kinds: Subparsers) -> None:
     names = "\n".join(f"  {spelled(name):31} {what}" for name, what in VARIABLES.items())
     parser = kinds.add_parser(
@@ -85,6 +92,43 @@ def _add_alertmanager(kinds: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR")
+    _add_set(parser)
+    _add_keep_labels(parser)
+    parser.set_defaults(run=_alertmanager)
+
+
+def _add_operator(kinds: Subparsers) -> None:
+    parser = kinds.add_parser(
+        "operator",
+        help="rules, scrape and routing as resources of the Prometheus Operator",
+        description="Writes PrometheusRules, what scrapes sidewatch, an AlertmanagerConfig with"
+        " the receivers that `export alertmanager` would write, and a ConfigMap of its templates.",
+    )
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR")
+    _add_wanted(parser)
+    _add_set(parser)
+    parser.add_argument(
+        "--namespace", default="", metavar="NAME", help="of all resources (default: kubectl's)"
+    )
+    parser.add_argument(
+        "--label",
+        dest="labels",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="on all resources, for the operator's selectors; may be given again",
+    )
+    parser.add_argument(
+        "--monitor",
+        default="service",
+        metavar="HOW",
+        help="what scrapes: service (ServiceMonitor), pod (PodMonitor), or HOST:PORT of a sidewatch"
+        " outside of the cluster (ScrapeConfig); default: %(default)s",
+    )
+    parser.set_defaults(run=_operator)
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         dest="options",
@@ -93,8 +137,6 @@ def _add_alertmanager(kinds: Subparsers) -> None:
         metavar="NAME=VALUE",
         help="a variable, without SIDEWATCH_ and in small letters; goes before the environment",
     )
-    _add_keep_labels(parser)
-    parser.set_defaults(run=_alertmanager)
 
 
 def _add_dashboards(kinds: Subparsers) -> None:
@@ -130,12 +172,11 @@ def _names(text: str) -> list[str]:
 
 def _rules(arguments: argparse.Namespace) -> int:
     """Write the rules; 0. Raises ExportError."""
-    wanted = Wanted(arguments.tier, arguments.subject, arguments.without, arguments.keep_labels)
     source, place = arguments.datasource, arguments.grafana_folder
     for option, value in (("--datasource", source), ("--grafana-folder", place)):
         if value is not None and not arguments.grafana:
             arguments.parser.error(f"{option} is of Grafana's files, so it needs --grafana")
-    found = chosen(subjects(), wanted)
+    found = chosen(subjects(), _wanted(arguments))
     if arguments.grafana:
         if arguments.folder is None:
             arguments.parser.error("--grafana writes several files, so it needs a DIR")
@@ -173,9 +214,42 @@ def _alertmanager(arguments: argparse.Namespace) -> int:
             arguments.folder,
             {"alertmanager.yml": made.configuration, "sidewatch.tmpl": made.template},
         )
+    _tell(made)
+    return 0
+
+
+def _operator(arguments: argparse.Namespace) -> int:
+    """Write the resources; 0. Raises ExportError."""
+    place = operator.Place(arguments.namespace, dict(map(_pair, arguments.labels)))
+    found = chosen(subjects(), _wanted(arguments))
+    made = routing(variables(os.environ, arguments.options), arguments.keep_labels)
+    files = {
+        "rules.yaml": operator.written(operator.rules(found, place)),
+        "monitor.yaml": operator.written([operator.monitor(arguments.monitor, place)]),
+        "alertmanager.yaml": operator.written(operator.alertmanager(made, place)),
+    }
+    if arguments.folder is None:
+        sys.stdout.write("---\n".join(files.values()))
+    else:
+        _write(arguments.folder, files)
+    _tell(made)
+    return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ExportError(f"{text} is no label like release=prometheus")
+    return name, value
+
+
+def _wanted(arguments: argparse.Namespace) -> Wanted:
+    return Wanted(arguments.tier, arguments.subject, arguments.without, arguments.keep_labels)
+
+
+def _tell(made: Routing) -> None:
     for note in made.notes:
         print(f"note: {note}", file=sys.stderr)
-    return 0
 
 
 def _dashboards(arguments: argparse.Namespace) -> int:

@@ -71,7 +71,7 @@ def names_read(routing: Mapping[str, Any]) -> frozenset[str]:
 def labels_read(routing: Mapping[str, Any]) -> frozenset[str]:
     """The labels that the inhibitions look at."""
     matchers = [
-        _parts(text)[0]
+        matcher(text)[0]
         for rule in routing.get("inhibit_rules", ())
         for side in SIDES
         for text in rule.get(side, ())
@@ -158,7 +158,7 @@ def _times(cause: Alert, effect: Alert, evaluated: float, wait: float) -> Iterat
 def _fits(matchers: Sequence[str], alert: Alert) -> bool:
     """Whether the matchers could fit: a value that depends is taken for any."""
     for text in matchers:
-        label, operator, wanted = _parts(text)
+        label, operator, wanted = matcher(text)
         value = alert.value(label)
         if value is None:
             continue
@@ -170,7 +170,7 @@ def _fits(matchers: Sequence[str], alert: Alert) -> bool:
 
 def _named(matchers: Sequence[str]) -> set[str]:
     """The alerts that matchers name one by one."""
-    parts = map(_parts, matchers)
+    parts = map(matcher, matchers)
     lists = (
         wanted for label, operator, wanted in parts if label == "alertname" and operator[0] == "="
     )
@@ -180,10 +180,11 @@ def _named(matchers: Sequence[str]) -> set[str]:
 
 def _is_by_name(matchers: Sequence[str]) -> bool:
     """Whether alerts are meant; of a severity alone there may be none today."""
-    return any(_parts(text)[0] == "alertname" for text in matchers)
+    return any(matcher(text)[0] == "alertname" for text in matchers)
 
 
-def _parts(text: str) -> tuple[str, str, str]:
+def matcher(text: str) -> tuple[str, str, str]:
+    """A matcher's label, operator and value. Raises ExportError."""
     found = MATCHER.fullmatch(text)
     if found is None:
         raise ExportError(f"{text} is no matcher")
