@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from exporter.app.outlets import origin_of
 from exporter.clock import SetClock
 from exporter.errors import SourceError
+from exporter.forward.track import Track
 from exporter.sources.docker import Docker
 from exporter.sources.docker.settings import Selection, Tls
 from tests.support.certificates import authority
-from tests.support.engine import NOON, SECOND, OneContainer, frame, served
+from tests.support.engine import IDENTITY, NOON, SECOND, OneContainer, frame, served
 from tests.support.parts import Parts
 from tests.support.sinks import KeepingSink
 from tests.support.waiting import wait_for
@@ -59,6 +61,16 @@ def texts(sink: KeepingSink) -> list[str]:
 
 def count(sink: KeepingSink) -> int:
     return len(sink.lines.get("web", []))
+
+
+async def test_what_is_forwarded_names_its_container() -> None:
+    sink = KeepingSink()
+    async with served(OneContainer()) as engine, reading(engine, sink) as until:
+        engine.say(0, "hello\n")
+        await until(lambda: count(sink) == 1)
+        cursor = next(one for _, one in sink.known.values() if one.stream)
+        origin = origin_of("shop", Track.begin("logs", cursor))
+    assert dict(origin.place) == {"id": IDENTITY, "container": "shop_web_1"}
 
 
 async def test_a_run_that_a_rotation_repeats_counts_once() -> None:

@@ -19,6 +19,7 @@ from exporter import __version__
 from exporter.engine.joining import LONGEST_LINE
 from exporter.forward.lines import MOST_BYTES, MOST_LINES
 from exporter.forward.otlp import Requests
+from exporter.forward.places import resource
 from exporter.forward.records import Body
 from parsers.cleaning import clean
 from tests.support.forwarding import NOW, PYTHON, Reading, one, read
@@ -290,6 +291,37 @@ def test_a_request_is_what_the_library_would_write() -> None:
     assert request == wanted
     assert request.ByteSize() == len(data)
     assert record(made[0].body).attributes == FILE
+
+
+ID = "c0ffee" * 10 + "cafe"
+POD = {"k8s.namespace.name": "shop", "k8s.pod.name": "web-5d9-x2", "k8s.container.name": "app"}
+
+
+@pytest.mark.parametrize(
+    ("place", "wanted"),
+    [
+        ({"path": "/var/log/shop/web.log"}, {}),
+        ({"path": f"/var/lib/docker/containers/{ID}/{ID}-json.log.1"}, {"container.id": ID}),
+        (
+            {"path": "/var/log/pods/shop_web-5d9-x2_0b1c-77/app/3.log.20261121-000000.gz"},
+            {**POD, "k8s.pod.uid": "0b1c-77", "k8s.container.restart_count": "3"},
+        ),
+        (
+            {"path": f"/var/log/containers/web-5d9-x2_shop_app-{ID}.log"},
+            {**POD, "container.id": ID},
+        ),
+        (
+            {"id": "c0ffee", "container": "web-1"},
+            {"container.id": "c0ffee", "container.name": "web-1"},
+        ),
+    ],
+)
+def test_the_resource_is_what_the_runtime_calls_it(
+    place: dict[str, str], wanted: dict[str, str]
+) -> None:
+    found = resource(replace(ORIGIN, place=tuple(place.items())), {"host.name": "box"})
+    always = {"service.name", "host.name", "sidewatch.app", "sidewatch.service", "sidewatch.source"}
+    assert {name: value for name, value in found.items() if name not in always} == wanted
 
 
 def test_names_and_paths_that_are_no_text() -> None:

@@ -70,6 +70,8 @@ def origin_of(app: str, track: Track) -> Origin:
         found.append(("path", unquote(str(place["path"]), errors="surrogateescape")))
     if place.get("id"):
         found.append(("id", str(place["id"])))
+        if place.get("name"):
+            found.append(("container", str(place["name"]).removeprefix("/")))
     return Origin(app, cursor.service, cursor.stream, track.source, tuple(found))
 
 

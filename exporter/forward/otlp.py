@@ -16,16 +16,13 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from exporter import __version__
-from exporter.forward.records import valid
+from exporter.forward.places import resource
 from exporter.forward.shapes import Made, Origin, Outcome
 from exporter.forward.values import pairs
 
 LONGEST_ANSWER = 1 << 16
 LONGEST_TEXT = 300
 LONGEST_WAIT = 86400.0  # a receiver whose clock is wrong must not silence us for ever
-
-# What a source says of the place that a stream is, as a resource has it; a file is its record's.
-PLACES = {"id": "container.id", "container": "container.name", "host": "host.name"}
 
 _LENGTH_DELIMITED = 2
 _SCOPE = InstrumentationScope(name="sidewatch", version=__version__).SerializeToString()
@@ -52,23 +49,6 @@ class Requests:
         return Resource(
             attributes=list(pairs(resource(origin, self._constant)))
         ).SerializeToString()
-
-
-def resource(origin: Origin, constant: Mapping[str, str]) -> dict[str, str]:
-    """The attributes of what has written a stream; those of its own go before the constant ones.
-
-    The app stands in `service.name`, because that is the one name which every receiver indexes.
-    """
-    place = dict(origin.place)
-    found = {
-        **constant,
-        "service.name": f"{origin.app}/{origin.service}",
-        **{name: place[key] for key, name in PLACES.items() if place.get(key)},
-        "sidewatch.app": origin.app,
-        "sidewatch.service": origin.service,
-        "sidewatch.source": origin.source,
-    }
-    return {name: valid(value) for name, value in found.items() if value}
 
 
 def answered(body: bytes) -> Outcome:

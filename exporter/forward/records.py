@@ -9,18 +9,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
-from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
 from exporter.forward.failures import from_fields, from_lines
+from exporter.forward.places import medium
 from exporter.forward.shapes import Origin
 from exporter.forward.spans import context, request
 from exporter.forward.values import any_value, pairs, typed
 from parsers import Record
-from parsers.envelopes import STREAMS
 from parsers.jsonlines import LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, document
 from parsers.levels import level
 from parsers.reading import read
@@ -106,19 +105,9 @@ class Own:
 
 
 def own(origin: Origin) -> Own:
-    """The file that a stream is, and which of its process's two outputs, where these are known."""
-    found: dict[str, str] = {}
-    path = dict(origin.place).get("path")
-    if path:
-        found |= {"log.file.path": valid(path), "log.file.name": valid(PurePath(path).name)}
-    if origin.stream in STREAMS:
-        found["log.iostream"] = origin.stream
+    """What the records of a stream say of it."""
+    found = medium(origin)
     return Own(tuple(found), LogRecord(attributes=pairs(found)).SerializeToString())
-
-
-def valid(text: str) -> str:
-    """The text as protobuf takes it: a path may hold bytes that are no UTF-8."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ class Fleet:
         end = self._first and self.start == "end"
         service = self.service or service_of(one.name, one.labels)
         key = f"{shared.source} {one.id[:12]}"
-        cursor = Cursor(key, service, "docker", 0, {"id": one.id, "end": end})
+        cursor = Cursor(key, service, "docker", 0, {"id": one.id, "name": one.name, "end": end})
         shared.sink.open(shared.source, cursor)
         return cursor
 

@@ -237,7 +237,8 @@ class Follower:
         return size
 
     def _save(self) -> None:
-        self.cursor.place = {"id": self.identity, **self._tracks.dump()}
+        name = (self.cursor.place or {}).get("name")  # for forwarding, which tells it
+        self.cursor.place = {"id": self.identity, "name": name, **self._tracks.dump()}
 
     def _tell_lag(self, read: int, live: int) -> None:
         """Bytes that wait are not known; while old lines come, more of them will."""
