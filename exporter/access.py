@@ -128,10 +128,7 @@ class Tls:
         made.set_alpn_protocols(["http/1.1"])
         if not self.prefer_server_cipher_suites:
             made.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-        if suites := [SUITES[one] for one in self.cipher_suites if one in SUITES]:
-            made.set_ciphers(":".join(suites))
-        if curve := next((CURVES[one] for one in self.curve_preferences if one in CURVES), None):
-            made.set_ecdh_curve(curve)
+        self._choose(made)
         made.verify_mode = VERIFIES.get(self.client_auth_type, ssl.CERT_NONE)
         for name, file in zip(
             ("cert_file", "key_file", "client_ca_file"), self.files, strict=False
@@ -140,20 +137,38 @@ class Tls:
         self._load(made)
         return made
 
+    def _choose(self, made: ssl.SSLContext) -> None:
+        """Suites and curve, as far as this host's OpenSSL has them."""
+        suites = [SUITES[one] for one in self.cipher_suites if one in SUITES]
+        curve = next((CURVES[one] for one in self.curve_preferences if one in CURVES), None)
+        try:
+            if suites:
+                made.set_ciphers(":".join(suites))
+            if curve is not None:
+                made.set_ecdh_curve(curve)
+        except (ssl.SSLError, ValueError) as error:
+            text = f"cipher_suites, curve_preferences: OpenSSL here has none of them ({error})"
+            raise ValueError(text) from None
+
     def _load(self, made: ssl.SSLContext) -> None:
         try:
             made.load_cert_chain(self.cert_file, self.key_file, password=_nobody_to_ask)
-        except ssl.SSLError as error:
+        except OSError as error:
             raise ValueError(
                 f"cert_file, key_file: {self.cert_file} and {self.key_file} are not a certificate"
-                f" in PEM and its key ({error.reason or 'not PEM'})"
+                f" in PEM and its key ({_reason(error)})"
             ) from None
         if self.client_ca_file is not None:
             try:
                 made.load_verify_locations(self.client_ca_file)
-            except ssl.SSLError as error:
+            except OSError as error:
                 text = f"client_ca_file: {self.client_ca_file} has no certificate in PEM"
-                raise ValueError(f"{text} ({error.reason or 'not PEM'})") from None
+                raise ValueError(f"{text} ({_reason(error)})") from None
+
+
+def _reason(error: OSError) -> str:
+    """OpenSSL's word; a file may also have gone since it was looked at."""
+    return getattr(error, "reason", None) or error.strerror or "not PEM"
 
 
 def _readable(name: str, file: Path) -> None:

@@ -20,6 +20,7 @@ from exporter.exposition import Form, render
 from exporter.saving import take_up
 from exporter.state import StateFile
 from tests.support.doors import hashed
+from tests.support.node import Node
 from tests.support.otlp_sender import INFOS
 from tests.support.parts import Parts
 from tests.support.process import running
@@ -97,6 +98,20 @@ def test_what_pythons_sdk_sends_is_counted_where_it_belongs(
         assert counted[lines] == INFOS + 2
         failed = {"app": app, "service": "web", "type": "ZeroDivisionError"}
         assert counted[one("watched_exceptions_total", **failed)] == 1
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("kind", ["http", "proto"])  # the first sends JSON
+def test_what_the_sdk_for_node_sends_is_counted(
+    tmp_path: Path, node: Node, sidewatch: Path, kind: str
+) -> None:
+    with started(tmp_path, sidewatch) as url:
+        library = f"@opentelemetry/exporter-logs-otlp-{kind}"
+        node.drive("pushlogs.js", library, f"{url}/v1/logs", "shop-api")
+    counted = saved(tmp_path, "shop")
+    for level, count in (("info", INFOS), ("error", 1), ("unknown", 0)):
+        labels = {"app": "shop", "service": "web", "level": level}
+        assert counted[one("watched_log_records_total", **labels)] == count
 
 
 def test_for_all_to_reach_it_needs_a_lock(tmp_path: Path) -> None:

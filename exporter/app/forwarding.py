@@ -32,8 +32,7 @@ from exporter.model import Snapshot
 from exporter.pipeline import Host, keep
 from exporter.registry import Registry
 from exporter.shard import Shard
-from exporter.sources import AskingSource, LogSource
-from exporter.sources.stdin import Stdin
+from exporter.sources import ONCE, AskingSource, LogSource
 from exporter.state import StateFile
 
 SAVE_SECONDS = 1.0
@@ -60,9 +59,9 @@ class Outbound:
     _said: str = ""
 
     def start(self, sources: Sequence[LogSource], clock: Clock) -> None:
-        """Read, make and send; standard input is not read here, but handed over."""
+        """Read, make and send; what comes once is not read here, but handed over."""
         intake, delivery = self.forwarder.intake, self.forwarder.delivery
-        readers = [keep(one, intake, clock) for one in sources if not isinstance(one, Stdin)]
+        readers = [keep(one, intake, clock) for one in sources if not isinstance(one, ONCE)]
         work = [delivery.run() for _ in range(self.concurrency)]
         work += [self.forwarder.make(), self.forwarder.flush(), self._save_for_ever()]
         self._readers = [_begun(one, delivery.name) for one in readers]
@@ -136,8 +135,8 @@ class Forwarding:
         return cls(registry, clock, tuple(one.name for one in sources), ways)
 
     def host(self, source: LogSource | AskingSource, shard: Shard) -> Host:
-        """What a source is run for beside this: the shard; of standard input, all of us."""
-        if not isinstance(source, Stdin) or not self.ways:
+        """What a source is run for beside this: the shard; of what comes once, all of us."""
+        if not isinstance(source, ONCE) or not self.ways:
             return shard
         return Tee(shard, [way.forwarder.intake for way in self.ways])
 

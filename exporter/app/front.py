@@ -42,7 +42,10 @@ class Front:
         try:
             while True:
                 await asyncio.sleep(LOOK_INTERVAL)
-                await self._look(worker)
+                try:
+                    await self._look(worker)
+                except Exception:
+                    log.exception("the endpoint's file could not be looked at; it stays as it was")
         finally:
             worker.close()
 

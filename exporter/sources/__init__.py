@@ -48,6 +48,9 @@ class AskingSource(Protocol):
         """Ask until cancelled. It tells of failures itself, and outlives them."""
 
 
+# What these hand over nobody can read again.
+ONCE: tuple[type[LogSource], ...] = (Otlp, Stdin)
+
 KINDS: Mapping[str, type[LogSource]] = {
     "docker": Docker,
     "files": Files,
