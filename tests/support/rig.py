@@ -83,7 +83,7 @@ class Receiver:
         answer = self.answers.pop(0) if self.answers else TAKEN
         outcome = answer if isinstance(answer, Outcome) else answer(batch)
         if outcome.verdict == "accepted":
-            self.taken += [one.body.decode() for one in batch]
+            self.taken += [one.body.decode(errors="replace") for one in batch]
             self.seen.update(self.taken[-len(batch) :])
             self.came.set()
         return outcome
@@ -152,7 +152,7 @@ class Rig:
             self.batch,
             telling,
             intake.acknowledged,
-            lambda made: made.body.decode(),
+            lambda made: made.body.decode(errors="replace"),
         )
         return Forwarder(intake, delivery, Chooser(self.selection), self.clock, self._assembler)
 
