@@ -7,12 +7,14 @@ FROM ${BASE} AS build
 ARG PIP_INDEX_URL
 ARG PIP_NO_INDEX
 ARG PIP_FIND_LINKS
+# [grpc], for OTLP over gRPC.
+ARG EXTRAS
 # Two environments: pip stays behind in its own.
 RUN python3 -m venv /pip && python3 -m venv --without-pip /opt/sidewatch
 WORKDIR /src
 COPY . .
 RUN /pip/bin/python -m pip --python /opt/sidewatch/bin/python install --no-cache-dir --no-compile \
-    --disable-pip-version-check .
+    --disable-pip-version-check ".${EXTRAS}"
 # An extension is optional where it cannot be compiled; an image without it would be a slow one. So
 # each that pyproject.toml declares must be there.
 RUN /opt/sidewatch/bin/python -c 'import importlib, tomllib; tool = tomllib.load(open("pyproject.toml", "rb"))["tool"]["setuptools"]; [importlib.import_module(one["name"]) for one in tool.get("ext-modules", ())]'

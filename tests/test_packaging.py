@@ -17,8 +17,11 @@ import pytest
 import exporter
 
 ROOT = Path(__file__).parents[1]
-DATA = {".yaml", ".json", ".sql", ".tmpl"}
-SOURCES = ("exporter", "parsers", "rules", "dashboards", "pyproject.toml", "README.md", "LICENSE")
+DATA = {".yaml", ".json", ".sql", ".tmpl", ".yml", ".cfg", ".example"}
+SOURCES = (
+    *("exporter", "parsers", "rules", "dashboards", "stack", "pyproject.toml", "README.md"),
+    *("LICENSE", "MANIFEST.in", "compose.monitoring.yaml", ".env.example"),
+)
 
 
 def data_files() -> set[str]:
@@ -32,6 +35,9 @@ def data_files() -> set[str]:
         *ROOT.glob("exporter/profiles/**/*.yaml"),
         *ROOT.glob("exporter/queries/*.yaml"),
         *ROOT.glob("exporter/queues/*.yaml"),
+        *ROOT.glob("exporter/*.yaml"),
+        *ROOT.glob("exporter/*.example"),
+        *(path for path in ROOT.glob("stack/**/*") if path.suffix in DATA),
     ]
     names = {path.relative_to(ROOT).as_posix() for path in found}
     return {name if name.startswith("exporter/") else f"exporter/{name}" for name in names}

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.__main__ import main
 from exporter.config import load
 from exporter.export.variables import VARIABLES, spelled
 from tests.support.authority import Authority
@@ -204,6 +205,46 @@ def test_prometheus_takes_its_configuration_with_every_target(parts: Parts, tmp_
         job for job in yaml.safe_load(text)["scrape_configs"] if job["job_name"] == "sidewatch"
     )
     assert job["honor_labels"] is True
+
+
+def test_the_stack_is_written_for_a_host_without_a_checkout(
+    parts: Parts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = "registry.example/sidewatch:1.0"
+    assert main(["export", "compose", str(tmp_path), "--image", image]) == 0
+    capsys.readouterr()
+    example = (tmp_path / ".env.example").read_text()
+    (tmp_path / ".env").write_text(
+        example.replace("GRAFANA_ADMIN_PASSWORD=", "GRAFANA_ADMIN_PASSWORD=x")
+    )
+    answer = subprocess.run(
+        [str(parts.need("docker-compose")), "config"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert answer.returncode == 0, answer.stderr
+    services = yaml.safe_load(answer.stdout)["services"]
+    assert {services[name]["image"] for name in BUILT_HERE} == {image}
+    assert not [name for name, one in services.items() if "build" in one]
+    # Everything that is mounted was written; only secrets are the operator's own.
+    mounted = [
+        volume["source"] if isinstance(volume, dict) else volume.split(":")[0]
+        for one in services.values()
+        for volume in one.get("volumes", ())
+    ]
+    own = [Path(place) for place in mounted if place.startswith(str(tmp_path))]
+    assert own
+    assert [place for place in own if "secrets" not in place.parts and not place.exists()] == []
+    assert not list(tmp_path.glob("dashboards/**/*/*.json"))
+    for name in ("stack", "rules"):
+        written = {path.relative_to(tmp_path) for path in tmp_path.glob(f"{name}/**/*.y*ml")}
+        aside = {Path("rules/alertmanager/alertmanager.yaml")}  # `routing` makes its own
+        assert (
+            written == {path.relative_to(ROOT) for path in ROOT.glob(f"{name}/**/*.y*ml")} - aside
+        )
 
 
 def test_the_healthcheck_knows_an_answer_with_and_without_tls(tmp_path: Path) -> None:

@@ -121,6 +121,13 @@ def test_everything_becomes_healthy_and_every_target_is_up(stack: Stack) -> None
     wait_for(lambda: targets(stack) == up, "all targets")
 
 
+def test_grafana_is_given_the_dashboards_and_no_other_json(stack: Stack) -> None:
+    find = ("exec", "-T", "grafana", "find", "/etc/sidewatch/dashboards", "-name", "*.json")
+    shipped = {path.name for path in (ROOT / "dashboards").glob("*.json")}
+    assert shipped
+    assert {Path(line).name for line in stack(*find).splitlines()} == shipped
+
+
 def test_what_is_shipped_is_loaded_and_nothing_of_it_fails(stack: Stack) -> None:
     shipped = {path.stem for path in (stack.folder / "rules").glob("*.yaml")}
     groups = get_json(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from exporter.commands.types import Subparsers
 from exporter.errors import ExportError
 from exporter.export import operator
+from exporter.export.compose import stack
 from exporter.export.dashboards import dashboards, importable
 from exporter.export.grafana import provisioned, recorded
 from exporter.export.routing import Routing, routing
@@ -33,6 +34,7 @@ def add_parser(commands: Subparsers) -> None:
     _add_rules(kinds)
     _add_alertmanager(kinds)
     _add_dashboards(kinds)
+    _add_compose(kinds)
     _add_operator(kinds)
 
 
@@ -156,6 +158,20 @@ def _add_dashboards(kinds: Subparsers) -> None:
     parser.set_defaults(run=_dashboards)
 
 
+def _add_compose(kinds: Subparsers) -> None:
+    parser = kinds.add_parser(
+        "compose",
+        help="compose.monitoring.yaml and all that it mounts",
+        description="Writes what starts sidewatch with Prometheus, Alertmanager and Grafana beside"
+        " an application (docs/stack.md), for a host without a checkout.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--image", required=True, metavar="NAME:TAG@DIGEST", help="sidewatch's own image"
+    )
+    parser.set_defaults(run=_compose)
+
+
 def _add_keep_labels(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-labels",
@@ -256,6 +272,12 @@ def _dashboards(arguments: argparse.Namespace) -> int:
     """Write the dashboards; 0."""
     form = importable if arguments.by_hand else str
     _write(arguments.folder, {name: form(text) for name, text in dashboards()})
+    return 0
+
+
+def _compose(arguments: argparse.Namespace) -> int:
+    """Write the stack; 0. Raises ExportError."""
+    _write(arguments.folder, dict(stack(arguments.image)))
     return 0
 
 

@@ -25,6 +25,7 @@ PACKAGES = "python3,python3-venv"
 # What the .dockerignore lets through.
 CONTEXT = (
     *("Dockerfile", ".dockerignore", ".env.example", "compose.monitoring.yaml", "pyproject.toml"),
+    "MANIFEST.in",
     *("README.md", "LICENSE", "exporter", "parsers", "rules", "dashboards", "stack"),
 )
 MERGED = ("bin", "sbin", "lib", "lib64")  # links into usr, which no package brings

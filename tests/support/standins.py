@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.support.docker import BUSYBOX
 
-APPLETS = ("sh", "wget", "sed", "httpd")
+APPLETS = ("sh", "wget", "sed", "find", "httpd")
 LIBRARY = re.compile(r"(/\S+) \(0x")
 
 
