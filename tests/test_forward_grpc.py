@@ -26,6 +26,7 @@ from tests.support import otlp
 from tests.support.certificates import Authority, Signed, authority
 from tests.support.otlp import aborts, batch, grpc_receiver
 from tests.support.parts import Parts
+from tests.support.proxy import proxy
 from tests.support.waiting import free_port
 
 HERE = {"host.name": "box"}
@@ -139,6 +140,20 @@ async def test_a_receiver_that_hangs() -> None:
     async with grpc_receiver(otlp.stalls) as receiver:
         found = await _send(_target(receiver.url, timeout=0.3))
     assert (found.verdict, found.reason) == ("failed", "timeout")
+
+
+async def test_a_hole_on_the_way_is_left_behind() -> None:
+    """gRPC itself would wait for minutes on a connection of which nobody tells that it is dead."""
+    async with grpc_receiver() as receiver:
+        with proxy(int(receiver.url.rpartition(":")[2])) as way:
+            found = GrpcSender(_target(f"http://127.0.0.1:{way.port}", timeout=0.5), HERE)
+            assert await found.send(batch("one")) == Outcome("accepted")
+            way.swallow()
+            assert (await found.send(batch("two"))).reason == "timeout"
+            way.carry()
+            assert await found.send(batch("two")) == Outcome("accepted")
+            await found.close()
+    assert receiver.bodies == ["one", "two"]
 
 
 async def test_nobody_there_and_a_name_that_is_none() -> None:

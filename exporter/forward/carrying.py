@@ -16,8 +16,7 @@ from typing import Generic, TypeVar
 
 from exporter.forward.otlp import Requests
 from exporter.forward.shapes import Made, Outcome
-from exporter.forward.target import Target
-from exporter.sources.probes.settings import check_headers
+from exporter.forward.target import Target, check
 from exporter.sources.probes.verdict import ProbeError
 from exporter.sources.worker import Worker
 
@@ -93,7 +92,7 @@ def headers(target: Target) -> dict[str, str]:
                 raise ProbeError("other", f"{target.headers_file}: needs lines like `Name: value`")
             found[name.strip()] = value.strip()
     try:
-        check_headers(found, {}, None)
+        check(found)
     except ValueError as error:
         raise ProbeError("other", f"{target.headers_file}: {error}") from None
     return found

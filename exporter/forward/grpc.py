@@ -78,13 +78,17 @@ class GrpcSender:
             async with asyncio.timeout(self._target.timeout + _GRACE_SECONDS):
                 return await self._call(await self._carrier.load(batch))
         except aio.AioRpcError as error:
-            return judge(error, self._target)
+            outcome = judge(error, self._target)
         except TimeoutError:
-            return _late(self._target)
+            outcome = _late(self._target)
         except ProbeError as error:
             return unready(error)
         except Exception as error:  # noqa: BLE001  # whatever it is, the records are still there
             return Outcome("failed", "other", f"sending failed: {type(error).__name__}")
+        if outcome.reason == "timeout":
+            # The way may be a hole by now that tells nobody: the next request takes a new one.
+            self._channel = None
+        return outcome
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -15,10 +15,19 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.forward.carrying import Carried, Carrier, torn, unready
-from exporter.forward.otlp import LONGEST_ANSWER, answered, judged, said, status, waiting
+from exporter.forward.otlp import (
+    LONGEST_ANSWER,
+    answered,
+    answered_in_json,
+    judged,
+    said,
+    status,
+    waiting,
+)
 from exporter.forward.shapes import Made, Outcome
 from exporter.forward.target import Target
 from exporter.sources.probes.certificates import trusting
+from exporter.sources.probes.credentials import merged
 from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.probes.settings import Tls
 from exporter.sources.probes.verdict import ProbeError
@@ -76,18 +85,12 @@ class HttpSender:
     async def _exchange(self, carried: Carried[ssl.SSLContext]) -> Outcome:
         if self._session is None:
             self._session = _session(self._concurrency)
-        headers = {
-            "User-Agent": AGENT,
-            "Accept-Encoding": "identity",
-            **carried.headers,
-            "Content-Type": PROTOBUF,
-        }
-        if self._target.gzip:
-            headers["Content-Encoding"] = "gzip"
+        packed = {"Content-Encoding": "gzip"} if self._target.gzip else {}
+        ours = {"User-Agent": AGENT, "Accept-Encoding": "identity", "Content-Type": PROTOBUF}
         async with self._session.post(
             self._target.url,
             data=carried.data,
-            headers=headers,
+            headers=merged(ours, packed, carried.headers),
             ssl=True if carried.trust is None else carried.trust,
             allow_redirects=False,
         ) as response:
@@ -101,7 +104,7 @@ def judge(
     """What an answer means for the records that it answers."""
     if 200 <= code < 300:
         return _taken(headers, body)
-    message, asked = status(body) if _kind(headers) == PROTOBUF else ("", None)
+    message, asked = _complaint(_kind(headers), body)
     text = f"status {code}{': ' if message else ''}{message}"
     if 300 <= code < 400:
         where = _location(str(url), headers.get("Location", ""))
@@ -125,7 +128,7 @@ def retry_after(spelled: str | None, now: float) -> float | None:
         return None
     spelled = spelled.strip()
     if spelled.isascii() and spelled.isdecimal():
-        return waiting(float(spelled[:12]))
+        return waiting(float(spelled))
     try:
         return waiting(parsedate_to_datetime(spelled).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
@@ -159,7 +162,17 @@ def _taken(headers: Mapping[str, str], body: bytes) -> Outcome:
     if len(body) > LONGEST_ANSWER or kind in ("text/html", "application/xhtml+xml"):
         text = f"a success with {kind or 'a long body'}: is that an OTLP receiver?"
         return Outcome("failed", "answer", said(text))
-    return answered(body) if kind == PROTOBUF else judged(0, "")
+    if kind == PROTOBUF:
+        return answered(body)
+    return answered_in_json(body) if kind == "application/json" else judged(0, "")
+
+
+def _complaint(kind: str, body: bytes) -> tuple[str, float | None]:
+    """What an error says, and after how many seconds to come again."""
+    if kind == PROTOBUF:
+        return status(body)
+    plain = kind in ("text/plain", "application/json")
+    return said(body.decode("utf-8", "replace")) if plain else "", None
 
 
 def _kind(headers: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
@@ -59,6 +60,16 @@ def answered(body: bytes) -> Outcome:
         text = "the answer is no ExportLogsServiceResponse: is that an OTLP receiver?"
         return Outcome("failed", "answer", text)
     return judged(partial.rejected_log_records, partial.error_message)
+
+
+def answered_in_json(body: bytes) -> Outcome:
+    """The same where it comes in JSON, whatever was sent; JSON that is no answer says nothing."""
+    found = ExportLogsServiceResponse()
+    try:
+        json_format.Parse(body, found, ignore_unknown_fields=True)
+    except (json_format.ParseError, UnicodeDecodeError):
+        return judged(0, "")
+    return judged(found.partial_success.rejected_log_records, found.partial_success.error_message)
 
 
 def judged(rejected: int, message: str) -> Outcome:

@@ -19,6 +19,7 @@ Signal = Literal["logs", "metrics"]
 
 PREFIX = "OTEL_EXPORTER_OTLP_"
 TIMEOUT_SECONDS = 10.0
+OURS = frozenset({"content-type", "content-encoding", "content-length", "transfer-encoding", "te"})
 LONGEST_TIMEOUT = 300.0
 DEFAULT_ENDPOINTS: Mapping[Speaks, str] = {
     "http/protobuf": "http://localhost:4318",
@@ -91,8 +92,16 @@ def target(wish: Wish, environ: Mapping[str, str], signal: Signal = "logs") -> T
         certificate=wish.certificate or told.path("CLIENT_CERTIFICATE"),
         key=wish.key or told.path("CLIENT_KEY"),
     )
-    check_headers(found.headers, {}, None)
+    check(found.headers)
     return found
+
+
+def check(headers: Mapping[str, str]) -> None:
+    """Raises ValueError, in words that hold no value."""
+    check_headers(headers, {}, None)
+    for name in headers:
+        if name.lower() in OURS:
+            raise ValueError(f"headers: {name} is set by what is sent; leave it out")
 
 
 @dataclass(frozen=True, slots=True)
