@@ -173,6 +173,32 @@ async def test_so_many_are_read_at_once_and_no_more(post: Post) -> None:
         assert (await push(server, said("a"))).status == 200
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_half_a_body_is_not_waited_for_and_fills_no_log(post: Post, *, leaves: bool) -> None:
+    async with post.serve(Limits(sent=0.3)) as server, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\nhalf"
+        writer.write(head.encode())
+        if leaves:
+            writer.close()
+        else:
+            assert (await reader.read(12)) == b"HTTP/1.1 408"
+            writer.close()
+        assert (await push(server, said("a"))).status == 200
+    assert post.errors == []
+
+
+async def test_pieces_that_are_none_end_the_connection(post: Post) -> None:
+    async with post.serve() as server, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head.encode() + b"3\r\nabc\r\nzz\r\n")
+        assert b" 400 " in await reader.readline()
+        assert await reader.read()
+        writer.close()
+    assert post.errors == []
+
+
 async def test_a_page_of_a_browser_cannot_push(post: Post) -> None:
     """It may send these types unasked, and would have to ask before any other."""
     async with post.serve() as server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ def test_prometheus_scrapes_through_all_locks_also_when_they_change(
     }
     known = ("--cacert", shut.authority.root, "--cert", mine.certificate, "--key", mine.key)
     command = (sidewatch, "run", "--config", config, "--web.config.file", lock(shut, "first"))
+    told = subprocess.run(
+        [sidewatch, "check", *command[2:]], capture_output=True, text=True, check=True
+    )
+    locks = "with TLS, client certificates, passwords of 1 user, keeps"
+    assert locks in told.stdout
     with running(
         command,
         tmp_path / "sidewatch.log",

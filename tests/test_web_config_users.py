@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 import statistics
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from exporter.access import Access
 from exporter.server import Server
 from exporter.server.passwords import MOST_KNOWN, Busy, Passwords
-from tests.support.doors import House, hashed
+from tests.support.doors import House, door, hashed
 
 CHEAP = {"prometheus": hashed("right").encode()}
 METRICS, CHALLENGE = "/metrics", 'Basic realm="sidewatch", charset="UTF-8"'
@@ -199,3 +201,64 @@ async def test_a_flood_of_wrong_passwords_slows_the_right_one_little() -> None:
     assert stormy < 4 * calm  # about as long as in calm
     assert burnt < 0.9  # of one core, this test's own clients too; about 0.2
     assert "busy" in house.refused
+
+
+@pytest.mark.alone(reason="it measures how long scrapes take")
+async def test_slow_and_malformed_requests_slow_the_right_one_little(tmp_path: Path) -> None:
+    shut = door(tmp_path)
+    house = House(shut.access(users={"prometheus": hashed("right")}))
+    trusting = ssl.create_default_context(cafile=str(shut.authority.root))
+    right = {"Authorization": basic("prometheus", "right")}
+
+    async def scrapes(server: Server, count: int) -> float:
+        """How long one takes, each through a handshake of its own."""
+        took = []
+        for _ in range(count):
+            began = time.perf_counter()
+            connector = aiohttp.TCPConnector(ssl=trusting, force_close=True)
+            async with (
+                aiohttp.ClientSession(connector=connector) as session,
+                session.get(server.url + METRICS, headers=right) as answer,
+            ):
+                assert answer.status == 200
+                await answer.read()
+            took.append(time.perf_counter() - began)
+        return statistics.median(took)
+
+    async def send(server: Server, sent: bytes, *, secure: bool) -> None:
+        """Again and again, each time on a new connection, left open for a while."""
+        while True:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection(
+                    "127.0.0.1", server.port, ssl=trusting if secure else None
+                )
+                writer.write(sent)
+                try:
+                    await asyncio.sleep(0.5)
+                finally:
+                    writer.transport.abort()
+
+    storm = [
+        (b"", False),  # no handshake
+        (b"\x16\x03\x01\xff\xff" + b"x" * 600, False),  # one that is none
+        (b"GET /metrics HTTP/1.1\r\n\r\n", False),  # plain HTTP
+        (b"GET /metr", True),
+        (b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 100_000, True),
+        (b"\0" * 5000, True),
+        (b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", True),
+    ]
+    async with house.serve() as server:
+        await scrapes(server, 5)
+        calm = await scrapes(server, 30)
+        tasks = [
+            asyncio.create_task(send(server, sent, secure=secure))
+            for sent, secure in storm
+            for _ in range(6)
+        ]
+        stormy = await scrapes(server, 60)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.05)  # what was aborted closes
+    assert stormy < 6 * calm
+    assert house.errors == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import ssl
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     if wrong := [*_state_faults(plan), *twice, *doubled(plan)]:
         return _refuse(wrong)
     say(f"configuration ok: {plan.file}")
-    say(f"  listens at {plan.listen}, keeps its state in {plan.state}")
+    say(f"  listens at {plan.listen}{_locks(plan)}, keeps its state in {plan.state}")
     for app in plan.apps:
         say(f"  {_summary(app)}")
     if plan.discovery is not None:
@@ -79,6 +80,17 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     asked = (_connect, _daemons, _discover, _probe, _forward)
     return max([ask(plan, say) for ask in asked])
+
+
+def _locks(plan: Plan) -> str:
+    """What is asked of the endpoint's clients."""
+    access = plan.web.access
+    asked = ["TLS"] if access.context is not None else []
+    if access.context is not None and access.context.verify_mode is ssl.CERT_REQUIRED:
+        asked.append("client certificates")
+    if access.users:
+        asked.append(f"passwords of {_number(len(access.users), 'user')}")
+    return f" with {', '.join(asked)}" if asked else ""
 
 
 def _connect(plan: Plan, say: Say) -> int:

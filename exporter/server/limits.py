@@ -15,7 +15,7 @@ class Limits:
     Prometheus keeps its connections, so it is longer than a usual scrape interval. `make` bounds
     the making of an answer, `send` the taking of it by a slow client, `handshake` that of TLS.
     `connections` may be open at once, and `of_one` of them from one address.
-    `body` bounds what is sent, in bytes, of which so many `bodies` are taken at once.
+    `body` bounds what is sent, in bytes, and `sent` its coming; so many `bodies` may come at once.
     """
 
     idle: float = 150.0
@@ -25,6 +25,7 @@ class Limits:
     handshake: float = 10.0
     connections: int = 200
     of_one: int = 50
+    sent: float = 15.0
     body: int = 4 << 20
     bodies: int = 16
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -54,7 +55,13 @@ class Posting:
             self._under_way -= 1
 
     async def _handle(self, request: web.Request) -> web.Response:
-        body = await self._body(request)
+        try:
+            async with asyncio.timeout(self.limits.sent):
+                body = await self._body(request)
+        except TimeoutError:
+            return leaving(plain(408, "The body did not come in time. Send it again."))
+        except (ConnectionError, web.RequestPayloadError):
+            return leaving(plain(400, "The body came in pieces that are none."))
         if body is None:
             return leaving(plain(413, f"Send {self.limits.body >> 20} MiB at the most."))
         encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
