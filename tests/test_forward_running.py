@@ -11,7 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from exporter.__main__ import main
 from exporter.app import Running
@@ -19,7 +22,7 @@ from exporter.clock import WallClock
 from exporter.config import Plan, load
 from exporter.server import Server
 from tests.support.canaries import canaries, fields, lines
-from tests.support.otlp import Receiver, grpc_receiver, http_receiver, says
+from tests.support.otlp import PROTOBUF, Receiver, grpc_receiver, http_receiver, says
 from tests.support.waiting import free_port
 from tests.support.web import get
 
@@ -179,6 +182,47 @@ async def _taken(running: Running, box: Box, forward: str, own: str = "true") ->
     async with asyncio.timeout(WITHIN):
         for _ in iter(lambda: running._watched.get("shop") in (before, None), False):
             await asyncio.sleep(0.05)
+
+
+async def test_what_is_pushed_is_counted_and_forwarded(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    async with http_receiver() as central:
+        box.configure(f"{{central: {{endpoint: '{central.url}', {QUICK}}}}}")
+        config = tmp_path / "sidewatch.yaml"
+        config.write_text(config.read_text() + "      - otlp: {shop-api: api}\n")
+        async with box.runs():
+            await box.scrape()
+            said = [f"pushed {number}" for number in range(300)]
+            assert box.server is not None
+            for at in range(0, 300, 50):
+                await _push(box.server.url, said[at : at + 50])
+            async with asyncio.timeout(WITHIN):
+                while len(central.bodies) < 300:  # noqa: ASYNC110  # the receiver has no event
+                    await asyncio.sleep(0.1)
+            metrics = await box.scrape()
+        assert sorted(central.bodies) == sorted(said)
+        records = 'watched_log_records_total{app="shop",service="api",level="info"}'
+        assert metrics[records] == 300
+
+
+async def _push(url: str, said: list[str]) -> None:
+    """As an application does that logs by OTLP."""
+    request = ExportLogsServiceRequest()
+    resource = request.resource_logs.add()
+    name = KeyValue(key="service.name", value=AnyValue(string_value="shop-api"))
+    resource.resource.attributes.append(name)
+    scope = resource.scope_logs.add()
+    for one in said:
+        scope.log_records.add(severity_number=9, body=AnyValue(string_value=one))
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"{url.rstrip('/')}/v1/logs",
+            data=request.SerializeToString(),
+            headers={"Content-Type": PROTOBUF},
+        ) as response,
+    ):
+        assert response.status == 200, await response.text()
 
 
 async def test_no_secret_arrives_anywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

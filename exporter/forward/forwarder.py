@@ -15,9 +15,11 @@ from exporter.forward.intake import Intake, Piece
 from exporter.forward.shapes import Made
 from exporter.forward.track import Track
 
-# How long records are made before others have their turn. In the loop and not in a thread: a
-# thread that makes records holds the interpreter for 5 ms at a time, this for less.
+# How long records are made before others have their turn, and for how long they have it. In the
+# loop and not in a thread, which would hold the interpreter for 5 ms at a time. The pause is for
+# the threads that read and save for the metrics: they would come to a stand between two slices.
 SLICE_SECONDS = 0.002
+PAUSE_SECONDS = 0.001
 LOOK_SECONDS = 0.25
 
 
@@ -82,7 +84,7 @@ class Forwarder:
             if made:
                 self._hand_on(track, assembler, made, at)
             if perf_counter() - began > SLICE_SECONDS:
-                await asyncio.sleep(0)
+                await asyncio.sleep(PAUSE_SECONDS)
                 await self.delivery.room()
                 began, now = perf_counter(), self.clock.now()
         made = assembler.flush(None) if piece.last else ()

@@ -76,10 +76,11 @@ class Proof:
         self._seen: set[int] = set()
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Both at work."""
+    def running(self, *, receiving: bool = True) -> Iterator[None]:
+        """Both at work; or nobody listens where records are sent to."""
         self.watch()
-        self.receive()
+        if receiving:
+            self.receive()
         try:
             yield
         except BaseException as error:
@@ -172,9 +173,13 @@ class Proof:
         self._seen.update(fresh)
         return len(self._seen) >= self.written
 
-    def pause(self, seconds: float) -> None:
-        """Let things happen, for about so long."""
-        time.sleep(seconds * self.dice.uniform(0.5, 1.5))
+    def breathe(self, within: float) -> None:
+        """Let things happen: until something arrives, and for a moment more, but no longer."""
+        before, deadline = self._counted, time.monotonic() + within
+        while self._counted == before and time.monotonic() < deadline:
+            time.sleep(0.1)
+            self._arrived()
+        time.sleep(self.dice.uniform(0.0, 0.5))
 
     def table(self) -> str:
         """What arrived in each phase, and what of it came before."""
