@@ -253,3 +253,11 @@ def test_the_page_of_metrics_is_the_vocabulary() -> None:
     assert metrics_page.PAGE.read_text() == metrics_page.page(), (
         "run python -m tests.support.metrics_page"
     )
+
+
+@pytest.mark.parametrize("path", PROOFS, ids=lambda path: path.stem)
+def test_the_samples_of_a_proof_are_text_to_whoever_reads_it(path: Path) -> None:
+    """`0x60` without quotes is sixty zeros to promtool, and 96 to others."""
+    tests = yaml.safe_load(path.read_text())["tests"]
+    series = [one for test in tests for one in test["input_series"]]
+    assert [one for one in series if not isinstance(one["values"], str)] == []
