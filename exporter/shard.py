@@ -7,7 +7,7 @@ synchronous step; between two steps a shard can be copied and is always consiste
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -51,7 +51,8 @@ class Reading:
 class Shard:
     """The sink of one application's sources. `version` counts its changes.
 
-    `uid` names this installation for as long as its state lives.
+    `uid` names this installation for as long as its state lives. `sampler` is shown what has been
+    counted: service, chunk, end, and the time.
     """
 
     app: str
@@ -64,6 +65,7 @@ class Shard:
     uid: str = ""
     version: int = 0
     replaying: bool = False
+    sampler: Callable[[str, bytes, int, float], None] | None = None
     engine: Engine = field(init=False)
     foreign: Foreign = field(init=False)
     _readings: dict[str, Reading] = field(default_factory=dict)
@@ -126,6 +128,8 @@ class Shard:
         if consumed:
             cursor.offset += consumed
             self.version += 1
+            if self.sampler is not None:
+                self.sampler(cursor.service, chunk, consumed, now)
         return consumed
 
     def finish(self, cursor: Cursor, rest: bytes = b"") -> None:

@@ -40,13 +40,14 @@ FLOORS: list[list[str]] = [
         "exporter.collector",
         "exporter.foreign",
     ],
-    ["exporter.sources", "exporter.shard"],
+    ["exporter.sources", "exporter.shard", "exporter.samples"],
     ["exporter.forward"],
     [
         "exporter.config",
         "exporter.export",
         "exporter.hops",
         "exporter.history",
+        "exporter.page",
         "exporter.pipeline",
         "exporter.saving",
         "exporter.server",
@@ -65,6 +66,7 @@ NARROW: dict[str, list[str]] = {
         "exporter.exposition",
         "exporter.model",
     ],
+    "exporter.page": ["exporter.model", "exporter.samples"],
     "exporter.redact": [],
 }
 
@@ -87,7 +89,7 @@ DOORS: dict[str, list[str]] = {
     "opentelemetry": ["exporter.forward", "exporter.sources.otlp"],
     "prometheus_client": ["exporter.collector", "exporter.demo"],
     "promql_parser": ["exporter.promql"],
-    "re2": ["exporter.redact"],
+    "re2": ["exporter.redact", "exporter.samples"],
     "requests": ["exporter.forward.push"],
     "yaml": ["exporter.config", "exporter.export", "exporter.hops"],
     "zstandard": ["exporter.sources.files"],

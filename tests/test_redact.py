@@ -15,6 +15,7 @@ from parsers.reading import read
 from tests.support.canaries import Canary, canaries, fields, lines, near_misses
 
 CANARIES = canaries()
+SAID = [one.said for one in CANARIES]
 HIDING = redactor(Redaction())
 
 
@@ -164,6 +165,21 @@ def test_own_patterns_hide_their_group_or_all() -> None:
         "[redacted-customer] has plate [redacted-plate], C-1 has none"
     )
     assert counts == {"customer": 1, "plate": 1}
+
+
+def test_a_pattern_may_ask_for_the_ends_of_a_text() -> None:
+    hiding = redactor(Redaction(patterns={"whole": r"^\d{4}$"}))
+    fields = {"a": "1234", "b": "12345", "c": ["5678"], "d": "x 1234"}
+    assert hiding.fields(fields) == {**fields, "a": "[redacted-whole]", "c": ["[redacted-whole]"]}
+
+
+@given(
+    st.dictionaries(st.text(max_size=8), st.text(max_size=20) | st.sampled_from(SAID), max_size=5)
+)
+def test_fields_looked_at_together_are_what_each_is_alone(fields: dict[str, str]) -> None:
+    """A rule that asks for a text's ends turns the common look off."""
+    alone = redactor(Redaction(patterns={"never": "^never-in-any-text$"}))
+    assert HIDING.fields(fields) == alone.fields(fields)
 
 
 @pytest.mark.parametrize(

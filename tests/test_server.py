@@ -17,11 +17,10 @@ from exporter.errors import SidewatchError
 from exporter.exposition import Form, render
 from exporter.model import Family, Snapshot
 from exporter.registry import Registry
-from exporter.server import Limits, Server, View, serve
+from exporter.server import Limits, Page, Server, serve
 
 LOOPBACK = "127.0.0.1:0"
 USUAL = Limits()
-SHOP = View("1.2.3", ("shop",))
 LINES = Family("watched_log_lines_total", "counter", "Lines.", ("service",), limit=10**6)
 
 
@@ -32,7 +31,8 @@ class House:
     registry: Registry = field(default_factory=lambda: Registry((("app", "shop"),)))
     reasons: list[str] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
-    view: View = SHOP
+    policy: str = "default-src 'none'"
+    asked: list[bool] = field(default_factory=list)
     expose: Callable[[], Awaitable[Sequence[Snapshot]]] | None = None
 
     def serve(
@@ -42,11 +42,15 @@ class House:
             listen,
             expose=self.expose or self.snapshots,
             ready=lambda: self.reasons,
-            view=lambda: self.view,
+            page=self.page,
             on_error=self.errors.append,
             limits=limits,
             created=created,
         )
+
+    async def page(self, shown: bool) -> Page:  # noqa: FBT001 - the server's word for it
+        self.asked.append(shown)
+        return Page(self.policy, lambda: "<!doctype html><title>a page</title>")
 
     async def snapshots(self) -> list[Snapshot]:
         return [self.registry.snapshot(0.0, final=True)]
@@ -137,16 +141,36 @@ async def test_health_is_ok_whatever_readiness_says(
             assert (answer.status, await answer.text()) == (200, "ok\n")
 
 
-async def test_the_page_links_and_escapes(house: House, client: aiohttp.ClientSession) -> None:
-    house.view = View("1.2.3", ("shop", "<script>alert('x')</script>"))
+async def test_the_page_comes_with_its_own_policy(
+    house: House, client: aiohttp.ClientSession
+) -> None:
+    house.policy = "default-src 'none'; script-src 'sha256-x'"
     async with house.serve() as server, client.get(f"{server.url}/") as answer:
-        page = await answer.text()
+        assert await answer.text() == "<!doctype html><title>a page</title>"
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
-    assert 'href="/metrics"' in page
-    assert "1.2.3" in page
+        assert answer.headers["Content-Security-Policy"] == house.policy
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("headers", "shown"),
+    [
+        ({}, True),
+        ({"Host": "localhost:9877"}, True),
+        ({"Host": "[::1]"}, True),
+        ({"Host": "rebound.example:9877"}, False),
+        ({"Host": "127.0.0.1.rebound.example"}, False),
+        ({"X-Forwarded-For": "203.0.113.9"}, False),
+        ({"Forwarded": "for=203.0.113.9"}, False),
+        ({"Via": "1.1 proxy"}, False),
+    ],
+)
+async def test_samples_are_for_who_sits_at_this_machine(
+    house: House, client: aiohttp.ClientSession, headers: dict[str, str], *, shown: bool
+) -> None:
+    async with house.serve() as server, client.get(f"{server.url}/", headers=headers) as answer:
+        assert answer.status == 200
+    assert house.asked == [shown]
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/nothing"])

@@ -15,7 +15,8 @@ import pytest
 from exporter.exposition import render
 from exporter.model import Family, Snapshot
 from exporter.registry import Registry
-from exporter.server import Limits, Server, View, serve
+from exporter.server import Limits, Server, serve
+from tests.support.doors import nothing
 
 pytestmark = pytest.mark.alone(reason="clients are given 0.3 s, and lags are of milliseconds")
 SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -37,7 +38,7 @@ async def serving(shown: list[Snapshot], limits: Limits = SHORT) -> AsyncIterato
         "127.0.0.1:0",
         expose=expose,
         ready=tuple,
-        view=lambda: View("0"),
+        page=nothing,
         on_error=on_error,
         limits=limits,
     ) as server:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from exporter import __version__
 from exporter.app.assembly import assemble, declare, sources
 from exporter.app.chores import Chores
 from exporter.app.discovery import Discoverer
@@ -20,6 +19,7 @@ from exporter.app.house import House
 from exporter.app.outlets import OUTLETS, Outlets
 from exporter.app.pushing import push_for_ever
 from exporter.app.receiving import Receiver
+from exporter.app.status import Status
 from exporter.app.watched import Watched
 from exporter.clock import Clock
 from exporter.config import AppPlan, Plan, is_loopback
@@ -28,7 +28,7 @@ from exporter.model import Snapshot
 from exporter.pipeline import keep
 from exporter.redact import redactor
 from exporter.saving import Saver, take_up
-from exporter.server import Server, View, serve
+from exporter.server import Page, Server, serve
 from exporter.sources.worker import Worker
 from exporter.state import StateFile, lock
 
@@ -57,6 +57,7 @@ class Running:
         self.outlets = outlets
         self.saver = Saver(clock, self._writer.do)
         self._watched: dict[str, Watched] = {}
+        self._status = Status(clock, lambda: self.redactor, self._watched, self.saver.expose)
         self._discoverer = Discoverer(clock, plan.state, self._writer.do)
         self._wanted, self._changing = asyncio.Event(), asyncio.Lock()
         self._digest = _digest(plan)
@@ -80,7 +81,7 @@ class Running:
                     self.plan.listen,
                     expose=self.expose,
                     ready=self.unready,
-                    view=self._view,
+                    page=self._page,
                     on_error=lambda error: log.error("a request failed: %r", error),
                     created=self.plan.created,
                     access=self._front.access,
@@ -110,6 +111,7 @@ class Running:
                 self._reload_for_ever(),
                 self._discover_for_ever(),
                 self._front.watch(),
+                self._status.note(),
                 push_for_ever(lambda: self.plan.push, self.expose, self._house, self.clock),
             ]
             tasks = [group.create_task(one) for one in for_ever]
@@ -150,8 +152,9 @@ class Running:
         local = is_loopback(self.plan.listen)
         return lambda: local or self._front.access().guarded
 
-    def _view(self) -> View:
-        return View(__version__, tuple(self._watched))
+    async def _page(self, shown: bool) -> Page:  # noqa: FBT001 - the server's word for it
+        waiting = self.unready()
+        return await self._status.page(waiting, degraded=self.saver.degraded, shown=shown)
 
     # -- what goes on for ever ----------------------------------------------------------------
 
@@ -192,10 +195,14 @@ class Running:
                 raise ConfigError(wrong)  # noqa: TRY301 - it is told like any other mistake
         except ConfigError as error:
             self._house.reloaded(taken=False)
+            self._status.complaints = str(error)
             log.error("the configuration is wrong; the one before stays in use:\n%s", error)  # noqa: TRY400 - the complaint says all
             return
         if (plan.listen, plan.state) != (self.plan.listen, self.plan.state):
             log.warning("`listen` and `state` change at the next start only")
+        self._status.complaints = ""
+        if plan.redaction != self.plan.redaction:
+            self._status.clear()
         self._front.take(plan.web)
         await self._change(plan)
         self._house.reloaded(taken=True)
@@ -226,6 +233,8 @@ class Running:
         del self._watched[old.plan.name]
         if plan is not None:
             self._start(plan, old.shard.dump())
+        else:
+            self._status.forget(old.plan.name)
 
     def _start(self, plan: AppPlan, state: dict[str, object] | None = None) -> None:
         """Bring an application to work, from its shard before, its saved state, or nothing."""
@@ -234,6 +243,7 @@ class Running:
         for complaint in complaints:
             log.warning("%s", complaint)
         declare(shard, plan)  # first: the next scrape may show what the saver is handed here
+        self._status.follow(shard)
         self.saver.add(shard, file)
         folder, do = self.plan.state, self._positions.do
         forwarding = Forwarding.begin(plan, self.clock, folder, do, self.outlets)

@@ -56,6 +56,7 @@ class Assignments:
     names: Names
     gate: str = field(init=False)
     name: str = field(default=KEY, init=False)
+    alone: bool = field(default=False, init=False)
     _found: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -11,10 +11,11 @@ import re2
 from exporter.redact.assignments import Assignments
 from exporter.redact.known import card, email, shapes
 from exporter.redact.names import Names
-from exporter.redact.redactor import Redactor, Rule, Tally, uncounted
+from exporter.redact.redactor import SHORTEST, Redactor, Rule, Tally, uncounted
 from exporter.redact.shapes import Shape
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+ENDS = re.compile(r"[\^$]|\\[Az]")
 MOST_PATTERNS = 50
 MOST_KEYS = 200
 LONGEST_EXPRESSION = 1000
@@ -78,8 +79,11 @@ def redactor(settings: Redaction, tally: Tally = uncounted) -> Redactor:
     if not settings.enabled:
         return Redactor((), Names(), tally)
     names = Names(settings.keys)
-    own = tuple(Shape(name, expression) for name, expression in settings.patterns.items())
+    own = tuple(
+        Shape(name, expression, alone=ENDS.search(expression) is not None)
+        for name, expression in settings.patterns.items()
+    )
     chosen: list[Rule] = [*own, *shapes(), Assignments(names)]
     chosen += [email()] if settings.emails else []
     chosen += [card()] if settings.cards else []
-    return Redactor(tuple(chosen), names, tally)
+    return Redactor(tuple(chosen), names, tally, 1 if own else SHORTEST)

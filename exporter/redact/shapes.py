@@ -25,6 +25,7 @@ class Shape:
     name: str
     gate: str
     fits: Callable[[str], bool] = field(default=bool, compare=False)
+    alone: bool = False
     _found: Any = field(init=False, repr=False, compare=False)
     _group: int = field(init=False, repr=False, compare=False)
 

@@ -1,4 +1,4 @@
-"""Callables in, an HTTP endpoint out: /metrics, /healthz, /readyz and a small page at /.
+"""Callables in, an HTTP endpoint out: /metrics, /healthz, /readyz and the page at /.
 
 It knows nothing of the house: what is exposed, ready and shown is asked for at each request.
 """
@@ -22,11 +22,12 @@ from exporter.server.answering import bounded_by, locked_by
 from exporter.server.guests import Guests
 from exporter.server.limits import CLOSING_SECONDS, USUAL, Limits
 from exporter.server.listening import Server, bind, found_at
-from exporter.server.pages import Pages, View
+from exporter.server.pages import Page, Pages, Show
 from exporter.server.passwords import Passwords
 from exporter.server.posting import Post, Posting, Reply, Sent
+from exporter.server.trust import trusted
 
-__all__ = ["Limits", "Post", "Reply", "Sent", "Server", "View", "serve"]
+__all__ = ["Limits", "Page", "Post", "Reply", "Sent", "Server", "serve"]
 
 RENDERERS = 2
 
@@ -37,7 +38,7 @@ async def serve(
     *,
     expose: Callable[[], Awaitable[Sequence[Snapshot]]],
     ready: Callable[[], Sequence[str]],
-    view: Callable[[], View],
+    page: Show,
     on_error: Callable[[Exception], None],
     created: bool = False,
     limits: Limits = USUAL,
@@ -48,14 +49,14 @@ async def serve(
     """Listen at HOST:PORT (port 0: any free one) until the context is left.
 
     `expose` gives what a scrape shows; it is cancelled when it takes too long. `ready` gives the
-    reasons why not, none when ready. `on_error` is told of each answer that failed. `created` adds
-    start times to OpenMetrics. `access` says what is asked of each new connection and request;
-    `refused` is told why one was turned away. `posts` take what is sent, by path. Raises
-    SidewatchError where it cannot listen.
+    reasons why not, none when ready. `page` makes the page at /, with samples of logs or without.
+    `on_error` is told of each answer that failed. `created` adds start times to OpenMetrics.
+    `access` says what is asked of each new connection and request; `refused` is told why one was
+    turned away. `posts` take what is sent, by path. Raises SidewatchError where it cannot listen.
     """
     sockets = await bind(listen)
     executor, passwords = ThreadPoolExecutor(RENDERERS, thread_name_prefix="render"), Passwords()
-    pages = Pages(expose, ready, view, executor, created)
+    pages = Pages(expose, ready, page, lambda one: trusted(one, access()), executor, created)
     guests = Guests(access, limits, refused)
     runner = web.AppRunner(
         web.Application(

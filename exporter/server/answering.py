@@ -93,7 +93,8 @@ def leaving(response: web.Response) -> web.Response:
 
 def _decorate(response: web.StreamResponse, own: Mapping[str, str]) -> None:
     """Our headers, then the operator's; an empty one takes ours away."""
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)  # a page may bring a policy of its own
     for name, value in own.items():
         if value:
             response.headers[name] = value

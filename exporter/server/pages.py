@@ -1,9 +1,8 @@
-"""The pages: /metrics, /healthz, /readyz and a small one at /."""
+"""The pages: /metrics, /healthz, /readyz and the one at /."""
 
 from __future__ import annotations
 
 import asyncio
-import html
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,11 +18,15 @@ LINES_ON_THE_LOOP = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What the page at / says."""
+class Page:
+    """The page at /: the policy that a browser is to keep, and what makes it, in a thread."""
 
-    version: str
-    apps: tuple[str, ...] = ()
+    policy: str
+    make: Callable[[], str]
+
+
+# Makes the page, for who may see what logs said or for who may not.
+Show = Callable[[bool], Awaitable[Page]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Pages:
 
     expose: Callable[[], Awaitable[Sequence[Snapshot]]]
     ready: Callable[[], Sequence[str]]
-    view: Callable[[], View]
+    page: Show
+    trusts: Callable[[web.Request], bool]
     executor: ThreadPoolExecutor
     created: bool
 
@@ -65,29 +69,18 @@ class Pages:
         reasons = self.ready()
         return plain(503, "\n".join(reasons)) if reasons else plain(200, "ok")
 
-    async def index(self, _: web.Request) -> web.Response:
+    async def index(self, request: web.Request) -> web.Response:
         """Where a person lands who opens the address."""
-        return web.Response(text=_page(self.view()), content_type="text/html")
+        page = await self.page(self.trusts(request))
+        text = await asyncio.get_running_loop().run_in_executor(self.executor, page.make)
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": page.policy,
+            "Referrer-Policy": "no-referrer",
+        }
+        return web.Response(text=text, content_type="text/html", headers=headers)
 
 
 def _header(request: web.Request, name: str) -> str | None:
     """All lines of a header as one, which is how HTTP means them."""
     return ",".join(request.headers.getall(name, ())) or None
-
-
-def _page(view: View) -> str:
-    apps = "".join(f"<li>{html.escape(app)}</li>" for app in view.apps)
-    links = "".join(
-        f'<li><a href="{path}">{path}</a>: {what}</li>'
-        for path, what in (
-            ("/metrics", "the metrics"),
-            ("/healthz", "whether the process runs"),
-            ("/readyz", "whether every source has caught up"),
-        )
-    )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>sidewatch</title>'
-        '<meta name="viewport" content="width=device-width"></head><body>'
-        f"<h1>sidewatch {html.escape(view.version)}</h1><ul>{links}</ul>"
-        f"<h2>Applications</h2><ul>{apps or '<li>none</li>'}</ul></body></html>\n"
-    )

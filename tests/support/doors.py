@@ -17,11 +17,16 @@ from exporter.access import OPEN, Access
 from exporter.config import load_web
 from exporter.model import Family, Snapshot
 from exporter.registry import Registry
-from exporter.server import Limits, Server, View, serve
+from exporter.server import Limits, Page, Server, serve
 from tests.support.authority import Authority, Pair
 
 USUAL = Limits()
 SHOWN = Family("watched_log_lines_total", "counter", "Lines.", ("service",))
+
+
+async def nothing(shown: bool) -> Page:  # noqa: FBT001 - the server's word for it
+    """A page that says whether it may show what logs said."""
+    return Page("default-src 'none'", lambda: f"<!doctype html><title>{shown}</title>")
 
 
 def hashed(password: str, cost: int = 4) -> str:
@@ -51,7 +56,7 @@ class House:
             "127.0.0.1:0",
             expose=self.expose,
             ready=lambda: ["a secret name: not looked at yet"],
-            view=lambda: View("1.2.3"),
+            page=nothing,
             on_error=self.errors.append,
             limits=limits,
             access=lambda: self.access,

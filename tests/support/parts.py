@@ -36,6 +36,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "ruby": ("ruby-delayed-job-active-record ruby-pg", "--version"),
     "nginx": ("nginx-light", "-v"),
     "redis-server": ("redis-server", "--version"),
+    "chromium": ("chromium", "--version"),
     "podman": ("podman", "--version"),
 }
 

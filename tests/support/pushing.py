@@ -27,8 +27,9 @@ from exporter.config import AppPlan, load_profile
 from exporter.config.settings import PlacedSource
 from exporter.exposition import render
 from exporter.saving import Saver
-from exporter.server import Limits, Server, View, serve
+from exporter.server import Limits, Server, serve
 from exporter.sources.otlp import Otlp
+from tests.support.doors import nothing
 from tests.support.sinks import KeepingSink
 
 PATH, PROTOBUF, JSON = "/v1/logs", "application/x-protobuf", "application/json"
@@ -85,7 +86,7 @@ class Post:
                 "127.0.0.1:0",
                 expose=_nothing,
                 ready=tuple,
-                view=lambda: View("0"),
+                page=nothing,
                 on_error=self.errors.append,
                 limits=limits,
                 access=lambda: self.access,
