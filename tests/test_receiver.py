@@ -183,27 +183,45 @@ async def test_success_is_told_only_when_all_has_been_counted(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receiving, "COUNTING_SECONDS", 0.3)
-    post.running = False
-    async with post.serve() as server:
-        answer = await push(server, said("a"))
-        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
-        assert Status.FromString(answer.body).message == "Not counted in time. Send it again."
+    monkeypatch.setattr(inbox.Inbox, "next", _never)
+    for running in (True, False):
+        post.running = running
+        async with post.serve() as server:
+            answer = await push(server, said("a"))
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+            assert Status.FromString(answer.body).message == "Not counted in time. Send it again."
     assert post.sinks.lines == {}
+
+
+async def _never(*_: object) -> None:
+    await asyncio.Event().wait()
 
 
 async def test_what_nobody_waits_for_any_more_is_not_counted() -> None:
     box = inbox.Inbox()
-    waiting = asyncio.create_task(box.deliver({"web": b"a\n"}))
-    await asyncio.sleep(0)
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
-    assert await box.next(0.01) is None
+    with box.attended():
+        waiting = asyncio.create_task(box.deliver({"web": b"a\n"}))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert await box.next(0.01) is None
+
+
+async def test_who_waits_when_the_counting_ends_is_told_at_once() -> None:
+    box = inbox.Inbox()
+    with box.attended():
+        waiting = asyncio.create_task(box.deliver({"web": b"a\n"}))
+        await asyncio.sleep(0)
+    with pytest.raises(inbox.Unattended):
+        await waiting
+    with pytest.raises(inbox.Unattended):
+        await box.deliver({"web": b"a\n"})
 
 
 async def test_a_full_inbox_says_so(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiving, "COUNTING_SECONDS", 1.0)
     monkeypatch.setattr(inbox, "MOST_BYTES", 1000)
-    post.running = False
+    monkeypatch.setattr(inbox.Inbox, "next", _never)
     async with post.serve() as server:
         answers = await asyncio.gather(*(push(server, said("x" * 600)) for _ in range(3)))
     assert sorted(one.status for one in answers) == [429, 429, 503]

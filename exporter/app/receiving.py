@@ -10,7 +10,7 @@ from exporter.app.house import House
 from exporter.config import AppPlan
 from exporter.server import Reply, Sent
 from exporter.sources.otlp import Otlp
-from exporter.sources.otlp.inbox import Full
+from exporter.sources.otlp.inbox import Full, Unattended
 from exporter.sources.otlp.reading import (
     JSON,
     PROTOBUF,
@@ -66,7 +66,7 @@ class Receiver:
             return _refusal(sent, error.status, str(error))
         except Full:
             return _refusal(sent, 429, BUSY)
-        except TimeoutError:
+        except (TimeoutError, Unattended):
             return _refusal(sent, 503, BUSY)
         return self._taken(sent, export, senders)
 
@@ -90,7 +90,7 @@ class Receiver:
                 service = source.otlp[sender]
                 lines[service] = lines.get(service, b"") + data
         told = await asyncio.gather(
-            *(_delivered(source, lines) for source, lines in parcels.values()),
+            *(source.inbox.deliver(lines) for source, lines in parcels.values()),
             return_exceptions=True,  # else those of the others would go on unseen
         )
         for one in told:
@@ -109,17 +109,6 @@ class Receiver:
             why.append(f"{export.empty} records say nothing")
         kind = JSON if sent.content_type == JSON else PROTOBUF
         return Reply(200, response(kind, rejected, "; ".join(why)), kind)
-
-
-async def _delivered(source: Otlp, lines: Mapping[str, bytes]) -> None:
-    """Counted. A source that ends meanwhile is none that has counted: TimeoutError."""
-    task = asyncio.current_task()
-    try:
-        await source.inbox.deliver(lines)
-    except asyncio.CancelledError:
-        if task is not None and task.cancelling():
-            raise
-        raise TimeoutError from None
 
 
 def _refusal(sent: Sent, code: int, text: str) -> Reply:

@@ -55,11 +55,12 @@ class Otlp:
         for cursor in cursors.values():
             sink.open(self.name, cursor)
             sink.lag(cursor, 0, None)
-        while True:
-            sink.looked(self.name)
-            parcel = await self.inbox.next(QUIET)
-            if parcel is not None:
-                await _count(parcel, cursors, sink, clock)
+        with self.inbox.attended():
+            while True:
+                sink.looked(self.name)
+                parcel = await self.inbox.next(QUIET)
+                if parcel is not None:
+                    await _count(parcel, cursors, sink, clock)
 
 
 async def _count(parcel: Parcel, cursors: Mapping[str, Cursor], sink: Sink, clock: Clock) -> None:

@@ -15,6 +15,10 @@ class Full(Exception):  # noqa: N818 - no error: the sender is to come again
     """More waits than may."""
 
 
+class Unattended(Exception):  # noqa: N818 - as above
+    """Nobody counts just now."""
+
+
 @dataclass(slots=True, eq=False)
 class Parcel:
     """Lines by service, each with its newline. `counted` is settled when they are."""
@@ -44,13 +48,16 @@ class Inbox:
 
     _waiting: deque[Parcel] = field(default_factory=deque)
     _size: int = 0
+    _attended: bool = False
     _filled: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def deliver(self, lines: Mapping[str, bytes]) -> None:
-        """Wait until these lines are counted. Raises Full, and CancelledError where they are not.
+        """Wait until these lines are counted. Raises Full, and Unattended where they will not be.
 
         Who stops waiting takes back what nobody has begun to count.
         """
+        if not self._attended:
+            raise Unattended
         parcel = Parcel(lines, asyncio.get_running_loop().create_future())
         if self._waiting and self._size + parcel.size > MOST_BYTES:
             raise Full
@@ -58,11 +65,24 @@ class Inbox:
         self._size += parcel.size
         self._filled.set()
         try:
-            await parcel.counted
+            await asyncio.wait([parcel.counted])
+            if parcel.counted.cancelled():
+                raise Unattended
         finally:
             if parcel in self._waiting:
                 self._waiting.remove(parcel)
                 self._size -= parcel.size
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """While somebody counts; who waits afterwards is told at once."""
+        self._attended = True
+        try:
+            yield
+        finally:
+            self._attended = False
+            for parcel in self._waiting:
+                parcel.counted.cancel()
 
     async def next(self, seconds: float) -> Parcel | None:
         """The oldest parcel, or None when for a while none came."""
