@@ -250,7 +250,7 @@ async def test_no_secret_arrives_anywhere(tmp_path: Path, caplog: pytest.LogCapt
     for bird in birds:
         leaks = [each[:2000] for each in shown if bird.leaked(each)]
         assert not leaks, bird
-    rules = {k for k in metrics if k.startswith("sidewatch_forward_redactions_total")}
+    rules = {k for k in metrics if k.startswith("sidewatch_forward_redacted_total")}
     assert len(rules) > 10
 
 

@@ -177,7 +177,9 @@ def _probe(plan: Plan, say: Say) -> int:
 
 def _forward(plan: Plan, say: Say) -> int:
     """Say what each destination answers to an empty request; 1 where one does not take it."""
-    ways = {way.destination.name: (app, way) for app in plan.apps for way in app.forward}
+    drafts = plan.discovery.drafts.values() if plan.discovery else ()
+    apps = (*plan.apps, *drafts)
+    ways = {way.destination.name: (app, way) for app in apps for way in app.forward}
     outcomes = asyncio.run(_all([ask_empty(app, way) for app, way in ways.values()]))
     for (name, (_, way)), outcome in zip(ways.items(), outcomes, strict=True):
         taken = outcome.verdict in ("accepted", "partial")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from exporter.forward.settings import Choice, Destination, Level, Selection, Way
 from exporter.forward.target import Target, target
 from exporter.redact import Redaction
 
+NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")  # it is part of a file's name
 SHORT: Mapping[type, str] = {Choice: "send", Destination: "endpoint"}
 
 
@@ -75,8 +77,10 @@ def destinations(base: Path, build: Builder, node: Node, at: At) -> dict[str, De
             one = build.convert(Destination, pair.node, here)
         except Refused:
             continue
-        if not pair.key.replace("_", "").replace("-", "").isalnum() or not pair.key.isascii():
-            here.say(pair.line, "a destination's name has letters, digits, '_' and '-'")
+        if not NAME.fullmatch(pair.key):
+            here.say(
+                pair.line, "a destination's name has letters, digits, '_' and '-' (63 at most)"
+            )
         found[pair.key] = replace(one, name=pair.key).inside(base.absolute())
     return found
 

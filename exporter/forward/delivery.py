@@ -147,9 +147,6 @@ class Delivery:
                 self.pace.well()
                 return outcome
             if outcome.verdict == "refused":
-                # One that refuses whatever it is sent should not get through a whole log fast.
-                if outcome.reason != TOO_LARGE and len(part) == 1:
-                    self.pace.ill()
                 return outcome
             self.pace.ill(outcome.retry_after)
             text = "%s: %s (%s); it is tried again until it works"
@@ -176,6 +173,8 @@ class Delivery:
         self.telling.acknowledged(counts)
 
     def _refused(self, part: Sequence[Made], outcome: Outcome) -> None:
+        # A receiver that refuses whatever it is sent should not get through a whole log fast.
+        self.pace.ill()
         for source, count in Counter(one.origin.source for one in part).items():
             self.telling.rejected(source, "refused", count)
         text = "%s: %d records were refused and are left out: %s; one of them, of %s: %s"

@@ -61,7 +61,8 @@ class Forwarder:
             now = self.clock.now()
             for track, assembler in list(self._assemblers.items()):
                 if assembler.handed(track.made) < track.made:
-                    self._hand_on(track, assembler, assembler.flush(now), track.made)
+                    made = self._flushed(track, assembler, now)
+                    self._hand_on(track, assembler, made, track.made)
 
     async def drain(self) -> None:
         """Wait until all that was fed is delivered, but for records that may go on."""
@@ -87,7 +88,7 @@ class Forwarder:
                 await asyncio.sleep(PAUSE_SECONDS)
                 await self.delivery.room()
                 began, now = perf_counter(), self.clock.now()
-        made = assembler.flush(None) if piece.last else ()
+        made = self._flushed(track, assembler, None) if piece.last else ()
         self._hand_on(track, assembler, made, piece.end)
         if piece.last:
             del self._assemblers[track]
@@ -107,6 +108,13 @@ class Forwarder:
             else:
                 self.delivery.telling.left_out(origin.source, why)
         self.intake.settle((track,))
+
+    def _flushed(self, track: Track, assembler: Assembler, now: float | None) -> Sequence[Made]:
+        try:
+            return assembler.flush(now)
+        except Exception as error:  # noqa: BLE001  # no record may hold up the others
+            self._unforeseen(track, track.made - track.handed, error)
+            return ()
 
     def _unforeseen(self, track: Track, size: int, error: Exception) -> None:
         """Nothing is sent of a line that could not be read: it may hold a secret."""

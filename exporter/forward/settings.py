@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from exporter.forward.target import Target, Wish
 from exporter.model import Duration, Size
 from exporter.redact import Redaction
+from exporter.sources.docker.settings import Tls
 from parsers import LEVELS
 
 Level = Literal["trace", "debug", "info", "warning", "error", "critical"]
@@ -91,24 +92,6 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Security:
-    """The files that secure the way: the receiver's authority, our certificate and key."""
-
-    ca: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
-
-    def __post_init__(self) -> None:
-        if (self.cert is None) != (self.key is None):
-            raise ValueError("cert and key belong together; give both or neither")
-
-    def inside(self, folder: Path) -> Security:
-        """The same with relative paths taken from the folder."""
-        given = {one.name: getattr(self, one.name) for one in fields(self)}
-        return Security(**{name: path and folder / path for name, path in given.items()})
-
-
-@dataclass(frozen=True, slots=True)
 class Destination:
     """A receiver of OTLP. What is not given here is taken from `OTEL_EXPORTER_OTLP_*`.
 
@@ -125,7 +108,7 @@ class Destination:
     headers_file: Path | None = None
     compression: Literal["gzip", "none"] | None = None
     timeout: Duration | None = None
-    tls: Security | None = None
+    tls: Tls | None = None
     level: Level | None = None
     sample: Mapping[str, float] = field(default_factory=dict)
     services: Mapping[str, Choice] = field(default_factory=dict)
@@ -160,7 +143,7 @@ class Destination:
 
     def wish(self) -> Wish:
         """What it says of the wire."""
-        tls = self.tls or Security()
+        tls = self.tls or Tls()
         return Wish(
             self.endpoint,
             self.protocol,

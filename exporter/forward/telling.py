@@ -72,7 +72,7 @@ class Telling:
 
     def redacted(self, rule: str) -> None:
         """A secret was taken out that this rule has found."""
-        self._add("redactions_total", 1, rule)
+        self._add("redacted_total", 1, rule)
 
     def lag(self, sources: Iterable[str], tracks: Iterable[Track]) -> None:
         """How far each source is behind now."""

@@ -41,7 +41,7 @@ FORWARD = (
         "reason",
     ),
     _counter(
-        "redactions",
+        "redacted",
         "Secrets that were taken out of records before they were sent, by rule.",
         "destination",
         "rule",
