@@ -199,6 +199,16 @@ def _database(week: Week) -> Iterator[Seen]:
     yield "watched_postgres_blocks_hit_total", of, lambda at: round(250 * at)
     yield "watched_postgres_blocks_read_total", of, lambda at: round(3 * at)
     yield "watched_postgres_clock_skew_seconds", of, lambda at: 0.02 * _ripple(at, 3 * HOUR)
+    # The nightly dump is one transaction of some minutes, and some wait for another at times.
+    yield (
+        "watched_postgres_longest_transaction_seconds",
+        of,
+        lambda at: (at + MORNING - 2 * HOUR) % DAY if (at + MORNING - 2 * HOUR) % DAY < 900 else 1,
+    )
+    yield "watched_postgres_longest_idle_transaction_seconds", of, lambda at: 4 * _ripple(at, HOUR)
+    yield "watched_postgres_longest_blocked_seconds", of, lambda at: 2 * _ripple(at, HOUR)
+    yield "watched_postgres_deadlocks_total", of, _always(3)
+    yield "watched_postgres_xid_age", of, lambda at: 2e7 + 1.5e8 * _ripple(at, 5 * DAY)
     yield "watched_postgres_size_limit_bytes", of, _always(20e9)
     yield "watched_postgres_size_bytes", of, lambda at: round(4e9 + 90e6 * at / DAY)
 
