@@ -6,6 +6,7 @@ most, from the last 64 KiB, a few exact readings. So a flood costs what a trickl
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import OrderedDict, deque
@@ -19,6 +20,7 @@ from exporter.redact import Redactor
 from parsers import Record, cri, docker_json
 from parsers.cleaning import clean
 from parsers.exceptions import PYTHON_HEAD
+from parsers.jsonlines import document
 from parsers.reading import read
 
 APART_SECONDS = 1.0
@@ -128,7 +130,7 @@ class Samples:
             said = hiding.text(raised.exception_line)
         title = said if kind in said else f"{kind}: {said}"
         title = title.strip()[:LONGEST_TITLE]
-        text = hiding.text("\n".join(lines))[:LONGEST_TEXT]
+        text = hiding.text("\n".join([_spelled_out(lines[0], hiding), *lines[1:]]))[:LONGEST_TEXT]
         key = (service, kind, VARYING.sub("#", title))
         group = self.errors.get(key)
         if group is None:
@@ -155,10 +157,21 @@ class Samples:
                 (found if understood else before).append((one.record, line))
         hiding = self.redactor()
         for record, line in (found or before)[:3]:
-            text = hiding.text(line)[:LONGEST_TITLE]
+            text = hiding.text(_spelled_out(line, hiding))[:LONGEST_TITLE]
             if all((service, text) != (known.service, known.text) for known in self.lines):
                 reason = record.reason or "no known format"
                 self.lines.append(Unparsed(service, text, reason, now))
+
+
+def _spelled_out(line: str, hiding: Redactor) -> str:
+    """The line; of an object that holds a secret what is left, since escapes can hide its name."""
+    found = document(line)
+    if found is None:
+        return line
+    clean = hiding.fields(found)
+    if clean == found:
+        return line
+    return line[: line.find("{")] + json.dumps(clean, ensure_ascii=False)
 
 
 def _marked(window: bytes, at: int) -> int | None:

@@ -109,6 +109,7 @@ def test_a_busy_day_is_told_in_words() -> None:
         "seen 12 times or more, last 5 s ago",
         "no known format, 30 s ago",
         "it is not for this server",
+        "410 MB, 2.1 h",
         "no answer in the last hour",
     ):
         assert words in told
@@ -201,6 +202,27 @@ def test_queues_queries_and_what_is_off() -> None:
     assert [(one.name, one.why) for one in app.off] == [
         ("query xid", "the role may not read what it needs")
     ]
+
+
+def test_forwarding_is_judged_by_its_objective() -> None:
+    registry = shop(
+        sidewatch_forward_up={("quick",): 1.0, ("slow",): 1.0, ("gone",): 0.0},
+        sidewatch_forward_lag_seconds={
+            ("slow", "a"): 700.0,
+            ("slow", "b"): 5.0,
+            ("gone", "a"): 9.0,
+        },
+        sidewatch_forward_lag_bytes={("slow", "a"): 70.0, ("slow", "b"): 30.0},
+        sidewatch_forward_lag_objective_seconds={("slow",): 300.0, ("gone",): 300.0},
+        sidewatch_forward_lost_bytes_total={("gone", "a", "rotated"): 4.0},
+    )
+    (app,) = gather([facts()], [registry.snapshot(NOW, final=True)], History(), NOW)
+    assert [(one.name, one.tone, one.lag_bytes, one.lost) for one in app.destinations] == [
+        ("quick", "good", 0.0, 0.0),
+        ("slow", "bad", 100.0, 0.0),
+        ("gone", "watch", 0.0, 4.0),
+    ]
+    assert app.problems == ("forwarding to slow: 12 min behind",)
 
 
 def test_what_logs_said_is_not_shown_to_everybody() -> None:

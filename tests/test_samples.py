@@ -141,6 +141,15 @@ def test_no_sample_holds_a_secret(canary: Canary) -> None:
     assert not canary.leaked(told)
 
 
+def test_escapes_hide_no_secret_from_redaction() -> None:
+    watch = Watch()
+    watch.look(r'{"level": 50, "msg": "no p\u0061ssword=hunter2", "to\u006ben": "abc12345"}' + "\n")
+    (found,) = watch.samples.errors.values()
+    assert found.title == "no password=[redacted-key]"
+    assert json.loads(found.text)["token"] == "[redacted-key]"
+    assert "hunter2" not in found.text
+
+
 def test_hostile_bytes_do_no_harm() -> None:
     watch = Watch(Counter(web=1))
     for chunk in (b"", b"\n", b"\0\xff" * 9, b"ERROR" * 20_000, b"ERROR\n" * 20_000, b"{" * 70_000):

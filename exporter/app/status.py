@@ -20,6 +20,17 @@ from exporter.server import Page
 from exporter.shard import Shard
 
 NOTE_INTERVAL = 15.0
+KINDS = {
+    "Files": "log files",
+    "Docker": "Docker logs",
+    "Journald": "journal",
+    "Stdin": "standard input",
+    "Otlp": "pushed logs",
+    "Database": "Postgres",
+    "Daemon": "containers",
+    "Watch": "disk",
+    "Prober": "probes",
+}
 UNPARSED = "watched_log_unparsed_total"
 
 log = logging.getLogger(__name__)
@@ -98,7 +109,9 @@ class Status:
 
 
 def _named(one: Watched) -> tuple[tuple[str, str], ...]:
-    return tuple((source.name, type(source).__name__.lower()) for source in sources(one.plan))
+    """Its sources, each with its kind in words."""
+    kinds = ((source.name, type(source).__name__) for source in sources(one.plan))
+    return tuple((name, KINDS.get(kind, kind.lower())) for name, kind in kinds)
 
 
 def _look(samples: Samples, service: str, chunk: bytes, end: int, now: float) -> None:

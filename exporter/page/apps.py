@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from exporter.page.markup import Markup, Part, el
 from exporter.page.plot import plot
-from exporter.page.view import App, Probe, Queue, Source, Tone
+from exporter.page.view import App, Destination, Probe, Queue, Source, Tone
 from exporter.page.words import ago, number, size, span
 from exporter.samples import ErrorGroup, Unparsed
 
@@ -24,6 +24,7 @@ def app(one: App, place: int, now: float, *, shown: bool) -> Markup:
         _part("Probes", _probes(one.probes), place),
         _part("Queues", _queues(one.queues), place),
         _part("Database", _queries(one, now), place),
+        _part("Forwarding", _destinations(one.destinations, now), place),
         _part("Errors", _errors(one, place, now, shown=shown), place),
         _part("Lines not understood", _unparsed(one.unparsed, now) if shown else None, place),
         _part("Not measured", _off(one), place),
@@ -155,6 +156,22 @@ def _queries(one: App, now: float) -> Markup | None:
     told = f"{count} {'query' if count == 1 else 'queries'}, the last answer {ago(last, now)}"
     told += f", {late} late" if late else ""
     return el("details", el("summary", told), table)
+
+
+def _destinations(destinations: Iterable[Destination], now: float) -> Markup | None:
+    rows = [
+        (
+            one.name,
+            _state(one.tone, one.state),
+            f"{size(one.lag_bytes)}, {span(one.lag_seconds)}" if one.lag_bytes else "nothing",
+            ago(one.acknowledged, now),
+            number(one.records),
+            size(one.lost) if one.lost else "nothing",
+        )
+        for one in destinations
+    ]
+    heads = ("Destination", "State", "Waits", "Last acknowledged", "Records taken", "Lost")
+    return _table(heads, rows, "Forwarding by destination")
 
 
 def _errors(one: App, place: int, now: float, *, shown: bool) -> Markup | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.model import Snapshot
 from exporter.page.history import History, Key
-from exporter.page.view import App, Off, Probe, Query, Queue, Service, Source, Tone
+from exporter.page.view import App, Destination, Off, Probe, Query, Queue, Service, Source, Tone
 from exporter.page.words import span
 from exporter.samples import Samples
 
@@ -85,12 +86,16 @@ def _app(facts: Facts, own: _Series, history: History, now: float) -> App:
     sources = tuple(_sources(facts, own, now))
     probes = tuple(_probes(facts.name, own, history, now))
     queries = tuple(_queries(own, now))
+    destinations = tuple(_destinations(own))
     problems = [f"{one.name}: {one.state}" for one in sources if one.tone in ("bad", "watch")]
     problems += [
         f"probe {one.name} ({one.kind}): {one.state}" for one in probes if one.tone == "bad"
     ]
     problems += [
         f"query {one.name}: no answer for {span(now - one.last)}" for one in queries if one.late
+    ]
+    problems += [
+        f"forwarding to {one.name}: {one.state}" for one in destinations if one.tone == "bad"
     ]
     return App(
         name=facts.name,
@@ -101,6 +106,7 @@ def _app(facts: Facts, own: _Series, history: History, now: float) -> App:
         queries=queries,
         queues=tuple(_queues(own)),
         probes=probes,
+        destinations=destinations,
         exceptions=tuple(_exceptions(own)),
         off=tuple(_off(own)),
         # Those that came last on top, where they stay: a page that is read does not jump.
@@ -182,6 +188,31 @@ def _probes(app: str, own: _Series, history: History, now: float) -> Iterator[Pr
         state = "answers" if value else f"fails ({failing.get(key, 'reason not known')})"
         hour = history.hour((app, name, kind), now)
         yield Probe(name, kind, "good" if value else "bad", state, took.get(key), hour)
+
+
+def _destinations(own: _Series) -> Iterator[Destination]:
+    def summed(metric: str) -> Mapping[str, float]:
+        found: defaultdict[str, float] = defaultdict(float)
+        for labels, value in own.all(f"sidewatch_forward_{metric}"):
+            found[labels["destination"]] += value
+        return found
+
+    waiting, records = summed("lag_bytes"), summed("acknowledged_records_total")
+    lost, seconds = summed("lost_bytes_total"), dict[str, float]()
+    for labels, value in own.all("sidewatch_forward_lag_seconds"):
+        name = labels["destination"]
+        seconds[name] = max(value, seconds.get(name, 0.0))
+    last = own.by("sidewatch_forward_last_acknowledged_timestamp_seconds", "destination")
+    may = own.by("sidewatch_forward_lag_objective_seconds", "destination")
+    for name, up in own.by("sidewatch_forward_up", "destination").items():
+        lag = seconds.get(name, 0.0)
+        tone: Tone = "good" if up else "watch"
+        state = "takes what it is sent" if up else "does not take anything now"
+        if lag > may.get(name, math.inf):
+            tone, state = "bad", f"{span(lag)} behind"
+        yield Destination(
+            name, tone, state, lag, waiting[name], last.get(name), records[name], lost[name]
+        )
 
 
 def _exceptions(own: _Series) -> list[tuple[str, str, float]]:

@@ -67,6 +67,20 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Destination:
+    """Where records are forwarded to: how it fares, what waits, what it has taken, what is lost."""
+
+    name: str
+    tone: Tone
+    state: str
+    lag_seconds: float
+    lag_bytes: float
+    acknowledged: float | None
+    records: float
+    lost: float
+
+
+@dataclass(frozen=True, slots=True)
 class Off:
     """What is not measured, and why."""
 
@@ -86,6 +100,7 @@ class App:
     queries: tuple[Query, ...]
     queues: tuple[Queue, ...]
     probes: tuple[Probe, ...]
+    destinations: tuple[Destination, ...]
     exceptions: tuple[tuple[str, str, float], ...]
     off: tuple[Off, ...]
     errors: tuple[ErrorGroup, ...]

@@ -6,6 +6,7 @@ import math
 
 from exporter.page.view import (
     App,
+    Destination,
     Off,
     Probe,
     Query,
@@ -64,6 +65,11 @@ def _well() -> App:
             Queue("mail", (("ready", 0.0),), 0.0, "due"),
         ),
         probes=(Probe("server", "liveness", "good", "answers", 0.021, HOUR),),
+        destinations=(
+            Destination(
+                "collector", "good", "takes what it is sent", 0.4, 812.0, NOW - 1, 9e5, 0.0
+            ),
+        ),
         exceptions=(),
         off=(Off("query checkpoints", "it is not for this server"),),
         errors=(),
@@ -114,6 +120,7 @@ def _ill() -> App:
             Probe("api", "liveness", "good", "answers", 0.004, (None,) * 59 + (0.004,)),
             Probe("web", "page", "off", "not asked yet", None, (None,) * 60),
         ),
+        destinations=(Destination("siem", "bad", "2.1 h behind", 7560.0, 4.1e8, None, 0.0, 512.0),),
         exceptions=(("api", "shop.errors.Refused", 41.0), ("api", "KeyError", 3.0)),
         off=(),
         errors=(
@@ -143,7 +150,7 @@ def _new() -> App:
     source = Source(
         "files:/var/log/paas/*.log", "files", "off", "not looked at yet", None, None, None
     )
-    return App("paas", "paas", (), (source,), (), (), (), (), (), (), (), ())
+    return App("paas", "paas", (), (source,), (), (), (), (), (), (), (), (), ())
 
 
 def hostile(text: str) -> View:
@@ -158,6 +165,7 @@ def hostile(text: str) -> View:
         (Query(text, NOW, late=True),),
         (Queue(text, ((text, 1.0),), 1.0, text),),
         (Probe(text, text, "bad", text, 1.0, HOUR),),
+        (Destination(text, "bad", text, 1.0, 1.0, NOW, 1.0, 1.0),),
         ((text, text, 1.0),),
         (Off(text, text),),
         (ErrorGroup(text, text, text, text, *at),),
