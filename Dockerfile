@@ -40,7 +40,7 @@ USER 65532:65532
 VOLUME /var/lib/sidewatch
 EXPOSE 9877
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
-    CMD ["python", "/opt/sidewatch/healthcheck.py"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s --retries=3 \
+    CMD ["python", "-I", "-S", "/opt/sidewatch/healthcheck.py"]
 ENTRYPOINT ["sidewatch"]
 CMD ["run"]

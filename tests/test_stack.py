@@ -136,6 +136,12 @@ def test_every_service_is_hardened_and_bounded(services: Mapping[str, Any]) -> N
         assert bool(pinned) == (name not in BUILT_HERE), name
 
 
+def test_two_containers_are_enough_for_a_small_box(services: Mapping[str, Any]) -> None:
+    needed = services["sidewatch"]["depends_on"]
+    assert set(needed) == {"docker-socket"}
+    assert "depends_on" not in services["docker-socket"]
+
+
 def test_only_the_proxy_has_the_socket_and_no_file_of_the_host_can_be_written(
     services: Mapping[str, Any],
 ) -> None:

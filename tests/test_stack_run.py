@@ -110,7 +110,7 @@ def shows(stack: Stack, series: str) -> bool:
 
 def test_everything_becomes_healthy_and_every_target_is_up(stack: Stack) -> None:
     for service in SERVICES:
-        wait_for(partial(is_healthy, stack, service), service, within=60)
+        wait_for(partial(is_healthy, stack, service), service, within=60, every=0.5)
     assert stack.container("routing")["State"]["ExitCode"] == 0
     up = {
         "sidewatch sidewatch:9877": "up",
@@ -148,6 +148,7 @@ def test_what_the_application_does_is_seen(stack: Stack) -> None:
         'watched_log_lines_total{app="tripl",service="app",stream="stdout"} ',
     ):
         wait_for(partial(shows, stack, series), series)
+    assert "configuration ok" in stack("exec", "-T", "sidewatch", "sidewatch", "check", "--connect")
 
 
 def test_a_page_is_delivered_and_the_canary_is_quiet(stack: Stack) -> None:
@@ -247,7 +248,7 @@ def test_sidewatch_ends_when_it_is_asked_to_and_goes_on_where_it_was(stack: Stac
     state = stack.container("sidewatch")["State"]
     assert state["ExitCode"] == 0  # and not 137, as who does not listen is killed
     stack("start", "sidewatch")
-    wait_for(partial(is_healthy, stack, "sidewatch"), "it again", within=30)
+    wait_for(partial(is_healthy, stack, "sidewatch"), "it again", within=60, every=0.5)
 
 
 def test_a_declared_extension_that_is_missing_fails_the_build(tmp_path: Path) -> None:

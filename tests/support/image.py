@@ -42,6 +42,7 @@ def wheels(parts: Parts) -> Path:
     """A folder of all that pip needs to install sidewatch without a network."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    wanted.append("typing-extensions")  # needed by that Python, though perhaps not by this one
     parts.note("python of the image", PYTHON)
     return _kept(CACHE / f"image-{_mark(*wanted)}", lambda to: _download(wanted, to))
 

@@ -102,7 +102,13 @@ class Stack:
 
     def container(self, service: str) -> dict[str, Any]:
         """What the daemon tells of the container of a service."""
-        return self.docker.inspect(self("ps", "-q", service).strip())
+        return self.docker.inspect(self._named(service))
+
+    def _named(self, service: str) -> str:
+        """The id of its container. docker-compose tells it too, but takes a second to start."""
+        told = {"project": self.variables["COMPOSE_PROJECT_NAME"], "service": service}
+        labels = (f"--filter=label=com.docker.compose.{name}={one}" for name, one in told.items())
+        return self.docker("ps", "--all", "--quiet", *labels)
 
     def health(self, service: str) -> str:
         """Of its healthcheck, or `none`."""
@@ -111,7 +117,7 @@ class Stack:
 
     def posted(self) -> list[tuple[str, Any]]:
         """What was posted to the receiver: paths and bodies."""
-        lines = self.docker("logs", self("ps", "-q", "receiver").strip()).splitlines()
+        lines = self.docker("logs", self._named("receiver")).splitlines()
         found = (line.split(" ", 2) for line in lines if line.startswith("POSTED "))
         return [(path, json.loads(body)) for _, path, body in found]
 
@@ -148,7 +154,7 @@ def lay_out(folder: Path, docker: Dockerd, compose: Path, images: Mapping[str, s
 
 def _override(folder: Path) -> dict[str, Any]:
     services = yaml.safe_load((folder / FILE).read_text())["services"]
-    hasty = {"interval": "1s", "retries": 60}
+    hasty = {"interval": "1s", "timeout": "30s", "retries": 60}
     made: dict[str, Any] = {
         name: {"healthcheck": hasty}
         for name, one in services.items()
