@@ -28,6 +28,7 @@ from exporter.forward.shapes import Made, Outcome
 from exporter.forward.target import Target
 from exporter.sources.probes.certificates import trusting
 from exporter.sources.probes.credentials import merged
+from exporter.sources.probes.http import resolved
 from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.probes.settings import Tls
 from exporter.sources.probes.verdict import ProbeError
@@ -226,17 +227,7 @@ class _Addresses(AbstractResolver):
         family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - aiohttp's signature
     ) -> list[ResolveResult]:
         """The addresses of a host."""
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for address in await self._resolver.find(host)
-        ]
+        return resolved(host, port, await self._resolver.find(host))
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -270,20 +270,25 @@ class _Addresses(AbstractResolver):
         self._phases.enter("resolve")
         addresses = await self._resolver.find(host, self._base.family)
         self._phases.enter("connect")
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for address in addresses
-        ]
+        return resolved(host, port, addresses)
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def resolved(host: str, port: int, addresses: list[str]) -> list[ResolveResult]:
+    """Addresses of a host as aiohttp wants to be told of them."""
+    return [
+        ResolveResult(
+            hostname=host,
+            host=address,
+            port=port,
+            family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+            proto=0,
+            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+        )
+        for address in addresses
+    ]
 
 
 @asynccontextmanager
