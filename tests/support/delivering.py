@@ -34,7 +34,11 @@ state: ./state
 """
 FORWARD = """\
 forward:
-  central: {{endpoint: "http://127.0.0.1:{port}", timeout: 2s, batch: {{delay: 200ms}}}}
+  central:
+    endpoint: "http://127.0.0.1:{port}"
+    timeout: 2s
+    window: 1MiB
+    batch: {{delay: 200ms}}
 """
 LINES = (
     "2026-11-21T12:00:00.{ms:03d}Z INFO app: a line of text, number {n}\n",
