@@ -80,6 +80,26 @@ def test_what_stands_around_a_secret_stays() -> None:
     assert HIDING.text(url) == url.replace("hunter2", "[redacted-url]")
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "***hunter2", "xxxxxxhunter2", "?hunter2", "...hunter2", "redactedhunter2", "$ecretHunter2",
+        "${hunter2}", "{{hunter2}}", "[secret]hunter2", "[redacted-key]hunter2", "<none>hunter2",
+        "%shunter2", "{}hunter2", "nullhunter2", "<hunter2",
+        ">hunter2", "[a]hunter2", "{hunter2", "[redacted-hunter2!]",
+    ],
+)  # fmt: skip
+def test_what_only_begins_like_something_hidden_is_hidden(secret: str) -> None:
+    for text in (f"password={secret} x=1", f'"password":"{secret}"', f"token: {secret}"):
+        assert "hunter2" not in HIDING.text(text)
+    assert HIDING.fields({"password": secret}) == {"password": "[redacted-key]"}
+
+
+@pytest.mark.parametrize("text", ["cookie: sid=abcdefghij", "session_id: AbCdEfGh", "token: ab+cd"])
+def test_letters_alone_can_be_a_secret(text: str) -> None:
+    assert HIDING.text(text) == f"{text.partition(' ')[0]} [redacted-key]"
+
+
 def test_fields_are_judged_by_their_keys_however_deep() -> None:
     given: dict[str, Any] = {
         "user": "ann",
@@ -107,6 +127,10 @@ def test_fields_are_judged_by_their_keys_however_deep() -> None:
     }
     assert HIDING.value("api_key", "x") == "[redacted-key]"
     assert HIDING.value("note", b"password=x") == "password=[redacted-key]"
+
+
+def test_a_list_that_begins_with_something_hidden_is_hidden() -> None:
+    assert "hunter2" not in HIDING.text('"tokens_secret":["[redacted-key]","hunter2"],"a":1')
 
 
 def test_depth_has_an_end() -> None:

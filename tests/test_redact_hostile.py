@@ -15,16 +15,16 @@ ALLOWED = 3.0
 HIDING = redactor(Redaction())
 
 TILES = (
-    "password=", "token ", 'token=\\"', 'token="', "token='a\\", "token=[", '{"token":{',
+    "password=", "token ", 'token=\\"', 'token="', "token='a\\", "token=[", "token=[a]x ",
+    "token=[\n", '{"token":{',
     'token:["[redacted-key]" ', 'password="[redacted-key] ', "--password ", "a_password",
-    "cookie: a=",
-    "authorization: digest ", "eyJ", "eyJaaaaaaaa.", "eyJaaaaaaaa.aaaa.", "ghp_", "ghp_a", "xoxb-",
+    "cookie: a=", "authorization: digest ", "eyJ", "eyJaaaaaaaa.", "eyJaaaaaaaa.aaaa.", "ghp_",
+    "ghp_a", "xoxb-",
     "SG.aaaaaaaaaaaaaaaa.", "1", "4111 ", "4111-1111-", "a@", "a.b@c.", "a@b.co", "a.", "://",
-    "a://b:",
-    "a://b:c@", "a://b:1", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\\n",
+    "a://b:", "a://b:c@", "a://b:1", "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----\\n",
     "Bearer ", "Basic aaaaaaaa", "\\", '\\"', "'", '"', "\n", " ", "[", "{", "a=", "?sig=", "é@",
-    "\ud800",
-    "sk-", "key-", "12345678:AA", "A" * 64 + "\n", "[redacted-", "<redacted", "***", "${",
+    "\ud800", "sk-", "key-", "12345678:AA", "A" * 64 + "\n", "[redacted-", "<redacted", "***", "${",
     "password=${",
 )  # fmt: skip
 
@@ -66,6 +66,14 @@ def test_no_expression_of_an_operator_backtracks(expression: str) -> None:
     hiding.text(short)
     assert cost(hiding, short * TIMES) < ALLOWED * cost(hiding, short) + 1e-7
     assert cost(hiding, short) * len(short) < 0.5
+
+
+def test_lists_in_lists_cost_no_more() -> None:
+    def nested(depth: int) -> str:
+        return "token=[" * depth + "]" * depth + "x"
+
+    HIDING.text(nested(100))
+    assert cost(HIDING, nested(3200)) < ALLOWED * cost(HIDING, nested(400)) + 1e-7
 
 
 def test_a_line_of_ten_megabytes_takes_a_moment() -> None:

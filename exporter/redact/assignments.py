@@ -12,7 +12,7 @@ from typing import Any
 
 import re2
 
-from exporter.redact.names import KEPT, TELLING, Names, Standing
+from exporter.redact.names import KEPT_HERE, TELLING, Names, Standing
 from exporter.redact.redactor import KEY, Tally, marker
 from exporter.redact.shapes import LONG
 
@@ -36,7 +36,7 @@ CLOSED = {
 REST = re.compile(r"[^\r\n]*")
 LINE = re.compile(r"""(?:(?<==)"[^"\r\n]*"|[^"'\r\n\\]|\\(?!["'nr]))*+""")
 PLAIN = re.compile(
-    r"""(?:[^\s"'`&;,<>\\%]|[&;,](?!\s|$|[\w.\-"'\\]{1,60}\s?[=:])|\\(?!["'nrt])|%(?!26|22|27))*+"""
+    r"""(?:[^\s"'`&;,<\\%]|<(?!/)|[&;,](?!\s|$|[\w.\-"'\\]{1,60}\s?[=:])|\\(?!["'nrt])|%(?!26|22|27))*+"""
 )
 TAGGED = re.compile(r"[^<\r\n]*")
 BRACES = re.compile(r"""\\*"(?:[^"\\\r\n]|\\.)*+"|[\[\]{}\r\n]""")
@@ -44,6 +44,7 @@ SCHEME = re.compile(
     r"(?i)(?P<name>basic|bearer|digest|token|negotiate|ntlm|apikey|dpop|hawk|ssws|splunk|key"
     r"|signature|aws4-hmac-sha256|sharedkey|sharedaccesssignature|vapid)(?:[ \t]|%20)+"
 )
+BEHIND = ("", *" \t\r\n,;)]}\"'`\\<&")  # what may stand behind a list or mapping
 LISTED = frozenset({"digest", "hawk", "signature", "aws4-hmac-sha256", "sharedaccesssignature"})
 Place = tuple[int, int, str]  # from, to, and what stands there then
 HIDDEN = marker(KEY)
@@ -85,11 +86,14 @@ class Assignments:
         standing = _identified(key) or self.names.standing(key)
         if standing is Standing.PLAIN or (join == ">" and text[begin - 1 : begin] != "<"):
             return None
-        if text[start : start + 1] in ("[", "{"):
-            return _braced(text, start)
         opening = OPENING.match(text, start)
-        if KEPT.match(text, opening.end() if opening else start):
+        if KEPT_HERE.match(text, opening.end() if opening else start):
             return None  # before its end is looked for: many of them shall not cost many looks
+        if text[start : start + 1] in ("[", "{"):
+            place, behind = _braced(text, start)
+            if text[behind : behind + 1] in BEHIND:
+                return place
+            return start, _end(PLAIN, text, behind), HIDDEN  # no list, but a value like `[a]b`
         if opening is not None:
             return self._worth(text, opening.end(), _closing(text, opening), standing)
         if not _joined(text, begin, key, join):
@@ -104,7 +108,7 @@ class Assignments:
         scheme = SCHEME.match(text, start, stop)
         start = scheme.end() if scheme else start
         value = text[start:stop] if scheme else text[start:stop].rstrip(",;.)]}")
-        if not value or KEPT.match(text, start) or value.lower() in TELLING:
+        if not value or KEPT_HERE.match(text, start) or value.lower() in TELLING:
             return None
         if not self.names.hides(standing, value) or (prose and not scheme and _is_word(value)):
             return None
@@ -131,26 +135,30 @@ def _is_prose(join: str) -> bool:
 
 
 def _is_word(value: str) -> bool:
-    return len(value) < LONG and not any(one.isdigit() for one in value)
+    """A word of a sentence; letters of mixed sizes, or with a sign between them, are none."""
+    plain = value.replace("-", "").replace("_", "")
+    return len(value) < LONG and plain.isalpha() and (plain[1:].islower() or len(plain) == 1)
 
 
-def _braced(text: str, start: int) -> Place | None:
-    """A list or mapping under a secret's name: all of it, so that JSON stays JSON."""
+def _braced(text: str, start: int) -> tuple[Place | None, int]:
+    """A list or mapping under a secret's name: all of it, so that JSON stays JSON; and its end."""
     opening = OPENING.match(text, start + 1)
     quote = opening[1] + opening[2] if opening else ""
     hidden = f"{quote}{HIDDEN}{quote}"
     if text[start] == "{" and quote:
         hidden = f"{quote}redacted{quote}:{hidden}"
-    if KEPT.match(text, start) or text.startswith(hidden, start + 1):
-        return None
-    depth, end = 0, len(text)
+    closing = "]" if text[start] == "[" else "}"
+    if text.startswith(hidden + closing, start + 1):
+        return None, start + len(hidden) + 2
+    depth = 0
+    end = behind = len(text)
     for one in BRACES.finditer(text, start):
         depth += one[0] in ("[", "{")
         depth -= one[0] in ("]", "}")
         if depth == 0 or one[0] in ("\r", "\n"):
-            end = one.start()
+            end, behind = one.start(), one.end() - (one[0] in ("\r", "\n"))
             break
-    return (start + 1, end, hidden) if end > start + 1 else None
+    return ((start + 1, end, hidden) if end > start + 1 else None), behind
 
 
 def _closing(text: str, opening: re.Match[str]) -> int:

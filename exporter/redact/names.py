@@ -83,12 +83,14 @@ TELLING = _set(
     " accepted absent present disabled enabled unknown denied provided not_provided optional basic"
     " bearer digest the a an"
 )
-KEPT = re.compile(
-    r"\[(?i:redacted|filtered|masked|hidden|removed|secret|sensitive)[^\]\n]{0,60}\]"
-    r"|<(?i:redacted|filtered|masked|hidden|removed|secret|sensitive|none|unset)[^>\n]{0,60}>"
-    r"|(?i:redacted|\(redacted\)|\*{3,}|x{6,}|•{3,}|\.{3}|…|%s|\{\}|\?)"
-    r"|\$\{[^}\n]{0,80}\}|\{\{[^}\n]{0,80}\}\}|\$[A-Za-z_]\w{0,60}"
+# What has been hidden by us or by another, as a whole value.
+_KEPT = (
+    r"\[redacted-[a-z][a-z0-9_]{0,39}\]"
+    r"|[\[<(](?i:redacted|filtered|masked|hidden|removed|secret|sensitive|none|unset)[\]>)]"
+    r"|(?i:redacted)|\*{3,}|[xX]{6,}|\u2022{3,}|\.{3}|\u2026|%s|\{\}|\?"
 )
+KEPT = re.compile(_KEPT)
+KEPT_HERE = re.compile(rf"""(?:{_KEPT})(?=[\s"'`,;&<>)\]}}]|\\|%2|$)|\[redacted-url\](?=@)""")
 # A count, or a path: `token=5`, `PWD=/srv/app`.
 HARMLESS = re.compile(r"[+-]?\d{1,3}(?:\.\d+)?%?|\.{0,2}/[a-z0-9_./\-]{0,80}")
 QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
