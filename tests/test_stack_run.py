@@ -241,6 +241,8 @@ def test_the_image_is_small_compiled_and_labelled(stack: Stack) -> None:
     assert labels["org.opencontainers.image.source"].endswith("/sidewatch")
     look = "import exporter, os; print(exporter.__cached__, os.path.exists(exporter.__cached__))"
     assert stack("exec", "-T", "sidewatch", "python", "-c", look).endswith(".pyc True\n")
+    export = ("sidewatch", "export", "compose", "/tmp/out", "--image", IMAGE)
+    assert "/tmp/out/compose.monitoring.yaml\n" in stack("exec", "-T", "sidewatch", *export)
 
 
 def test_sidewatch_ends_when_it_is_asked_to_and_goes_on_where_it_was(stack: Stack) -> None:
