@@ -109,6 +109,7 @@ async def test_other_packings_are_refused(post: Post, encoding: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [b"no gzip", gzip.compress(said("a"))[:-4], gzip.compress(said("a")) + b"rest", b"\x1f\x8b"],
+    ids=["none", "cut off", "more behind it", "its head alone"],
 )
 async def test_broken_gzip_is_refused(post: Post, body: bytes) -> None:
     async with post.serve() as server:

@@ -1,4 +1,4 @@
-"""What is pushed to a whole sidewatch: counted, forwarded, and received anew after a reload."""
+"""A whole sidewatch that is pushed to, before and after a reload."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from exporter.clock import WallClock
 from exporter.config import load
 from exporter.exposition import render
 from exporter.server import Server
-from tests.support.otlp import http_receiver
 from tests.support.pushing import push, said
 
 CONFIG = """\
 listen: 127.0.0.1:0
-{forward}
 apps:
   - name: shop
     logs: [{{otlp: {senders}}}]
@@ -31,8 +29,8 @@ class Box:
 
     folder: Path
 
-    def configure(self, senders: str, forward: str = "") -> None:
-        text = CONFIG.format(senders=senders, forward=forward)
+    def configure(self, senders: str) -> None:
+        text = CONFIG.format(senders=senders)
         (self.folder / "sidewatch.yaml").write_text(text)
 
     @asynccontextmanager
@@ -54,19 +52,6 @@ async def until(what: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not what():  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.05)
-
-
-async def test_what_is_pushed_is_counted_and_forwarded_each_time(tmp_path: Path) -> None:
-    box = Box(tmp_path)
-    lines = [f"2026-11-21T12:00:00Z INFO app: said {number:03}" for number in range(40)]
-    async with http_receiver() as receiver:
-        way = f"forward: {{one: {{endpoint: '{receiver.url}', batch: {{delay: 50ms}}}}}}"
-        box.configure("{shop-api: web}", way)
-        async with box.runs() as (_, server):
-            for at in range(0, 40, 4):  # none of them is anybody's alone
-                assert (await push(server, said(*lines[at : at + 4]))).status == 200
-            await until(lambda: len(receiver.bodies) >= 40)
-        assert [str(one)[-8:] for one in receiver.bodies] == [one[-8:] for one in lines]
 
 
 async def test_a_reload_changes_who_is_received_and_forgets_nothing(tmp_path: Path) -> None:

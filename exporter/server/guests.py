@@ -119,7 +119,8 @@ class Guests:
     @contextmanager
     def answering(self, transport: asyncio.Transport | None) -> Iterator[None]:
         """Nobody loses a connection while it is answered."""
-        guest = next((one for one in self._all if one.transport is transport), None)
+        of = (one for one in self._all if transport is not None and one.transport is transport)
+        guest = next(of, None)
         if guest is None:
             yield
             return
