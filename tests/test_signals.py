@@ -30,6 +30,7 @@ from tests.support.parts import Parts
 from tests.support.scraped import SCRAPED, Scraped
 from tests.support.signals import CASES, Case, outcomes
 from tests.support.staged import STAGED, Staged, stories
+from tests.support.voices import forms
 
 RULES = {
     rule["alert"]: rule["labels"]
@@ -151,7 +152,8 @@ def test_a_fault_is_played_to_each_of_its_alerts_and_its_severity_has_a_reason(n
 @pytest.mark.parametrize("name", LOGS)
 def test_a_fault_of_logs_is_played_in_three_forms_that_differ(name: str) -> None:
     variants = told(name)["variants"]
-    assert len({one["form"] for one in variants}) == FORMS
+    kinds = forms(FAULTS[name]["app"])
+    assert len({str(kinds[one["form"]].voices) for one in variants}) == FORMS
     assert all(one["near"] and one["fault"] for one in variants)
 
 
