@@ -69,6 +69,19 @@ def test_a_profile_is_asked_where_there_is_what_it_needs(tmp_path: Path) -> None
     assert asked(bakery(tmp_path, f"{{{address}}}")) == {"cellar": "cellar:6379"}
 
 
+def test_a_base_alone_asks_what_needs_no_secret() -> None:
+    text = 'apps: [{name: a, profile: agledger, probes: {base: "http://api:3000"}}]'
+    plan = parse(text, Path("sidewatch.yaml"), {})
+    probes = plan.apps[0].probing.probes
+    assert probes is not None
+    assert [(one.name, one.kind) for one in probes.checks] == [
+        ("api", "liveness"),
+        ("api", "readiness"),
+        ("status", "status"),
+    ]
+    assert not plan.notes
+
+
 def test_what_the_application_says_goes_before_the_profile_key_by_key(tmp_path: Path) -> None:
     mine = "{oven: {timeout: 9s, json: {status: warm}}, shelf: {path: /shelf}}"
     plan = bakery(tmp_path, f"{{base: 'http://bakery', interval: 30s, http: {mine}}}")

@@ -66,6 +66,13 @@ async def test_rows_come_to_what_a_hand_counts(postgres: Server, name: str) -> N
         assert set(app.disabled().values()) <= {"version"}
 
 
+async def test_a_state_that_a_guessed_profile_does_not_know_is_told(postgres: Server) -> None:
+    odd = "UPDATE deployments SET status = '7' WHERE status = 'Building'"
+    async with told(config(postgres, tables(postgres, "paas", odd), "paas")) as app:
+        await app.answered()
+        assert app.value("watched_rows", "deployments", "other", "unknown") == 1
+
+
 async def test_an_enum_a_varchar_and_a_domain_are_the_same(postgres: Server) -> None:
     database = tables(
         postgres,

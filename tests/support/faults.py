@@ -3,12 +3,8 @@
 alerts, apart, severity, because
            what docs/signals.md says of it
 variants   logs of some hours: tests/support/signals.py says what they consist of
-faults     what is made of an application that is well, by tests of its source; in each
-           alerts: that fire, and of which one notification tells
-           held:   what fires too, and is held back by Alertmanager
-           beside: what fires with it and belongs to another signal
 scraped    the application's own metrics: tests/support/scraped.py
-played     the test that brings it about, where it takes code
+faults     what really befalls an application that is well: tests/support/staged.py
 """
 
 from __future__ import annotations
@@ -43,13 +39,3 @@ def told(signal: str) -> Mapping[str, Any]:
 def files() -> set[str]:
     """The signals that have a file."""
     return {path.stem for path in FOLDER.glob("*.yaml")}
-
-
-def played(*sources: str) -> list[dict[str, Any]]:
-    """Each way in which a fault of these sources comes about, with its signal and application."""
-    return [
-        {"signal": signal, "app": one["app"], **fault}
-        for signal, one in FAULTS.items()
-        if one["from"] in sources and signal in files()
-        for fault in told(signal).get("faults", ())
-    ]

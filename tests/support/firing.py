@@ -59,7 +59,7 @@ def story(text: Iterable[bytes], app: str, begin: float, minutes: int) -> Story:
 
     Stamps count from `begin`, since promtool's time does. What no rule reads is left out.
     """
-    used = {name for path in RULES for name in _read_by(path)}
+    used = metrics_used()
     series: dict[str, list[float | None]] = {}
     for line in (line for block in text for line in block.decode().splitlines()):
         name = line[: line.find("{")]
@@ -108,6 +108,12 @@ def moved_by(present: Iterable[str]) -> list[Path]:
         left = [path for path in left if path not in more]
         known |= {rule["record"] for path in more for rule in _rules(path) if "record" in rule}
     return found
+
+
+@cache
+def metrics_used() -> frozenset[str]:
+    """The names of all metrics that a rule reads."""
+    return frozenset(name for path in RULES for name in _read_by(path))
 
 
 def _says_something(path: Path, known: Iterable[str]) -> bool:

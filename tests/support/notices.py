@@ -18,7 +18,6 @@ from tests.support.webhook import webhook
 
 SHIPPED = Path(__file__).parents[2] / "rules/alertmanager/alertmanager.yaml"
 WAITS = {"group_wait": "1s", "group_interval": "1s"}
-CASE = "case"
 PEOPLE = {"page", "ticket"}
 POST = {"send_resolved": False}
 
@@ -27,8 +26,7 @@ def routing(url: str) -> dict[str, Any]:
     """The shipped configuration, with these changes.
 
     Its receivers for people post to `url`, and tell what is resolved to nobody; there are no quiet
-    hours, since it may be night; waits are short; and alerts of two cases have nothing to do with
-    each other, as if each had an Alertmanager of its own.
+    hours, since it may be night; and waits are short.
     """
     told = yaml.safe_load(SHIPPED.read_text())
     told.pop("templates", None)
@@ -39,31 +37,23 @@ def routing(url: str) -> dict[str, Any]:
         for one in told["receivers"]
     ]
     told["route"] = _route(told["route"])
-    for rule in told.get("inhibit_rules", []):
-        rule["equal"] = [*rule.get("equal", []), CASE]
     return dict(told)
 
 
 def _route(route: Mapping[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in route.items() if not k.endswith("_time_intervals")}
     waits = {name: wait for name, wait in WAITS.items() if name in route}
-    if "group_by" in route:
-        kept["group_by"] = [*route["group_by"], CASE]
     if "routes" in route:
         kept["routes"] = [_route(one) for one in route["routes"]]
     return {**kept, **waits}
 
 
 def notified(
-    binary: Path, folder: Path, cases: Mapping[str, Sequence[Firing]]
+    binary: Path, folder: Path, apps: Mapping[str, Sequence[Firing]]
 ) -> dict[str, list[dict[str, Any]]]:
-    """The notifications of each case: what was posted, with its `receiver` and `commonLabels`."""
-    alerts = [
-        {"labels": {**dict(one.labels), CASE: case}}
-        for case, fired in cases.items()
-        for one in fired
-    ]
-    found: dict[str, list[dict[str, Any]]] = {case: [] for case in cases}
+    """The notifications of each application: what was posted, with its `commonLabels`."""
+    alerts = [{"labels": dict(one.labels)} for fired in apps.values() for one in fired]
+    found: dict[str, list[dict[str, Any]]] = {app: [] for app in apps}
     if not alerts:
         return found
     with webhook() as hook, alertmanager(binary, folder, routing(hook.url)) as manager:
@@ -76,7 +66,7 @@ def notified(
         wait_for(lambda: len(manager.alerts()) == len(alerts), "all alerts to be taken")
         wait_for(lambda: len(hook.posts) >= _to_be_told(manager), "every notification", within=30)
     for post in hook.posts:
-        found[post.body["commonLabels"][CASE]].append(post.body)
+        found[post.body["commonLabels"]["app"]].append(post.body)
     return found
 
 

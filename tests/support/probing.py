@@ -65,8 +65,8 @@ async def probed(probes: str, folder: Path = Path()) -> AsyncIterator[Asked]:
 
 
 @asynccontextmanager
-async def serving(server: Server) -> AsyncIterator[int]:
-    """A server of the test's own on a free port of this machine, which is given."""
+async def serving(server: Server, port: int = 0) -> AsyncIterator[int]:
+    """A server of the test's own on this port or a free one of this machine, which is given."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -82,7 +82,7 @@ async def serving(server: Server) -> AsyncIterator[int]:
         task = asyncio.create_task(handle(reader, writer))
         tasks.add(task)
 
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
+    listening = await asyncio.start_server(accept, "127.0.0.1", port)
     try:
         yield listening.sockets[0].getsockname()[1]
     finally:

@@ -36,7 +36,11 @@ class Scraped:
     near: Mapping[str, Mapping[str, Change]]
     fault: Mapping[str, Mapping[str, Change]]
     minutes: Mapping[str, int]
-    long: bool = False
+
+    @property
+    def alerts(self) -> Sequence[Mapping[str, str]]:
+        """Of which one notification tells."""
+        return (self.notified,)
 
     @property
     def name(self) -> str:
@@ -48,11 +52,11 @@ class Scraped:
         series: dict[str, list[float | None]] = {}
         for target, well in _healthy(self.app).items():
             for minute, text in enumerate(self._pages(target, well)):
-                for name, value in _samples(text, self.app, target):
+                for name, value in _samples(text, self.name, target):
                     values = series.setdefault(name, [])
                     values += [None] * (minute - len(values))
                     values.append(value)
-        return Story(self.app, self.minutes["end"], series)
+        return Story(self.name, self.minutes["end"], series)
 
     def _pages(self, target: str, well: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
         """What the target answers, minute by minute."""

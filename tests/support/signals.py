@@ -15,11 +15,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from exporter.app import assemble, declare
 from exporter.clock import SetClock
@@ -53,6 +50,11 @@ class Case:
     minutes: Mapping[str, int]
 
     @property
+    def alerts(self) -> Sequence[Mapping[str, str]]:
+        """Of which one notification tells."""
+        return (self.notified,)
+
+    @property
     def name(self) -> str:
         """Told apart from all others."""
         return f"{self.signal}-{self.form}"
@@ -69,38 +71,25 @@ class Case:
         fault = _phase(self.fault, self.minutes["fault"], self.minutes["end"])
         end = self.minutes["end"] * MINUTE
         paths = write(folder, form, spoken(form, [near, fault], end))
-        plan, clock = _plan(self.app, json.dumps(self.settings)), SetClock()
+        plan, clock = self._plan(), SetClock()
         shard = assemble(plan, clock)
         shard.uid = SOURCE
         declare(shard, plan)
         logs = [Log(Cursor(path.name, path.name, "file"), [path.read_bytes()]) for path in paths]
         step = MINUTE * SCRAPED[self.long]
         shown = timeline(steps(shard, clock, logs, step, until=BEGIN + end))
-        return story(shown, self.app, BEGIN, self.minutes["end"])
+        return story(shown, self.name, BEGIN, self.minutes["end"])
 
-
-class Told(Protocol):
-    """What is told over some hours, in logs or otherwise."""
-
-    @property
-    def name(self) -> str:
-        """Told apart from all others."""
-
-    @property
-    def long(self) -> bool:
-        """Whether it takes so long that fewer looks must do."""
-
-    def story(self, folder: Path) -> Story:
-        """What was shown, minute by minute; `folder` is its own."""
-
-
-@cache
-def _plan(app: str, settings: str) -> AppPlan:
-    """An application in a configuration; which files it names is nothing to a replay."""
-    given = {"name": app, "profile": app, "logs": [{"files": ["/var/log/*"]}]}
-    text = json.dumps({"apps": [given | json.loads(settings)]})
-    (plan,) = parse(text, Path("sidewatch.yaml"), {}).apps
-    return plan
+    def _plan(self) -> AppPlan:
+        """The application in a configuration; which files it names is nothing to a replay."""
+        given: dict[str, Any] = {
+            "name": self.name,
+            "profile": self.app,
+            "logs": [{"files": ["/var/log/*"]}],
+        }
+        text = json.dumps({"apps": [{**given, **self.settings}]})
+        (plan,) = parse(text, Path("sidewatch.yaml"), {}).apps
+        return plan
 
 
 def _phase(given: Mapping[str, Any], begin: int, end: int) -> Phase:
@@ -136,16 +125,16 @@ def _cases() -> list[Case]:
 CASES = _cases()
 
 
-def outcomes(promtool: Path, folder: Path, some: Sequence[Told]) -> dict[str, list[Firing]]:
-    """The alerts that fired over each case, by its name."""
-    found: dict[str, list[Firing]] = {}
-    length = attrgetter("long")
-    for long, group in groupby(sorted(some, key=length), key=length):
-        each = list(group)
-        stories = []
-        for case in each:
-            (folder / case.name).mkdir()
-            stories.append(case.story(folder / case.name))
-        answers = fired(promtool, folder / f"rules-{long}.yaml", stories, every=EVALUATED[long])
-        found |= {case.name: answer for case, answer in zip(each, answers, strict=True)}
+def outcomes(
+    promtool: Path, folder: Path, stories: Mapping[str, Story]
+) -> dict[str, Sequence[Firing]]:
+    """The alerts that fired over each case, by its name; `folder` is made."""
+    found: dict[str, Sequence[Firing]] = {}
+    folder.mkdir()
+    for long in (False, True):
+        some = {name: one for name, one in stories.items() if (one.minutes > LONG) == long}
+        if some:
+            path = folder / f"rules-{long}.yaml"
+            answers = fired(promtool, path, list(some.values()), every=EVALUATED[long])
+            found |= dict(zip(some, answers, strict=True))
     return found

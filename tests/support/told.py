@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from exporter.app.assembly import assemble, declare, sources
-from exporter.clock import WallClock
 from exporter.config import parse
-from exporter.model import Series
-from exporter.pipeline import keep
-from exporter.shard import Shard
-from tests.support.asking import Asked, until
+from tests.support.asking import Asked, at_work, until
 from tests.support.pg import Server
 
 GRANTS = """
@@ -27,26 +20,9 @@ DO $$ DECLARE name text; BEGIN
 END $$
 """
 
-# A metric and its labels with their names.
-One = tuple[str, tuple[tuple[str, str], ...]]
 
-
-@dataclass
 class Told(Asked):
     """An application by its configuration."""
-
-    shard: Shard
-
-    def all(self) -> dict[One, float]:
-        """Every series that is shown of the application itself."""
-        snapshot = self.shard.snapshot(final=True)
-        return {
-            _one(series, snapshot.constant): value
-            for family, each in snapshot.layout
-            if family.name.startswith("watched_")
-            for series in each
-            if not math.isnan(value := snapshot.values[series.index])
-        }
 
     def tables(self, metric: str) -> dict[str, dict[str, float]]:
         """The values of a metric about rows, by entity, then by state (and window)."""
@@ -58,19 +34,15 @@ class Told(Asked):
 
     async def answered(self) -> None:
         """Wait until each query that is for this database was answered, or is disabled."""
-        await until(self._answered, "an answer to every query")
+        await until(self.has_answered, "an answer to every query")
 
-    def _answered(self) -> bool:
+    def has_answered(self) -> bool:
+        """Whether each was."""
         asked, answers = (
             {name for (name,) in self.series(f"sidewatch_query_{each}_seconds")}
             for each in ("interval", "duration")
         )
         return bool(answers) and asked <= answers | self.disabled().keys()
-
-
-def _one(series: Series, constant: tuple[tuple[str, str], ...]) -> One:
-    labels = (*constant, *zip(series.family.labels, series.labels, strict=True))
-    return series.family.name, labels
 
 
 def grant(postgres: Server, database: str) -> None:
@@ -79,16 +51,15 @@ def grant(postgres: Server, database: str) -> None:
 
 
 @asynccontextmanager
-async def told(config: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Told]:
-    """Ask the database of the one application of a configuration, until the block is left."""
+async def told(
+    config: str,
+    environ: Mapping[str, str] | None = None,
+    state: dict[str, Any] | None = None,
+) -> AsyncIterator[Told]:
+    """The one application of a configuration, watched until the block is left.
+
+    `state` is what an earlier shard has dumped.
+    """
     (plan,) = parse(config, Path("sidewatch.yaml"), environ or {}).apps
-    clock = WallClock()
-    shard = assemble(plan, clock)
-    declare(shard, plan)
-    tasks = [asyncio.create_task(keep(source, shard, clock)) for source in sources(plan)]
-    try:
-        yield Told(shard)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with at_work(plan, state) as one:
+        yield Told(one.shard)
