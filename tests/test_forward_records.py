@@ -99,6 +99,12 @@ def test_a_time_that_is_none_stays_what_it_was() -> None:
     assert one('{"msg":"x","time":"never"}').attributes == {"time": "never"}
 
 
+def test_fields_without_a_message_keep_their_line() -> None:
+    line = 'level=info event="user logged in" port=8080'
+    assert one(line).body == line
+    assert one(line).attributes == {"event": "user logged in", "port": 8080}
+
+
 def test_an_access_line_keeps_its_line() -> None:
     line = '10.0.0.1 - - [20/Nov/2026:23:58:11 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "-" "curl"'
     found = one(line)

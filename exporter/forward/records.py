@@ -241,12 +241,12 @@ def _told(record: Record, *, timed: bool) -> list[str]:
 
 
 def _head(one: Gathered) -> str:
-    """What it says, if only by its exception; of an access line the line itself."""
+    """What it says, if only by its exception; the line itself where it is fields and no more."""
     message, formats = _ACCESS
     record = one.record
     if record.message == message and record.format in formats:
         return one.lines[0]
-    return record.message or record.exception_text or ""
+    return record.message or record.exception_text or one.lines[0]
 
 
 def _severity(record: Record) -> tuple[SeverityNumber.ValueType, str]:
