@@ -274,7 +274,7 @@ async def test_it_is_off_until_it_is_configured(post: Post) -> None:
 
 async def _get(server: Server) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     answer = await reader.read()
     writer.close()
     return int(answer.split()[1])

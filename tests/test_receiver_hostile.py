@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 import time
@@ -11,7 +12,9 @@ import zlib
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from exporter.access import Access
 from exporter.server import Limits
+from tests.support.doors import hashed
 from tests.support.pushing import JSON, PATH, PROTOBUF, Post, as_one, export, push, said
 
 MEGABYTE = 1 << 20
@@ -139,7 +142,7 @@ async def test_a_body_that_is_too_long_is_not_read(post: Post, *, told: bool) ->
     async with post.serve(Limits(body=MEGABYTE)) as server, asyncio.timeout(20):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         length = f"Content-Length: {10**12}" if told else "Transfer-Encoding: chunked"
-        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: {PROTOBUF}\r\n{length}\r\n\r\n"
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n"
         writer.write(head.encode())
         answer = asyncio.create_task(reader.read(12))
         sent = 0
@@ -161,7 +164,7 @@ async def test_more_records_than_one_may_send_are_refused(post: Post) -> None:
 
 async def test_so_many_are_read_at_once_and_no_more(post: Post) -> None:
     async with post.serve(Limits(bodies=2)) as server, asyncio.timeout(20):
-        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode()
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n".encode()
         slow = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2)]
         for _, writer in slow:
             writer.write(head)
@@ -178,7 +181,7 @@ async def test_so_many_are_read_at_once_and_no_more(post: Post) -> None:
 async def test_half_a_body_is_not_waited_for_and_fills_no_log(post: Post, *, leaves: bool) -> None:
     async with post.serve(Limits(sent=0.3)) as server, asyncio.timeout(10):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\nhalf"
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\nhalf"
         writer.write(head.encode())
         if leaves:
             writer.close()
@@ -192,7 +195,7 @@ async def test_half_a_body_is_not_waited_for_and_fills_no_log(post: Post, *, lea
 async def test_pieces_that_are_none_end_the_connection(post: Post) -> None:
     async with post.serve() as server, asyncio.timeout(10):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
         writer.write(head.encode() + b"3\r\nabc\r\nzz\r\n")
         assert b" 400 " in await reader.readline()
         assert await reader.read()
@@ -207,11 +210,36 @@ async def test_a_page_of_a_browser_cannot_push(post: Post) -> None:
         for kind in simple:
             assert (await push(server, said("a"), kind)).status == 415
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(f"OPTIONS {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        writer.write(
+            f"OPTIONS {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
         answer = await reader.read()
         writer.close()
     assert answer.startswith(b"HTTP/1.1 405")
     assert b"Access-Control" not in answer
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "right"),
+    [
+        ("Host", "evil.example", 403),  # a name of its own that leads here (DNS rebinding)
+        ("Host", "evil.example:9877", 403),
+        ("X-Forwarded-For", "10.0.0.1", 403),
+        ("Host", "localhost:9877", 200),
+        ("Host", "127.0.0.1", 200),
+        ("Host", "[::1]:9877", 200),
+    ],
+)
+async def test_without_a_password_only_this_host_pushes_by_its_own_name(
+    post: Post, header: str, value: str, right: int
+) -> None:
+    async with post.serve() as server:
+        assert (await push(server, said("a"), **{header: value})).status == right
+        post.access = Access(users={"app": hashed("right").encode()})
+        given = "Basic " + base64.b64encode(b"app:right").decode()
+        assert (
+            await push(server, said("b"), **{header: value, "Authorization": given})
+        ).status == 200
 
 
 @pytest.mark.alone(reason="it measures how late the loop wakes up")

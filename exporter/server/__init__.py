@@ -56,7 +56,11 @@ async def serve(
     """
     sockets = await bind(listen)
     executor, passwords = ThreadPoolExecutor(RENDERERS, thread_name_prefix="render"), Passwords()
-    pages = Pages(expose, ready, page, lambda one: trusted(one, access()), executor, created)
+
+    def known(request: web.Request) -> bool:
+        return trusted(request, access())
+
+    pages = Pages(expose, ready, page, known, executor, created)
     guests = Guests(access, limits, refused)
     runner = web.AppRunner(
         web.Application(
@@ -77,7 +81,7 @@ async def serve(
     )
     _route(runner.app, pages)
     for path, take in posts.items():
-        runner.app.router.add_post(path, Posting(take, limits).handle)
+        runner.app.router.add_post(path, Posting(take, limits, known).handle)
     try:
         await runner.setup()
         async with _accepting(guests, sockets, runner):

@@ -36,14 +36,20 @@ Post = Callable[[Sent], Awaitable[Reply]]
 
 @dataclass(slots=True)
 class Posting:
-    """Takes what is sent to one path."""
+    """Takes what is sent to one path, from those who are `trusted`."""
 
     take: Post
     limits: Limits
+    trusted: Callable[[web.Request], bool]
     _under_way: int = 0
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Read the body and hand it on; so many at a time, for each holds its body."""
+        """Read the body and hand it on; so many at a time, for each holds its body.
+
+        A page in a browser of this host is not trusted, whatever name led it here.
+        """
+        if not self.trusted(request):
+            return leaving(plain(403, "This takes a password, or an address of this host itself."))
         if self._under_way >= self.limits.bodies:
             response = leaving(plain(429, "Too much is being sent. Come again."))
             response.headers[hdrs.RETRY_AFTER] = "1"
