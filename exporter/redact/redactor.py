@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import re2
@@ -67,11 +68,7 @@ class Redactor:
     _together: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        gates = re2.Set.SearchSet()
-        for rule in self.rules:
-            gates.Add(rule.gate)
-        gates.Compile()
-        object.__setattr__(self, "_gates", gates)
+        object.__setattr__(self, "_gates", _automaton(tuple(rule.gate for rule in self.rules)))
         object.__setattr__(self, "_together", not any(rule.alone for rule in self.rules))
 
     def counting(self, tally: Tally) -> Redactor:
@@ -155,6 +152,16 @@ class Redactor:
             return not self._gates.Match("\n".join([*map(str, fields), *texts, *numbers]))
         except UnicodeEncodeError:
             return False
+
+
+@lru_cache(maxsize=4)
+def _automaton(gates: tuple[str, ...]) -> Any:
+    """What says which of them match; the same for all outlets."""
+    found = re2.Set.SearchSet()
+    for gate in gates:
+        found.Add(gate)
+    found.Compile()
+    return found
 
 
 def _may_be_card(value: Any) -> bool:
