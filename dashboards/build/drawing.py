@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models import common as words
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from dashboards.build.palette import LIMIT, SERIES, SKY, TONES
+from dashboards.build.palette import ENDINGS, LIMIT, SERIES, SKY, TONES
 from dashboards.build.shapes import MANY, Panel, Query, Step, Word
 
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -72,8 +72,8 @@ def _of_kind(panel: Panel) -> Builder:
 def _stat(panel: Panel) -> stat.Panel:
     builder = stat.Panel().reduce_options(_newest()).justify_mode(words.BigValueJustifyMode.CENTER)
     builder.color_mode(words.BigValueColorMode.VALUE).text_mode(words.BigValueTextMode.VALUE)
-    graph = words.BigValueGraphMode.NONE if panel.words else words.BigValueGraphMode.AREA
-    builder.graph_mode(graph).color_scheme(_by_threshold())
+    builder.graph_mode(words.BigValueGraphMode.NONE).color_scheme(_by_threshold())
+    builder.text(common.VizTextDisplayOptions().value_size(34))
     if panel.link:
         link = f"/d/{panel.link}?{TIME}&${{app:queryparam}}"
         builder.override_by_field_type("number", [_links(f"Open {panel.link}", link)])
@@ -99,7 +99,7 @@ def _lines(panel: Panel) -> timeseries.Panel:
     if panel.log:
         scale = common.ScaleDistributionConfig().type(words.ScaleDistribution.SYMLOG).log(10)
         builder.scale_distribution(scale)
-    else:
+    elif not panel.negative:
         builder.min(0)
     if panel.highest is not None:
         builder.max(panel.highest)
@@ -115,6 +115,10 @@ def _lines(panel: Panel) -> timeseries.Panel:
             continue
         colour = SERIES[drawn_ones.index(query) % len(SERIES)]
         builder.override_by_query(letter, [_property("color", _shades(colour).build())])
+        if len(drawn_ones) == 1:
+            for ending, hue in ENDINGS:
+                shades = [_property("color", _shades(hue).build())]
+                builder.override_by_regexp(f"/{ending}$/i", shades)
         for pattern, tone in query.tones.items():
             fixed = {"mode": "fixed", "fixedColor": TONES[tone]}
             builder.override_by_regexp(f"/{pattern}/", [_property("color", fixed)])

@@ -49,7 +49,8 @@ class Panel:
     """One panel: what it tells, what is normal, which alerts watch it, and its questions.
 
     `steps` colour a value from a number on, as the alerts judge it. `link` is the dashboard that a
-    click leads to, with the labels named in `carries`. `order` are a table's columns.
+    click leads to, with the labels named in `carries`. `order` are a table's columns. What may be
+    `negative` is not cut off at 0.
     """
 
     kind: Kind
@@ -66,11 +67,12 @@ class Panel:
     stacked: bool = False
     stepped: bool = False
     log: bool = False
+    negative: bool = False
     highest: float | None = None
     link: str = ""
     carries: tuple[str, ...] = ("app",)
     order: tuple[str, ...] = ()
-    nothing: str = ""  # what stands there when there is nothing
+    nothing: str = ""  # what a stat says when there is nothing
     decimals: int | None = None
 
 
@@ -141,7 +143,7 @@ def stat(
         words,
         link=link,
         nothing=nothing,
-        decimals=decimals,
+        decimals=1 if decimals is None and unit == "percentunit" else decimals,
     )
 
 
@@ -159,6 +161,7 @@ def lines(
     stacked: bool = False,
     stepped: bool = False,
     log: bool = False,
+    negative: bool = False,
     highest: float | None = None,
 ) -> Panel:
     """Values over time."""
@@ -177,6 +180,7 @@ def lines(
         stacked=stacked,
         stepped=stepped,
         log=log,
+        negative=negative,
         highest=highest,
     )
 
@@ -222,7 +226,6 @@ def table(
     height: int = 8,
     link: str = "",
     carries: tuple[str, ...] = ("app",),
-    nothing: str = "",
 ) -> Panel:
     """A line for each thing, newest values only."""
     return Panel(
@@ -238,5 +241,4 @@ def table(
         link=link,
         carries=carries,
         order=order,
-        nothing=nothing,
     )

@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, repeat
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from exporter.demo.hurried import write_routing, write_rules
-from tests.support.demo import demo, short_folder
+from tests.support.demo import Demo, demo, short_folder
 from tests.support.parts import Parts
 from tests.support.process import running
 from tests.support.recording import FOLDER, shown
@@ -30,7 +30,7 @@ from tests.support.waiting import free_port
 from tests.support.web import answers
 from tests.support.webhook import webhook
 
-SHARE = 1 / 240  # an hour of the rules is 15 s
+SHARE = 1 / 240  # an hour of the rules is 15 s, so that tests need not wait
 # Its counters as tripl's own code names them: nobody has recorded a page of it.
 TRIPL = """\
 tripl_celery_tasks_total{task="collect_metrics",status="success"} 40
@@ -42,6 +42,7 @@ tripl_metric_check_interval_seconds 300
 OLD = (
     '{"timestamp": "2020-01-01 00:00:00,000", "level": "INFO", "message": "Job worker stats",'
     ' "logger": "plain.jobs", "worker_processes": 4, "jobs_requested": 3, "jobs_processing": 1}\n'
+    "[INFO] Connecting with password=hunter2hunter2\n"
 )
 
 Page = Callable[[], str]
@@ -49,26 +50,46 @@ Target = tuple[str, str, str, dict[str, str]]  # job, address, path, labels
 
 
 @contextmanager
-def showing(parts: Parts, folder: Path) -> Iterator[Prometheus]:
-    """All of it, until the block is left."""
+def showing(
+    parts: Parts, folder: Path, share: float = SHARE, *, alone: bool = False
+) -> Iterator[Prometheus]:
+    """All of it, until the block is left, or the demo alone with what carries its alerts.
+
+    The rules wait and look back for a share of their times.
+    """
     with ExitStack() as opened:
         enter = opened.enter_context
         one = enter(demo(enter(short_folder())))
-        denied = enter(_denied(folder))
-        pages = {f"/{path.stem}": _page_of(path) for path in FOLDER.glob("*.prom")}
-        pages |= {f"/own/{name}": page for name, page in _own_pages()}
-        served = enter(_served(pages))
-        manager = enter(_alertmanager(parts.need("prometheus-alertmanager"), folder))
-        targets: list[Target] = [
-            ("sidewatch", one.address, "/metrics", {}),
-            ("sidewatch", denied, "/metrics", {}),
-        ]
-        targets += [
-            (path.split("/")[-1], served, path, {"instance": f"recorded{path}"} | _labels(path))
-            for path in pages
-        ]
+        # Who listens to nothing it says would in the end keep it from saying more.
+        threading.Thread(target=_heard, args=(one,), daemon=True).start()
+        manager = enter(_alertmanager(parts.need("prometheus-alertmanager"), folder, share))
+        targets: list[Target] = [("sidewatch", one.address, "/metrics", {})]
         targets.append(("alertmanager", manager, "/metrics", {}))
-        yield enter(_prometheus(parts.need("prometheus"), folder, targets, manager))
+        if not alone:
+            targets += enter(_others(folder))
+        yield enter(_prometheus(parts.need("prometheus"), folder, targets, manager, share))
+
+
+def _heard(one: Demo) -> None:
+    assert one.process.stdout is not None
+    with suppress(ValueError):  # closed when it ends
+        for _ in one.process.stdout:
+            pass
+
+
+@contextmanager
+def _others(folder: Path) -> Iterator[list[Target]]:
+    """What the demo has not."""
+    pages = {f"/{path.stem}": _page_of(path) for path in FOLDER.glob("*.prom")}
+    pages |= {f"/own/{name}": page for name, page in _own_pages()}
+    with _served(pages) as served, _denied(folder, served) as denied:
+        yield [
+            ("sidewatch", denied, "/metrics", {}),
+            *(
+                (path.split("/")[-1], served, path, {"instance": f"recorded{path}"} | _labels(path))
+                for path in pages
+            ),
+        ]
 
 
 def _made(folder: Path) -> Path:
@@ -101,8 +122,8 @@ def _minutes(case: Scraped, target: str, well: Mapping[str, Mapping[str, float]]
 
 
 @contextmanager
-def _denied(folder: Path) -> Iterator[str]:
-    """A sidewatch that reaches neither database nor daemon, and reads a log of long ago."""
+def _denied(folder: Path, receiver: str) -> Iterator[str]:
+    """A sidewatch that reaches neither database nor daemon; its log of long ago is forwarded."""
     own = _made(folder / "denied")
     (own / "old.log").write_text(OLD)
     app = {
@@ -114,8 +135,11 @@ def _denied(folder: Path) -> Iterator[str]:
     }
     discover = {"url": "unix:///nowhere/docker.sock"}
     config = own / "sidewatch.yaml"
+    forward = {"central": f"http://{receiver}"}
     config.write_text(
-        json.dumps({"state": str(own / "state"), "apps": [app], "discover": discover})
+        json.dumps(
+            {"state": str(own / "state"), "apps": [app], "discover": discover, "forward": forward}
+        )
     )
     address = f"127.0.0.1:{free_port()}"
     command = (sys.executable, "-m", "exporter", "run", "--config", config)
@@ -140,6 +164,14 @@ def _served(pages: Mapping[str, Page]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
+        def do_POST(self) -> None:
+            """Take all records: an empty message says so in OTLP."""
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-protobuf")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def log_message(self, *_: Any) -> None:
             """Tests are quiet."""
 
@@ -153,14 +185,14 @@ def _served(pages: Mapping[str, Page]) -> Iterator[str]:
 
 
 @contextmanager
-def _alertmanager(binary: Path, folder: Path) -> Iterator[str]:
+def _alertmanager(binary: Path, folder: Path, share: float) -> Iterator[str]:
     """One that is a cluster of its own and tells a receiver: its address."""
     own = _made(folder / "alertmanager")
     address, cluster = (f"127.0.0.1:{free_port()}" for _ in range(2))
     with webhook() as hook:
         command = (
             binary,
-            f"--config.file={write_routing(own, SHARE, hook.url)}",
+            f"--config.file={write_routing(own, share, hook.url)}",
             f"--storage.path={own / 'data'}",
             f"--web.listen-address={address}",
             f"--cluster.listen-address={cluster}",
@@ -173,13 +205,13 @@ def _alertmanager(binary: Path, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _prometheus(
-    binary: Path, folder: Path, targets: list[Target], manager: str
+    binary: Path, folder: Path, targets: list[Target], manager: str, share: float
 ) -> Iterator[Prometheus]:
     address = f"127.0.0.1:{free_port()}"
     jobs = [*targets, ("prometheus", address, "/metrics", {})]
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(path) for path in write_rules(folder / "rules", SHARE)],
+        "rule_files": [str(path) for path in write_rules(folder / "rules", share)],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager]}]}]},
         "scrape_configs": [
             {

@@ -113,7 +113,6 @@ PROBES = Row(
             order=("app", "probe", "kind", "reason"),
             alerts=("WatchedProbeRedirected", "WatchedDependencyDown", "WatchedStatusDegraded"),
             width=12,
-            nothing="No probe fails.",
         ),
         table(
             "Parts of the application",
@@ -127,7 +126,6 @@ PROBES = Row(
             order=("app", "probe", "component"),
             alerts=("WatchedComponentDown",),
             width=12,
-            nothing="No health body names parts.",
         ),
         lines(
             "Signs of life",
@@ -214,14 +212,19 @@ CONTAINERS = Row(
         ),
         lines(
             "Restarts",
-            "Starts of containers that had ended by themselves, in a quarter of an hour.",
-            "0; 3 are a crash loop.",
+            "Starts of containers that had ended by themselves, in a quarter of an hour. Dashed:"
+            " how many are a crash loop.",
+            "0; 3 are a crash loop where no objective is set.",
             Query(
                 "app_service:watched_container_restarts:increase15m{<app service>}",
                 "{{app}} {{service}}",
             ),
+            Query(
+                "app_service:watched_container_restarts_objective:count{<app service>}",
+                "objective {{app}} {{service}}",
+                goal=True,
+            ),
             alerts=("WatchedCrashLoop",),
-            steps=((3, "bad"),),
         ),
         table(
             "Services",
@@ -333,6 +336,7 @@ DRAINS = Row(
             ),
             unit="s",
             alerts=("WatchedDrainStuck", "WatchedKilledInDrain"),
+            negative=True,
         ),
     ),
 )

@@ -200,7 +200,6 @@ DISKS = Row(
             ),
             order=("app", "certificate"),
             alerts=("WatchedTlsExpires", "WatchedTlsExpired"),
-            nothing="No certificate is watched.",
         ),
     ),
 )

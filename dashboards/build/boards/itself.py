@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboards.build.boards.forwarding import FORWARDING
 from dashboards.build.boards.pipeline import PIPELINE
 from dashboards.build.shapes import UP, Board, Query, Row, lines, stat, table
 
@@ -140,7 +141,6 @@ SOURCES = Row(
             ),
             order=("app", "query", "instance"),
             alerts=("SidewatchQueryStale",),
-            width=12,
         ),
         table(
             "Queries that are not asked",
@@ -155,7 +155,6 @@ SOURCES = Row(
             order=("app", "query", "reason"),
             alerts=("SidewatchQueryDisabled",),
             width=12,
-            nothing="All are asked.",
         ),
         lines(
             "What was lost or left out",
@@ -278,7 +277,11 @@ ITS_OWN = Row(
                 steps=((1, "warn"),),
             ),
             order=("instance", "reason"),
-            nothing="No discovery is configured.",
+            alerts=(
+                "SidewatchDiscoveryDown",
+                "SidewatchDiscoveryRefused",
+                "SidewatchDiscoveryEmpty",
+            ),
         ),
     ),
 )
@@ -287,6 +290,6 @@ ITSELF = Board(
     "sidewatch-itself",
     "sidewatch 7: sidewatch and its pipeline",
     "Can what the other dashboards show be trusted?",
-    (VERDICT, SOURCES, ITS_OWN, PIPELINE),
+    (VERDICT, SOURCES, FORWARDING, ITS_OWN, PIPELINE),
     ("source",),
 )

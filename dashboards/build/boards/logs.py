@@ -166,8 +166,6 @@ EVENTS = Row(
             ),
             order=("app", "service", "impact", "event"),
             alerts=("WatchedEventCritical", "WatchedEventTicket", "WatchedEventBurst"),
-            width=12,
-            height=9,
         ),
         table(
             "Exceptions",
@@ -182,8 +180,6 @@ EVENTS = Row(
             order=("app", "service", "type"),
             alerts=("WatchedExceptionsRepeated",),
             width=12,
-            height=9,
-            nothing="No exception.",
         ),
         lines(
             "Not understood",

@@ -6,6 +6,30 @@ from dashboards.build.shapes import UP, Board, Query, Row, bars, lines, stat, ta
 
 FIRING = 'ALERTS{alertstate="firing"'
 
+# Since when each alert fires, in milliseconds.
+SINCE = (
+    "(ALERTS_FOR_STATE{<app>} * 1000 and ignoring (alertstate)"
+    f' {FIRING}, severity!="none", <app>}})'
+)
+# What an alert may be about, besides its application.
+SUBJECTS = (
+    *("service", "queue", "job_class", "queue_library", "entity", "state", "route", "vhost"),
+    *("probe", "part", "field", "heartbeat", "database", "file", "mount", "certificate", "api"),
+    *(
+        "quota",
+        "event",
+        "type",
+        "slo",
+        "subject",
+        "source",
+        "query",
+        "reason",
+        "job",
+        "integration",
+    ),
+)
+ABOUT = f"label_join({SINCE}, 'what', ' ', {', '.join(map(repr, SUBJECTS))})"
+
 VERDICT = Row(
     "",
     (
@@ -64,15 +88,13 @@ VERDICT = Row(
             " on the application its dashboard.",
             "nothing.",
             Query(
-                "(ALERTS_FOR_STATE{<app>} * 1000 and ignoring (alertstate)"
-                f' {FIRING}, severity!="none", <app>}})',
+                f"max by (severity, alertname, app, what) ({ABOUT})",
                 column="since",
                 unit="dateTimeFromNow",
             ),
-            order=("severity", "alertname", "app"),
+            order=("severity", "alertname", "app", "what"),
             link="sidewatch-application",
             carries=("app",),
-            nothing="Nothing fires.",
             height=7,
         ),
     ),

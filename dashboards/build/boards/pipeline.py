@@ -30,6 +30,7 @@ PIPELINE = Row(
             order=("job", "instance"),
             alerts=(
                 "PipelineTargetDown",
+                "PipelineTargetUnsteady",
                 "PipelineJobGone",
                 "PipelineTargetUnnamed",
                 "PipelineScrapeSlow",

@@ -17,6 +17,17 @@ def newest(name: str, tells: str, **labels: str) -> Query:
     return Query(f"max by (app, database) ({name}{{{more}<ours database>}})", tells)
 
 
+def limit(name: str, objective: str, usual: int) -> Query:
+    """How long it may be: its objective, or what is usual where none is set."""
+    return Query(
+        "max by (app, database)"
+        f" (watched_postgres_{objective}_objective_seconds{{<ours database>}})"
+        f" or on (app, database) max by (app, database) ({name}{{<ours database>}}) * 0 + {usual}",
+        "objective {{app}} {{database}}",
+        goal=True,
+    )
+
+
 VERDICT = Row(
     "",
     (
@@ -51,22 +62,27 @@ VERDICT = Row(
         stat(
             "Longest transaction",
             "The age of the oldest open transaction.",
-            "seconds; what is older holds back vacuums and locks.",
+            "seconds; what is older than an hour holds back vacuums, unless its objective is set.",
             "max(watched_postgres_longest_transaction_seconds{<ours database>})",
             unit="s",
+            alerts=("WatchedPostgresTransactionOpen",),
+            steps=((3600, "warn"),),
         ),
         stat(
             "Blocked backends",
             "Backends that wait for a lock.",
             "0, or 1 for a moment.",
             "max(watched_postgres_blocked_backends{<ours database>})",
+            alerts=("WatchedPostgresBlocked",),
         ),
         stat(
             "Age of transaction ids",
             "The age of the oldest transaction id that is not frozen. At 2 147 million the server"
-            " stops.",
+            " refuses every write.",
             "below 200 million, where autovacuum begins to freeze.",
-            "max(watched_postgres_xid_age{<ours database>})",
+            "max(app_database:watched_postgres_freeze:age{<app database>})",
+            alerts=("WatchedPostgresWraparound", "WatchedPostgresFreezeLate"),
+            steps=((1000000000, "warn"), (1600000000, "bad")),
         ),
     ),
 )
@@ -154,12 +170,17 @@ CAUSES = Row(
     (
         lines(
             "Long transactions",
-            "The oldest open transaction, the longest idle one, and the longest wait for a lock.",
-            "seconds.",
+            "The oldest open transaction, the longest idle one, and the longest wait for a lock."
+            " Dashed: how long each may be.",
+            "seconds; an hour, ten minutes and five minutes may be where no objective is set.",
             newest("watched_postgres_longest_transaction_seconds", "{{database}} open"),
             newest("watched_postgres_longest_idle_transaction_seconds", "{{database}} idle"),
             newest("watched_postgres_longest_blocked_seconds", "{{database}} blocked"),
+            limit("watched_postgres_longest_transaction_seconds", "transaction", 3600),
+            limit("watched_postgres_longest_idle_transaction_seconds", "idle_transaction", 600),
+            limit("watched_postgres_longest_blocked_seconds", "blocked", 300),
             unit="s",
+            alerts=("WatchedPostgresTransactionOpen", "WatchedPostgresBlocked"),
         ),
         lines(
             "Transactions",
@@ -183,6 +204,7 @@ CAUSES = Row(
                 " (increase(watched_postgres_deadlocks_total{<ours database>}[10m]))",
                 "{{database}} deadlocks",
             ),
+            alerts=("WatchedPostgresDeadlocks", "WatchedPostgresBlocked"),
         ),
         lines(
             "Temporary files",
@@ -280,14 +302,16 @@ REFERENCE = Row(
             newest("watched_postgres_clock_skew_seconds", "{{app}} {{database}}"),
             unit="s",
             alerts=("SidewatchClockSkew",),
-            log=True,
+            negative=True,
         ),
         lines(
             "Replicas",
-            "How far each replica is behind its primary.",
-            "seconds; replicas only.",
+            "How far each replica is behind its primary. Dashed: how far it may be.",
+            "below the dashed line; 30 s where no objective is set.",
             newest("watched_postgres_replication_lag_seconds", "{{app}} {{database}}"),
+            limit("watched_postgres_replication_lag_seconds", "replication_lag", 30),
             unit="s",
+            alerts=("WatchedPostgresReplicaLate",),
         ),
         table(
             "Replication slots",
@@ -303,10 +327,11 @@ REFERENCE = Row(
                 " (watched_postgres_slot_retained_bytes{<ours database>})",
                 column="kept",
                 unit="bytes",
+                steps=((5000000000, "warn"),),
             ),
             order=("app", "database", "slot"),
+            alerts=("WatchedPostgresSlotRetains",),
             width=12,
-            nothing="No slots.",
         ),
         lines(
             "agledger: who waits for a connection of its pool",

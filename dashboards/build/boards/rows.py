@@ -42,7 +42,6 @@ ROWS = Row(
             ),
             unit="s",
             alerts=("WatchedRowsStale",),
-            log=True,
         ),
         lines(
             "Rows that failed within an hour",

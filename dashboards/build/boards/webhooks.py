@@ -219,7 +219,6 @@ INCOMING = Row(
             ),
             unit="s",
             alerts=("WatchedHttpSilence",),
-            log=True,
         ),
     ),
 )

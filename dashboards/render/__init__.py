@@ -1,0 +1,1 @@
+"""The dashboards drawn with Grafana's own components, without a Grafana: pictures, and a proof."""
