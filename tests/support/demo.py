@@ -63,15 +63,15 @@ class Demo:
 
     def serves(self) -> str:
         """The page, as soon as it has both applications."""
-        return wait_for(lambda: self._page(r"^watched_\w+"), "both applications", within=10)
+        return wait_for(lambda: self._page(r"watched_\w+"), "both applications", within=10)
 
     def asks(self) -> str:
         """The page, as soon as both databases answer."""
-        return wait_for(lambda: self._page("^watched_postgres_up"), "both databases", within=20)
+        return wait_for(lambda: self._page("watched_postgres_up", "1.0"), "databases", within=60)
 
-    def _page(self, metric: str) -> str | None:
+    def _page(self, metric: str, value: str = ".*") -> str | None:
         page = get(f"{self.url}/metrics").decode()
-        apps = set(re.findall(metric + r'{app="(\w+)".* 1?', page, re.MULTILINE))
+        apps = set(re.findall(rf'^{metric}{{app="(\w+)".* {value}$', page, re.MULTILINE))
         return page if apps == APPS else None
 
     def end(self) -> tuple[int, str]:

@@ -4,7 +4,8 @@ faults     each of them a case; its keys are those of its kind of world (tests/s
   alerts       of which one notification tells; without any it only looks like the fault
   held         that fire too, and are held back by Alertmanager
   beside       that fire too, and are warnings of another signal
-  by           the kinds of worlds, where they are not where the signal is read
+  by           the kinds of worlds, where they are not where the signal is read; always in this
+               order: container, probe, sql, so that nobody waits for one who waits for him
   objectives   of the application in sidewatch.yaml
   maintenance  that one is declared
   known        lines of the exposition, of which sidewatch then shows at least so much
@@ -171,7 +172,8 @@ class Stage:
     )
     # Who watches what an application hosts watches all containers of some names, and no project.
     alone: Mapping[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
-    door: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # Who needs many places is not overtaken for ever by those who need one.
+    doors: Mapping[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def play(self, case: Staged) -> Story:
         """Play one, as soon as there is place."""
@@ -180,7 +182,7 @@ class Stage:
             for kind in case.by:
                 if kind == "container":
                     await stack.enter_async_context(self.alone[case.app])
-                async with self.door:
+                async with self.doors[kind]:
                     for _ in range(SIDE_BY_SIDE if "sessions" in case.part else 1):
                         await stack.enter_async_context(self.places[kind])
             worlds = []
