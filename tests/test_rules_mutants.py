@@ -110,10 +110,12 @@ def _name(rule: Rule) -> str:
 
 
 def _proofs(path: Path, rule: Rule) -> Iterator[Path]:
-    """Its own first; what is recorded may serve the alerts of other files."""
+    """Its own first, then the others that read its file: what is recorded serves their alerts."""
     yield PROOFS / path.name
-    for proof in PROOFS.glob("*.yaml") if "record" in rule else ():
-        if proof.name != path.name and f"rules/{path.name}" in proof.read_text():
+    for proof in sorted(PROOFS.glob("*.yaml")):
+        text = proof.read_text()
+        about = "record" in rule or _name(rule) in text
+        if proof.name != path.name and f"rules/{path.name}" in text and about:
             yield proof
 
 
