@@ -26,12 +26,12 @@ SETTINGS = Settings(enabled=frozenset({"keep-firing"}))
 Spoil = Callable[[str], Iterator[tuple[str, str]]]
 
 # Each kind of slip: how many there are to make at the least, and which share must be found. What
-# is not found is harmless (`sum` of what one instance tells alone, anything times 0), or only who
+# is not found is harmless (`sum` of what one instance tells alone), or only who
 # knows what is meant can tell (a maximum over outcomes is a number like their sum).
 SLIPS: dict[str, tuple[Spoil, int, float]] = {
     "a label left out of by": (partial(without_a_label, places=spoiling.BY), 400, 0.95),
     "a label left out of on": (partial(without_a_label, places=spoiling.ON), 300, 0.98),
-    "sum for max": (spoiling.swapped, 150, 0.75),
+    "sum for max": (spoiling.swapped, 150, 0.8),
     "a misspelt metric": (spoiling.misspelt, 150, 1.0),
     "no increase": (spoiling.risen, 30, 0.8),
     "another default": (spoiling.other_defaults, 8, 0.85),

@@ -17,7 +17,7 @@ import pytest
 import exporter
 
 ROOT = Path(__file__).parents[1]
-DATA = {".yaml", ".json", ".sql", ".tmpl", ".yml", ".cfg", ".example"}
+DATA = {".yaml", ".json", ".sql", ".tmpl", ".yml", ".cfg", ".example", ".css", ".js"}
 SOURCES = (
     *("exporter", "parsers", "rules", "dashboards", "stack", "pyproject.toml", "README.md"),
     *("LICENSE", "MANIFEST.in", "compose.monitoring.yaml", ".env.example"),
@@ -37,6 +37,8 @@ def data_files() -> set[str]:
         *ROOT.glob("exporter/queues/*.yaml"),
         *ROOT.glob("exporter/*.yaml"),
         *ROOT.glob("exporter/*.example"),
+        *ROOT.glob("exporter/page/*.css"),
+        *ROOT.glob("exporter/page/*.js"),
         *(path for path in ROOT.glob("stack/**/*") if path.suffix in DATA),
     ]
     names = {path.relative_to(ROOT).as_posix() for path in found}

@@ -10,6 +10,8 @@ from exporter.vocabulary import FAMILIES
 BY = re.compile(r"\b(?:sum|max|min|count|group) by \(([^()]*)\)")
 ON = re.compile(r"\bon \(([^()]*)\)")
 SWAPPED = re.compile(r"\b(sum|max)(?= by \([^()]*\) \()")
+# Nothing is changed by it: a subject's default, which is 0 of the subject plus a number.
+TIMES_NOTHING = re.compile(r"\w+ by \([^()]*\) \((?:[^()]|\([^()]*\))*\)\s*\* 0\b")
 OTHER = {"sum": "max", "max": "sum"}
 METRIC = re.compile(r"\b(?:watched|sidewatch)_\w+")
 # Where one objective has a default of its own; several in one are told apart by who reads them.
@@ -33,6 +35,8 @@ def without_a_label(text: str, places: re.Pattern[str]) -> Iterator[tuple[str, s
 def swapped(text: str) -> Iterator[tuple[str, str]]:
     """`sum` for `max`, and the other way round."""
     for place in SWAPPED.finditer(text):
+        if TIMES_NOTHING.match(text, place.start()):
+            continue
         yield _near(text, place), _with(text, place, OTHER[place[1]])
 
 
