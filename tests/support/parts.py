@@ -67,6 +67,10 @@ class Parts:
         """Note a part, and a version of it; of a library there may be several."""
         self.used.setdefault(part, set()).add(version)
 
+    def lack(self, why: str, test: str) -> None:
+        """Note what a test that passed could not prove."""
+        self.unproven.setdefault(why, set()).add(test)
+
     def dump(self) -> dict[str, dict[str, list[str]]]:
         """All of it, to be handed to another process."""
         used = {part: sorted(versions) for part, versions in sorted(self.used.items())}
@@ -89,7 +93,7 @@ class Parts:
         """A test that was skipped, for whatever reason, proved nothing (a hook of pytest's)."""
         if report.skipped and isinstance(report.longrepr, tuple):
             why = report.longrepr[2].removeprefix("Skipped: ")
-            self.unproven.setdefault(why, set()).add(report.nodeid)
+            self.lack(why, report.nodeid)
 
     def _version(self, tool: str, command: list[str]) -> str:
         try:
