@@ -87,7 +87,7 @@ TELLING = _set(
 _KEPT = (
     r"\[redacted-[a-z][a-z0-9_]{0,39}\]"
     r"|[\[<(](?i:redacted|filtered|masked|hidden|removed|secret|sensitive|none|unset)[\]>)]"
-    r"|(?i:redacted)|\*{3,}|[xX]{6,}|\u2022{3,}|\.{3}|\u2026|%s|\{\}|\?"
+    r"|(?i:redacted)|\*{2,}|[xX]{6,}|\u2022{3,}|\.{3}|\u2026|%s|\{\}|\?"
 )
 KEPT = re.compile(_KEPT)
 KEPT_HERE = re.compile(rf"""(?:{_KEPT})(?=[\s"'`,;&<>)\]}}]|\\|%2|$)|\[redacted-url\](?=@)""")

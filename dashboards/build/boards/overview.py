@@ -151,7 +151,7 @@ APPLICATIONS = Row(
                 steps=((1, "bad"),),
             ),
             Query(
-                "min by (app) (app_slo_subject:watched_slo_left:ratio30d{<app>})",
+                "clamp_min(min by (app) (app_slo_subject:watched_slo_left:ratio30d{<app>}), 0)",
                 column="budget left",
                 unit="percentunit",
             ),
