@@ -279,7 +279,7 @@ apps:
       base: http://127.0.0.1:{port}
       http: {{server: {{}}}}
 """)
-    assert check.run(Namespace(config=config, connect=True)) == 1
+    assert check.run(Namespace(config=config, connect=True, web_config=None)) == 1
     told = capsys.readouterr().out
     assert "shop: profile generic, 0 sources, 0 log rules, 0 objectives, 1 probe" in told
     fault = "fault: refused: nobody listens there"
