@@ -35,6 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(parts)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process waits for them in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A process that pytest-xdist has started hands over what its tests used."""
     if hasattr(session.config, "workeroutput"):

@@ -32,6 +32,8 @@ from tests.support.signals import CASES, Case, outcomes
 from tests.support.staged import STAGED, Staged, stories
 from tests.support.voices import forms
 
+pytestmark = pytest.mark.first(reason="all signals are played at once")
+
 RULES = {
     rule["alert"]: rule["labels"]
     for path in SHIPPED

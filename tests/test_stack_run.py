@@ -19,6 +19,8 @@ from tests.support.waiting import wait_for
 from tests.support.web import get, get_json
 from tests.support.wheels import ROOT
 
+pytestmark = pytest.mark.first(reason="it builds an image, and waits for servers")
+
 SERVICES = ("sidewatch", "docker-socket", "prometheus", "alertmanager", "grafana")
 # The application beside which it runs: `app` of tripl's compose project.
 APP = """\
@@ -92,7 +94,9 @@ def _beside(docker: Dockerd, network: str) -> None:
 def _hasten(stack: Stack) -> None:
     """The waits of the routing are those that a test can wait for; it is read again."""
     volume = f"{stack.variables['COMPOSE_PROJECT_NAME']}_routing:/routing"
-    shorter = r"s/group_(wait|interval): .*/group_\1: 1s/"
+    shorter = (
+        r"s/group_(wait|interval): .*/group_\1: 1s/; s/repeat_interval: 30s/repeat_interval: 5s/"
+    )
     words = ("--rm", "--user=65532", f"--volume={volume}", "--entrypoint=sed")
     named = stack.variables["ALERTMANAGER_IMAGE"]
     stack.docker("run", *words, named, "-i", "-E", shorter, "/routing/alertmanager.yml")
@@ -167,7 +171,8 @@ def test_a_page_is_delivered_and_the_canary_is_quiet(stack: Stack) -> None:
         if path == "/page"
     }
     assert "SidewatchTestAlert" in paged
-    wait_for(lambda: any(path == "/deadman" for path, _ in stack.posted()), "the dead man's call")
+    called = lambda: any(path == "/deadman" for path, _ in stack.posted())  # noqa: E731 - a word
+    wait_for(called, "the dead man's call", within=90)  # it waits for company, as shipped
     firing = {
         alert["labels"]["alertname"]
         for alert in get_json(f"{stack.prometheus}/api/v1/alerts")["data"]["alerts"]

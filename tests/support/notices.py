@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support.firing import Firing
 from tests.support.servers import Alertmanager, alertmanager
 from tests.support.waiting import wait_for
 from tests.support.web import get_json
-from tests.support.webhook import webhook
+from tests.support.webhook import Webhook, webhook
 
 SHIPPED = Path(__file__).parents[2] / "rules/alertmanager/alertmanager.yaml"
 WAITS = {"group_wait": "1s", "group_interval": "1s"}
@@ -64,10 +65,17 @@ def notified(
         )
         urllib.request.urlopen(request, timeout=10).close()
         wait_for(lambda: len(manager.alerts()) == len(alerts), "all alerts to be taken")
-        wait_for(lambda: len(hook.posts) >= _to_be_told(manager), "every notification", within=30)
-    for post in hook.posts:
-        found[post.body["commonLabels"]["app"]].append(post.body)
+        told = partial(_told, hook)
+        wait_for(lambda: len(told()) >= _to_be_told(manager), "every notification", within=60)
+    for body in told():
+        found[body["commonLabels"]["app"]].append(body)
     return found
+
+
+def _told(hook: Webhook) -> list[dict[str, Any]]:
+    """What was posted, each once: what is answered late comes again, the same word for word."""
+    bodies = [post.body for post in hook.posts]
+    return list({json.dumps(body, sort_keys=True): body for body in bodies}.values())
 
 
 def _to_be_told(manager: Alertmanager) -> int:

@@ -50,7 +50,11 @@ class Webhook:
 @contextmanager
 def webhook() -> Iterator[Webhook]:
     """A receiver on a loopback port of its own."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    place = ("127.0.0.1", 0)
+    server = ThreadingHTTPServer(place, BaseHTTPRequestHandler, bind_and_activate=False)
+    server.request_queue_size = 1024  # all that fires in a test may come at once
+    server.server_bind()
+    server.server_activate()
     hook = Webhook(f"http://127.0.0.1:{server.server_port}")
 
     class Receiver(BaseHTTPRequestHandler):

@@ -46,10 +46,11 @@ class Broker:
         return [(0, self._harm)]
 
     def looked(self, one: Told) -> bool:
-        """Whether it has told of as many tasks and workers as there are."""
+        """Whether it has told of as many tasks and workers as there are, and answers."""
+        answers = one.value("watched_probe_success", "rabbitmq", "dependency")
         ready = one.value("watched_queue_jobs", QUEUE, "ready")
         consumers = one.value("watched_queue_consumers", QUEUE)
-        return (ready, consumers) == (self.waiting, float(self.working))
+        return (answers, ready, consumers) == (1, self.waiting, float(self.working))
 
     @property
     def goes_on(self) -> int:
