@@ -103,6 +103,14 @@ def test_a_name_is_enough_and_the_rest_has_defaults() -> None:
     assert [note.text for note in plan.notes] == ["no logs are named, so there is nothing to read"]
 
 
+@pytest.mark.parametrize("own", ["true", "[]", "{level: info}"])
+def test_forwarding_to_nobody_is_noted(tmp_path: Path, own: str) -> None:
+    path = tmp_path / "sidewatch.yaml"
+    path.write_text(f"apps: [{{name: a, forward: {own}, logs: [{{files: [/var/log/a.log]}}]}}]")
+    notes = [note.text for note in load(path, {}).notes]
+    assert "no destination is named, so nothing is forwarded" in notes
+
+
 def test_values_are_what_they_look_like() -> None:
     """YAML 1.1 would read True, 8, 1.1, 45000, a date and a null here."""
     (one,) = read(

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import aiohttp
 import pytest
@@ -21,6 +23,7 @@ from exporter.app import Running
 from exporter.clock import WallClock
 from exporter.config import Plan, load
 from exporter.server import Server
+from exporter.state import StateFile
 from tests.support.canaries import canaries, fields, lines
 from tests.support.otlp import PROTOBUF, Receiver, grpc_receiver, http_receiver, says
 from tests.support.waiting import free_port
@@ -88,6 +91,14 @@ class Box:
         return {name: float(value) for name, _, value in rows}
 
 
+def _state(holds: dict[str, Any]) -> bytes:
+    """A state file that is whole, with something else in it."""
+    with TemporaryDirectory() as folder:
+        file = StateFile(Path(folder), "any")
+        file.save(holds, sync=False)
+        return file.path.read_bytes()
+
+
 def _events() -> tuple[asyncio.Event, asyncio.Event]:
     return asyncio.Event(), asyncio.Event()
 
@@ -124,6 +135,36 @@ async def test_two_destinations_each_go_on_where_they_were(tmp_path: Path) -> No
             await _arrived(two, later)
         for receiver in (one, two):
             assert sorted(map(str, receiver.bodies)) == [f"app: {each}" for each in said + later]
+
+
+@pytest.mark.parametrize("spoiled", [b"garbage", b"", _state({"streams": [{"key": 1}]})])
+async def test_spoiled_positions_leave_nothing_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, spoiled: bytes
+) -> None:
+    box = Box(tmp_path)
+    async with http_receiver() as central:
+        box.configure(f"{{central: {{endpoint: '{central.url}', {QUICK}}}}}")
+        config = tmp_path / "sidewatch.yaml"
+        config.write_text(config.read_text().replace("beginning", "end"))
+        box.says(range(10))
+        async with box.runs():
+            await _known(box)
+            sent = box.says(range(10, 20))
+            await _arrived(central, sent)
+        assert len(central.bodies) == 10, "what was there at the first start is passed over"
+        unsent = box.says(range(20, 30))
+        for path in (tmp_path / "state").glob("shop+central.state*"):
+            path.write_bytes(spoiled)
+        async with box.runs():
+            await _arrived(central, unsent)
+    assert "some of it again" in caplog.text
+
+
+async def _known(box: Box) -> None:
+    """Wait until a destination has its positions, at the end of what is there."""
+    async with asyncio.timeout(WITHIN):
+        while not (box.folder / "state" / "shop+central.state").exists():  # noqa: ASYNC110  # a file has no event
+            await asyncio.sleep(0.05)
 
 
 async def test_a_dead_destination_fails_alone_and_moves_no_counter(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import math
 import socket
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -137,6 +139,54 @@ async def test_what_is_rejected_in_part_is_told() -> None:
         with pytest.raises(PushError, match="rejects 3 points: three are too old") as raised:
             await pusher.push(shown(), NOW)
         assert raised.value.reason == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"), [("text/html", b"<p>Sign in</p>"), ("application/x-protobuf", b"\0" * 70_000)]
+)
+async def test_a_success_that_is_no_answer(kind: str, page: bytes) -> None:
+    async with over_http() as received, pushing(to(received)) as pusher:
+        received.headers, received.page = {"Content-Type": kind}, page
+        with pytest.raises(PushError, match="is that an OTLP receiver") as raised:
+            await pusher.push(shown(), NOW)
+        assert raised.value.reason == "answer"
+        received.page = None
+        received.headers = {}
+        await pusher.push(shown(), NOW)
+
+
+async def test_a_packed_answer_is_not_unpacked() -> None:
+    packed = gzip.compress(bytes(100 << 20))
+    async with over_http() as received, pushing(to(received)) as pusher:
+        received.headers, received.page = {"Content-Encoding": "gzip"}, packed
+        tracemalloc.start()
+        try:
+            with pytest.raises(PushError, match="is that an OTLP receiver"):
+                await pusher.push(shown(), NOW)
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert most < 10 << 20
+    assert received.carried[0]["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+async def test_neither_proxies_nor_a_netrc_have_a_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, protocol: str
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login other password theirs\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.delenv("NO_PROXY")
+    for name in ("http_proxy", "grpc_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    receiver = over_grpc if protocol == "grpc" else over_http
+    async with receiver() as received:
+        settings = to(received, protocol, headers={"authorization": "Bearer ours"})
+        async with pushing(settings) as pusher:
+            await pusher.push(shown(), NOW)
+    carried = {name.lower(): value for name, value in received.carried[0].items()}
+    assert carried["authorization"] == "Bearer ours"
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])

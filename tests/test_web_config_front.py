@@ -96,6 +96,19 @@ async def test_a_file_that_is_gone_leaves_all_as_it_was(watch: Watch) -> None:
     await watch.until(["first"])
 
 
+async def test_an_empty_file_takes_no_lock_away_but_an_empty_list_does(
+    watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = watch.shut.folder / "web.config.yml"
+    file.write_bytes(b"\n")  # as whoever writes it anew leaves it for a moment
+    await watch.until(["first"], well=False)
+    assert watch.front.access().context is not None
+    assert "is empty" in caplog.text
+    file.write_text("basic_auth_users: {}\n")
+    await watch.until([])
+    assert watch.front.access().context is None
+
+
 async def test_a_wrong_configuration_is_not_well_because_its_web_file_is(watch: Watch) -> None:
     watch.house.reloaded(taken=False)
     watch.shut.write(users={"second": hashed("x")})

@@ -32,7 +32,7 @@ from exporter.model import Snapshot
 from exporter.pipeline import Host, keep
 from exporter.registry import Registry
 from exporter.shard import Shard
-from exporter.sources import ONCE, AskingSource, LogSource
+from exporter.sources import ONCE, AskingSource, LogSource, from_beginning
 from exporter.state import StateFile
 
 SAVE_SECONDS = 1.0
@@ -128,9 +128,9 @@ class Forwarding:
             telling = Telling(registry, clock, way.destination.name)
             telling.declare([one.name for one in sources], way.destination.lag_objective)
             forwarder = _forwarder(plan, way, telling, outlets)
-            _take_up(forwarder.intake, file)
+            whole = _take_up(forwarder.intake, file)
             one = Outbound(way.destination.concurrency, forwarder, file, do)
-            one.start(sources, clock)
+            one.start(sources if whole else [from_beginning(each) for each in sources], clock)
             ways.append(one)
         return cls(registry, clock, tuple(one.name for one in sources), ways)
 
@@ -169,16 +169,25 @@ def _forwarder(plan: AppPlan, way: Way, telling: Telling, outlets: Outlets) -> F
     return Forwarder(intake, delivery, chooser, clock, outlets.assembling(plan, way, telling))
 
 
-def _take_up(intake: Intake, file: StateFile) -> None:
-    """Go on from the saved positions; without them, as at a first start."""
+def _take_up(intake: Intake, file: StateFile) -> bool:
+    """Go on from the saved positions; whether none were spoiled. There may be none at all.
+
+    Nobody knows what was acknowledged where they were: to begin at the end would leave out what was
+    not, and tell nobody.
+    """
     state, complaints = file.load()
+    spoiled = state is None and bool(complaints)
     try:
         intake.load(state["streams"] if state else ())
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         complaints.append(f"{file.path}: holds another shape of state ({error!r})")
         complaints.append(f"{file.put_aside()}, starting afresh")
+        spoiled = True
+    if spoiled:
+        complaints.append(f"{intake.app}: all that the logs hold is sent, and some of it again")
     for complaint in complaints:
         log.warning("%s", complaint)
+    return not spoiled
 
 
 def _begun(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from exporter.access import Access
 from exporter.app.house import House
 from exporter.config import Web, load_web
-from exporter.errors import ConfigError
+from exporter.errors import Complaint, ConfigError
 from exporter.sources.worker import Worker
 
 LOOK_INTERVAL = 1.0
@@ -57,7 +57,7 @@ class Front:
         if digest == self._digest and not self._wrong:
             return
         try:
-            web = await worker.do(lambda: load_web(before.files[0]))
+            web = await worker.do(lambda: _load(before))
         except ConfigError as error:
             if str(error) != self._wrong:
                 log.error("the one before stays in use:\n%s", error)  # noqa: TRY400 - it says all
@@ -72,6 +72,18 @@ class Front:
         self._digest = digest if web.files == before.files else b"-"
         self._web, self._wrong = web, ""
         self._house.web_reloaded(taken=True)
+
+
+def _load(before: Web) -> Web:
+    """What the file says now. Raises ConfigError.
+
+    An empty one is one that is being written, or a full disk's: it takes no lock away.
+    """
+    file, locked = before.files[0], before.access.context is not None or before.access.users
+    if locked and file.is_file() and not file.read_bytes().strip():
+        text = "is empty; to ask nobody for anything, write `basic_auth_users: {}`"
+        raise ConfigError([Complaint(str(file), 0, "", text)])
+    return load_web(file)
 
 
 def _digest(files: Iterable[Path]) -> bytes:

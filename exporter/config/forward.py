@@ -97,6 +97,8 @@ def ways(part: Raw | None, known: Known) -> tuple[Way, ...]:
     if said is None:
         return ()
     chosen = tuple(names) if said.to is None else said.to
+    if not chosen:
+        part.at.note(part.node.line, "no destination is named, so nothing is forwarded")
     for name in chosen:
         if name not in names:
             text = f"no destination {quote(name)} stands under `forward`{instead(name, names)}"

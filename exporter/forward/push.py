@@ -34,6 +34,13 @@ LOGGERS = (
 )
 INTERVAL_VARIABLE = "OTEL_METRIC_EXPORT_INTERVAL"  # milliseconds
 USUAL_INTERVAL = 60.0
+LONGEST_ANSWER = 1 << 16
+
+# The library's annotation has one pair of texts; gRPC takes any number, and whole numbers too.
+CHANNEL_OPTIONS: Any = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_receive_message_length", LONGEST_ANSWER),
+)
 
 Do = Callable[[Callable[[], None]], Awaitable[None]]
 
@@ -126,15 +133,26 @@ class Answers:
         if status >= 300:
             reason = "redirect" if status < 400 else "status"
             self.wrong = PushError(reason, f"it answers {status} {response.reason}")
+            response.close()
             return
-        self.wrong = None
-        if (rejected := _rejected(response.content)) is not None:
-            self.wrong = PushError("rejected", rejected)
+        self.wrong = _judged(response)
 
     def hear(self, record: logging.LogRecord) -> bool:
         """Take note of what the library logs, and keep it from the log; a filter."""
         self.said = record.getMessage()
         return False
+
+
+def _judged(response: requests.Response) -> PushError | None:
+    """What is wrong with a success; no more of it is read than an answer has."""
+    body = response.raw.read(LONGEST_ANSWER + 1)
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if len(body) > LONGEST_ANSWER or kind in ("text/html", "application/xhtml+xml"):
+        response.close()
+        text = f"a success with {kind or 'a long body'}: is that an OTLP receiver?"
+        return PushError("answer", text)
+    rejected = _rejected(body)
+    return None if rejected is None else PushError("rejected", rejected)
 
 
 def _rejected(body: bytes) -> str | None:
@@ -224,6 +242,9 @@ def _open_http(target: Target, answers: Answers) -> Exporter:
     from exporter.forward.carrying import headers
 
     session = requests.Session()
+    session.trust_env = False  # neither proxies nor a .netrc, whose password goes before a header
+    session.stream = True  # it is read in `look`, up to a bound
+    session.headers["Accept-Encoding"] = "identity"
     session.hooks["response"].append(answers.look)
     return OTLPMetricExporter(
         target.url,
@@ -254,6 +275,7 @@ def _open_grpc(target: Target, _: Answers) -> Exporter:
         headers={name.lower(): value for name, value in headers(target).items()},
         timeout=target.timeout,
         compression=grpc.Compression.Gzip if target.gzip else grpc.Compression.NoCompression,
+        channel_options=CHANNEL_OPTIONS,
     )
 
 

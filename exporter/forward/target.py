@@ -93,6 +93,8 @@ def target(wish: Wish, environ: Mapping[str, str], signal: Signal = "logs") -> T
         key=wish.key or told.path("CLIENT_KEY"),
     )
     check(found.headers)
+    if not found.secure and (wish.ca or wish.certificate or wish.key):
+        raise ValueError("tls: is of no use, for the endpoint is not https://")
     return found
 
 
@@ -190,6 +192,8 @@ def _own(endpoint: str, protocol: Speaks, signal: Signal) -> str:
     """The endpoint of a configuration: a path is taken as it stands, none is the signal's."""
     parts = _http(endpoint, "endpoint")
     if protocol == "grpc":
+        if parts.path.strip("/") or parts.query:
+            raise ValueError("endpoint: gRPC takes host and port alone, no path")
         return _origin(parts)
     path = parts.path if parts.path.strip("/") else f"/v1/{signal}"
     return urlunsplit(parts._replace(path=path))

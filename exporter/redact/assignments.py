@@ -26,8 +26,11 @@ WORDS = (
 )
 NAME = r"[A-Za-z0-9_.\-]*"
 # What stands between name and value: a separator; a quoted pair's comma; nothing, before a quote
-# or after `--`; the end of a tag.
-JOIN = r"""[\\"'`\]]*[ \t]*(?:=>|:=|==?|:|%3[dD])[ \t]*|\\*["'],[ \t]*|[ \t]+|>"""
+# or after `--`; the end of a tag. URLs spell quotes and colons `%22` and `%3A`.
+JOIN = (
+    r"""(?:[\\"'`\]]|%2[27])*[ \t]*(?:=>|:=|==?|:|%3[aAdD])[ \t]*(?:(?:%20|\+)?%2[27])?"""
+    r"""|\\*["'],[ \t]*|[ \t]+|>"""
+)
 
 OPENING = re.compile(r"""[bu]?(\\*)(["'`])""")
 CLOSED = {
@@ -38,7 +41,10 @@ LINE = re.compile(r"""(?:(?<==)"[^"\r\n]*"|[^"'\r\n\\]|\\(?!["'nr]))*+""")
 PLAIN = re.compile(
     r"""(?:[^\s"'`&;,<\\%]|<(?!/)|[&;,](?!\s|$|[\w.\-"'\\]{1,60}\s?[=:])|\\(?!["'nrt])|%(?!26|22|27))*+"""
 )
-TAGGED = re.compile(r"[^<\r\n]*")
+TAGGED = re.compile(r"(?:<!\[CDATA\[)?[^<\r\n]*")
+TAG = re.compile(r"<(?:[A-Za-z][\w.\-]{0,30}:)?\Z")
+LONGEST_TAG = 33
+ATTRIBUTES = re.compile(r"[^<>\r\n]{0,200}>")
 BRACES = re.compile(r"""\\*"(?:[^"\\\r\n]|\\.)*+"|[\[\]{}\r\n]""")
 SCHEME = re.compile(
     r"(?i)(?P<name>basic|bearer|digest|token|negotiate|ntlm|apikey|dpop|hawk|ssws|splunk|key"
@@ -84,8 +90,14 @@ class Assignments:
     def _place(self, text: str, begin: int, key: str, join: str, start: int) -> Place | None:
         """Where the value is that is to be hidden, if there is one."""
         standing = _identified(key) or self.names.standing(key)
-        if standing is Standing.PLAIN or (join == ">" and text[begin - 1 : begin] != "<"):
+        if standing is Standing.PLAIN:
             return None
+        if join == ">" or not join.strip():
+            tag = TAG.search(text, max(0, begin - LONGEST_TAG), begin)
+            if join == ">" and tag is None:
+                return None
+            if tag is not None and (attributes := ATTRIBUTES.match(text, start - 1)):
+                start, join = attributes.end(), ">"
         opening = OPENING.match(text, start)
         if KEPT_HERE.match(text, opening.end() if opening else start):
             return None  # before its end is looked for: many of them shall not cost many looks

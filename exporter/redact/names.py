@@ -60,6 +60,7 @@ PAIRS = frozenset(
         ("conn", "string"),
         ("set", "cookie"),
         ("recovery", "codes"),
+        ("key", "base"),
         ("backup", "codes"),
         ("security", "code"),
     }
@@ -143,7 +144,7 @@ def _judge(name: str, own: frozenset[tuple[str, ...]]) -> Standing:
     last = words[-1]
     if last in SECRET or last.endswith(ENDINGS) or words[-2:] in PAIRS:
         return Standing.SECRET
-    if last in LIKELY or last.endswith(LIKELY_ENDINGS):
+    if last in LIKELY or last.endswith(LIKELY_ENDINGS) or words == ("pass",):
         return Standing.LIKELY
     return Standing.PLAIN
 

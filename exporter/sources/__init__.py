@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from exporter.clock import Clock
@@ -58,3 +59,10 @@ KINDS: Mapping[str, type[LogSource]] = {
     "otlp": Otlp,
     "stdin": Stdin,
 }
+
+
+def from_beginning(source: LogSource) -> LogSource:
+    """The same; what it knows nothing of is read from the beginning, whatever it was told."""
+    if isinstance(source, Docker | Files | Journald):
+        return replace(source, from_="beginning")
+    return source

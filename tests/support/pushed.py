@@ -32,6 +32,7 @@ class Received:
 
     status: int = 200
     answer: Response = field(default_factory=Response)
+    page: bytes | None = None  # instead of the answer
     headers: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     carried: list[dict[str, str]] = field(default_factory=list)
@@ -108,7 +109,7 @@ async def over_http() -> AsyncIterator[Received]:
     async def take(request: web.Request) -> web.Response:
         received.carried.append(dict(request.headers))
         received.requests.append(Request.FromString(await request.read()))
-        body = received.answer.SerializeToString()
+        body = received.answer.SerializeToString() if received.page is None else received.page
         return web.Response(status=received.status, body=body, headers=received.headers)
 
     app = web.Application(client_max_size=1 << 26)
