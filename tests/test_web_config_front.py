@@ -104,6 +104,8 @@ async def test_an_empty_file_takes_no_lock_away_but_an_empty_list_does(
     await watch.until(["first"], well=False)
     assert watch.front.access().context is not None
     assert "is empty" in caplog.text
+    watch.front.take(load_web(file))  # SIGHUP reads it as well
+    assert watch.users == ["first"]
     file.write_text("basic_auth_users: {}\n")
     await watch.until([])
     assert watch.front.access().context is None

@@ -33,7 +33,9 @@ class Front:
         return self._web.access
 
     def take(self, web: Web) -> None:
-        """The configuration was read, and its file with it."""
+        """The configuration was read, and its file with it; an emptied one is as good as unread."""
+        if web.files[:1] == self._web.files[:1] and _is_emptied(self._web):
+            web = self._web  # the next look says why
         self._web, self._digest, self._wrong = web, b"", ""
 
     async def watch(self) -> None:
@@ -75,15 +77,20 @@ class Front:
 
 
 def _load(before: Web) -> Web:
-    """What the file says now. Raises ConfigError.
-
-    An empty one is one that is being written, or a full disk's: it takes no lock away.
-    """
-    file, locked = before.files[0], before.access.context is not None or before.access.users
-    if locked and file.is_file() and not file.read_bytes().strip():
+    """What the file says now. Raises ConfigError."""
+    file = before.files[0]
+    if _is_emptied(before):
         text = "is empty; to ask nobody for anything, write `basic_auth_users: {}`"
         raise ConfigError([Complaint(str(file), 0, "", text)])
     return load_web(file)
+
+
+def _is_emptied(before: Web) -> bool:
+    """Whether the file of a lock is empty: being written, or a full disk's. It takes none away."""
+    locked = before.access.context is not None or bool(before.access.users)
+    if not locked or not before.files or not before.files[0].is_file():
+        return False
+    return not before.files[0].read_bytes().strip()
 
 
 def _digest(files: Iterable[Path]) -> bytes:
