@@ -255,6 +255,17 @@ def test_the_stack_is_written_for_a_host_without_a_checkout(
         )
 
 
+def test_every_container_may_read_what_is_written_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        assert main(["export", "compose", str(tmp_path), "--image", "sidewatch:1"]) == 0
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()}
+    folders = {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_dir()}
+    assert (modes, folders) == ({0o644}, {0o755})
+
+
 def test_what_profiles_give_as_examples_is_kept_and_leads_to_its_lines(
     services: Mapping[str, Any],
 ) -> None:
