@@ -1,13 +1,12 @@
 """A few lines out of many, for people to look at: errors by what they say, lines nobody understood.
 
-Taken from what has just been counted, never held back for it: once a second and service at the
-most, from the last 64 KiB, a few exact readings. So a flood costs what a trickle does.
+Taken from what has just been counted, never held back for it: of each second and service 64 KiB at
+the most, with a few exact readings. So all of a trickle is looked at, and a flood costs no more.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ WINDOW = 64 << 10
 LONGEST_LINE = 16 << 10
 LONGEST_TEXT = 2000
 LONGEST_TITLE = 300
-MOST_MARKED = 10  # lines that may tell of an error, a look
+MOST_MARKED = 10  # lines that may tell of an error, a second and service
 MOST_LINES = 40  # of a record, or looked at for one that nobody understood
 MOST_GROUPS = 40
 MOST_UNPARSED = 20
@@ -47,6 +46,7 @@ class ErrorGroup:
     """Errors that say the same but for numbers, ids and what they quote; all of it redacted.
 
     `seen` counts those that were looked at, so it is a lower bound. Times are when it was read.
+    `mark` is what they have in common: no other group of the service has it.
     """
 
     service: str
@@ -56,6 +56,7 @@ class ErrorGroup:
     first: float
     last: float
     seen: int = 1
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,16 @@ class Unparsed:
 
 
 @dataclass(slots=True)
+class _Second:
+    """What may still be looked at of a service in the second that began then."""
+
+    began: float
+    room: int = WINDOW
+    marked: int = MOST_MARKED
+    puzzled: bool = False  # lines that nobody understood have been looked for
+
+
+@dataclass(slots=True)
 class Samples:
     """Those of one application. `unparsed` counts a service's lines in no known format by now."""
 
@@ -76,28 +87,25 @@ class Samples:
     unparsed: Callable[[str], float]
     errors: OrderedDict[tuple[str, str, str], ErrorGroup] = field(default_factory=OrderedDict)
     lines: deque[Unparsed] = field(default_factory=lambda: deque(maxlen=MOST_UNPARSED))
-    _looked: dict[str, float] = field(default_factory=dict)
+    _seconds: dict[str, _Second] = field(default_factory=dict)
     _counted: dict[str, float] = field(default_factory=dict)
 
     def look(self, service: str, chunk: bytes, end: int, now: float) -> None:
         """Look at what was counted last: `chunk` up to `end`."""
-        if 0 <= now - self._looked.get(service, -math.inf) < APART_SECONDS or not end:
-            return
-        if len(self._looked) >= MOST_SERVICES:
-            self._looked.clear()
-            self._counted.clear()
-        self._looked[service] = now
-        start = max(0, end - WINDOW)
+        second = self._second(service, now)
+        if not end or (second.room < WINDOW and second.room < end):
+            return  # what does not fit is not cut: the end of a record would pass for one
+        start = max(0, end - second.room)
+        second.room -= end - start
         start = chunk.find(b"\n", start, end) + 1 if start else 0
         window = chunk[start:end]
         at = 0
-        for _ in range(MOST_MARKED):
-            marked = _marked(window, at)
-            if marked is None:
-                break
+        while second.marked and (marked := _marked(window, at)) is not None:
+            second.marked -= 1
             at = self._error(service, window, marked, now)
         count = self.unparsed(service)
-        if count > self._counted.get(service, 0.0):
+        if count > self._counted.get(service, 0.0) and not second.puzzled:
+            second.puzzled = True
             self._not_understood(service, window, now)
         self._counted[service] = count
 
@@ -105,6 +113,16 @@ class Samples:
         """Forget all: other things are to be hidden from now on."""
         self.errors.clear()
         self.lines.clear()
+
+    def _second(self, service: str, now: float) -> _Second:
+        known = self._seconds.get(service)
+        if known is not None and 0 <= now - known.began < APART_SECONDS:
+            return known
+        if len(self._seconds) >= MOST_SERVICES:
+            self._seconds.clear()
+            self._counted.clear()
+        self._seconds[service] = fresh = _Second(now)
+        return fresh
 
     def _error(self, service: str, window: bytes, at: int, now: float) -> int:
         """Keep the record that begins here, if it is an error; where it ends."""
@@ -135,7 +153,8 @@ class Samples:
         group = self.errors.get(key)
         if group is None:
             level = raised.record.level or "error"
-            self.errors[key] = ErrorGroup(service, level, title, text, now, now)
+            mark = "/".join(key[1:])
+            self.errors[key] = ErrorGroup(service, level, title, text, now, now, mark=mark)
         else:
             group.title, group.text, group.last = title, text, now
             group.seen += 1

@@ -155,6 +155,13 @@ def test_a_panel_judges_as_its_alerts_do(case: tuple[Board, Panel]) -> None:
         assert value in known | {0.0, 1.0}, f"no alert of this panel names {value:g}"
 
 
+def test_no_colour_begins_below_0() -> None:
+    """Only the first colour holds for what is below: an expired certificate was green else."""
+    for board, panel in named():
+        for value, _ in [step for query in panel.queries for step in query.steps] + [*panel.steps]:
+            assert value >= 0, f"{board.uid}: {panel.title}"
+
+
 def test_dashed_lines_are_the_limits_of_the_alerts() -> None:
     for board, panel in named():
         parts = {bare(part) for tree in judged(panel.alerts) for part in walk(tree)}

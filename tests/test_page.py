@@ -233,6 +233,16 @@ def test_what_logs_said_is_not_shown_to_everybody() -> None:
         assert "KeyError" in page, "a type is a label of a metric, which is shown anyway"
 
 
+def test_errors_of_one_moment_have_marks_of_their_own() -> None:
+    """Or what a reader opened would be closed, and another opened, by the next update."""
+    found = facts()
+    lines = b"".join(b'{"level": 50, "msg": "%s broke"}\n' % one for one in (b"disk", b"fan"))
+    found.samples.look("web", lines, len(lines), NOW)
+    (app,) = gather([found], [shop().snapshot(NOW, final=True)], History(), NOW)
+    marks = re.findall(r'<details id="(e-\w+)"', render(replace(busy(), apps=(app,))))
+    assert len(set(marks)) == len(marks) == 3
+
+
 def test_an_hour_is_kept_by_minutes_and_no_more() -> None:
     history, key = History(), ("shop", "api", "liveness")
     for minute in range(100):

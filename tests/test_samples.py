@@ -98,13 +98,31 @@ def test_what_is_no_error_is_no_sample() -> None:
     assert not watch.titles
 
 
-def test_one_service_is_looked_at_once_a_second_at_most() -> None:
+def test_an_error_among_many_small_reads_is_seen() -> None:
     watch = Watch()
-    watch.look(pino(50, "first"))
+    for number in range(100):
+        watch.look(TRACEBACK if number == 57 else pino(30, "all is well"), later=0.009)
+    (found,) = watch.samples.errors.values()
+    assert "Refused" in found.title
+
+
+def test_a_line_among_many_small_reads_that_nobody_understood_is_seen() -> None:
+    watch = Watch()
+    for number in range(100):
+        watch.unparsed["web"] += number == 57
+        watch.look("what is this\n" if number == 57 else pino(30, "all is well"), later=0.009)
+    assert [one.text for one in watch.samples.lines] == ["what is this"]
+
+
+def test_a_second_of_a_flood_costs_a_few_readings_and_64_kib() -> None:
+    watch = Watch()
     for _ in range(100):
-        watch.look(pino(50, "second"), later=0.009)
+        watch.look(pino(50, "first"), later=0.009)
     watch.look(pino(50, "elsewhere"), service="worker", later=0.0)
-    assert watch.titles == ["first", "elsewhere"]
+    assert [one.seen for one in watch.samples.errors.values()] == [10, 1]
+    watch.look(pino(50, "too far back") + pino(30, "well" * (16 << 10)) + pino(50, "last"))
+    watch.look(pino(50, "no room is left for this"), later=0.009)
+    assert watch.titles == ["first", "elsewhere", "last"]
 
 
 def test_memory_has_a_bound() -> None:

@@ -163,6 +163,9 @@ async def test_the_page_comes_with_its_own_policy(
         ({"X-Forwarded-For": "203.0.113.9"}, False),
         ({"Forwarded": "for=203.0.113.9"}, False),
         ({"Via": "1.1 proxy"}, False),
+        ({"X-Forwarded-Proto": "https"}, False),
+        ({"CF-Connecting-IP": "203.0.113.9"}, False),
+        ({"X-Anything-Else": "shop"}, True),
     ],
 )
 async def test_samples_are_for_who_sits_at_this_machine(
@@ -171,6 +174,16 @@ async def test_samples_are_for_who_sits_at_this_machine(
     async with house.serve() as server, client.get(f"{server.url}/", headers=headers) as answer:
         assert answer.status == 200
     assert house.asked == [shown]
+
+
+async def test_no_samples_are_for_who_speaks_as_nginx_does_where_it_was_not_told_another_way(
+    house: House,
+) -> None:
+    """It adds no header, names this machine as the host, and speaks HTTP/1.0."""
+    old = aiohttp.ClientSession(version=aiohttp.HttpVersion10)
+    async with house.serve() as server, old, old.get(f"{server.url}/") as answer:
+        assert answer.status == 200
+    assert house.asked == [False]
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/nothing"])

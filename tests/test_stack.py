@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -251,6 +253,37 @@ def test_the_stack_is_written_for_a_host_without_a_checkout(
         assert (
             written == {path.relative_to(ROOT) for path in ROOT.glob(f"{name}/**/*.y*ml")} - aside
         )
+
+
+def test_every_container_may_read_what_is_written_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        assert main(["export", "compose", str(tmp_path), "--image", "sidewatch:1"]) == 0
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()}
+    folders = {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_dir()}
+    assert (modes, folders) == ({0o644}, {0o755})
+
+
+def test_what_profiles_give_as_examples_is_kept_and_leads_to_its_lines(
+    services: Mapping[str, Any],
+) -> None:
+    assert "--enable-feature=exemplar-storage" in services["prometheus"]["command"]
+    given = yaml.safe_load((ROOT / "stack/grafana/datasources/sidewatch.yaml").read_text())
+    sources = {one["uid"]: one for one in given["datasources"]}
+    links = sources["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
+    named = {
+        name
+        for profile in (ROOT / "exporter/profiles").glob("*.yaml")
+        for name in re.findall(r"exemplar: (\w+)", profile.read_text())
+    }
+    assert {one["name"] for one in links} == named
+    for one in links:
+        assert "$${__value.raw}" in one["url"], "a single $ would be Grafana's environment"
+        (panes,) = parse_qs(urlsplit(one["url"]).query)["panes"]
+        (query,) = json.loads(panes)["logs"]["queries"]
+        assert query["datasource"] == {"type": "loki", "uid": sources["loki"]["uid"]}
 
 
 def test_the_healthcheck_knows_an_answer_with_and_without_tls(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from exporter.commands.types import Subparsers
@@ -277,7 +277,9 @@ def _dashboards(arguments: argparse.Namespace) -> int:
 
 def _compose(arguments: argparse.Namespace) -> int:
     """Write the stack; 0. Raises ExportError."""
-    _write(arguments.folder, dict(stack(arguments.image)))
+    made = dict(stack(arguments.image))
+    _write(arguments.folder, made)
+    _open(arguments.folder, made)
     return 0
 
 
@@ -289,6 +291,14 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(path)
+
+
+def _open(folder: Path, files: Iterable[str]) -> None:
+    """Let everybody read them, whatever the umask: containers mount them, of users of their own."""
+    for name in files:
+        (folder / name).chmod(0o644)
+        for parent in Path(name).parents[:-1]:
+            (folder / parent).chmod(0o755)
 
 
 def _note_others(folder: Path, written: Mapping[str, str]) -> None:

@@ -188,7 +188,7 @@ def _errors(one: App, place: int, now: float, *, shown: bool) -> Markup | None:
 
 def _group(one: ErrorGroup, place: int, now: float) -> Markup:
     mark = hashlib.blake2b(
-        f"{place}/{one.service}/{one.first}/{one.level}".encode("utf-8", "replace"), digest_size=6
+        f"{place}/{one.service}/{one.first}/{one.mark}".encode("utf-8", "replace"), digest_size=6
     ).hexdigest()
     times = f"{one.service}, {one.level}, seen {_times(one.seen)}, last {ago(one.last, now)}"
     return el(

@@ -69,10 +69,10 @@ VERDICT = Row(
             "Smallest budget",
             "What is left of the error budget of 30 days that has least left.",
             "above 0.",
-            "min(app_slo_subject:watched_slo_left:ratio30d{<app>})",
+            "clamp_min(min(app_slo_subject:watched_slo_left:ratio30d{<app>}), 0)",
             unit="percentunit",
             alerts=("WatchedBudgetBurns", "WatchedBudgetBurnsFast"),
-            steps=((-1000000, "bad"), (0, "ok")),
+            steps=((0, "bad"), (0.0001, "ok")),
         ),
     ),
 )
@@ -191,7 +191,7 @@ DISKS = Row(
                 "app_certificate:watched_tls_left:seconds{<app certificate>}",
                 column="left",
                 unit="dtdurations",
-                steps=((-1000000000, "bad"), (DAY, "warn"), (1728000, "ok")),
+                steps=((0, "bad"), (DAY, "warn"), (1728000, "ok")),
             ),
             Query(
                 "app_certificate:watched_tls_objective:seconds{<app certificate>}",
