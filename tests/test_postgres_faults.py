@@ -11,7 +11,16 @@ import pytest
 from tests.support.asking import asked, until
 from tests.support.parts import Parts
 from tests.support.pg import MAX_CONNECTIONS, Server, pooler
-from tests.support.shop import down, freshness, healthy, locked, opened, progress, settings, up
+from tests.support.shop import (
+    down,
+    freshness,
+    healthy,
+    locked_beside,
+    opened,
+    progress,
+    settings,
+    up,
+)
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -25,7 +34,7 @@ def shop(postgres: Server) -> str:
 async def test_a_locked_table_hides_only_what_is_in_it(postgres: Server, shop: str) -> None:
     async with asked(settings(postgres, shop)) as app:
         await healthy(app, shop)
-        with locked(postgres, shop, "orders"):
+        async with locked_beside(postgres, shop, "orders"):
             at_lock = freshness(app, "orders")
             await until(lambda: app.value("shop_orders", "paid") is None, "the value to be dropped")
             await progress(app, "carts")
@@ -48,7 +57,7 @@ async def test_no_query_waits_longer_than_a_budget_for_a_locked_one(
 ) -> None:
     async with asked(settings(postgres, shop)) as app:
         await healthy(app, shop)
-        with locked(postgres, shop, "orders"):
+        async with locked_beside(postgres, shop, "orders"):
             loop = asyncio.get_running_loop()
             slowest = 0.0
             for _ in range(4):
@@ -239,7 +248,7 @@ async def test_through_a_pooler_in_transaction_mode(
             await healthy(app, shop)
             await progress(app, "carts")
             assert set(app.disabled()) == {"checkpoints_since_17"}
-            with locked(postgres, shop, "orders"):
+            async with locked_beside(postgres, shop, "orders"):
                 await until(
                     lambda: (app.value("sidewatch_query_failures_total", "orders", "55") or 0) > 0,
                     "the lock to be met",

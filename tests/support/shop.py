@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
 from tests.support.asking import Asked, until
@@ -64,6 +65,14 @@ def locked(postgres: Server, shop: str, table: str) -> Iterator[None]:
     finally:
         owner.kill()
         owner.communicate()
+
+
+@asynccontextmanager
+async def locked_beside(postgres: Server, shop: str, table: str) -> AsyncIterator[None]:
+    """The same, waited for in a thread: a query of this very loop may read the table just now."""
+    with ExitStack() as stack:
+        await asyncio.to_thread(stack.enter_context, locked(postgres, shop, table))
+        yield
 
 
 async def healthy(app: Asked, shop: str) -> None:
