@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.app.outlets import Outlets
+from exporter.app.tasks import begun
 from exporter.clock import Clock
 from exporter.config import AppPlan
 from exporter.errors import StateError
@@ -64,8 +65,8 @@ class Outbound:
         readers = [keep(one, intake, clock) for one in sources if not isinstance(one, ONCE)]
         work = [delivery.run() for _ in range(self.concurrency)]
         work += [self.forwarder.make(), self.forwarder.flush(), self._save_for_ever()]
-        self._readers = [_begun(one, delivery.name) for one in readers]
-        self._tasks = [_begun(one, delivery.name) for one in work]
+        self._readers = [begun(one, delivery.name) for one in readers]
+        self._tasks = [begun(one, delivery.name) for one in work]
 
     async def stop(self) -> None:
         """End the reading, give what is under way a little time, and save how far it came."""
@@ -188,18 +189,6 @@ def _take_up(intake: Intake, file: StateFile) -> bool:
     for complaint in complaints:
         log.warning("%s", complaint)
     return not spoiled
-
-
-def _begun(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    """Work that nothing should be able to end."""
-    task = asyncio.create_task(work, name=name)
-    task.add_done_callback(_ended)
-    return task
-
-
-def _ended(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("%s is dead: %r", task.get_name(), error, exc_info=error)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

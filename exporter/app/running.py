@@ -20,6 +20,7 @@ from exporter.app.outlets import OUTLETS, Outlets
 from exporter.app.pushing import push_for_ever
 from exporter.app.receiving import Receiver
 from exporter.app.status import Status
+from exporter.app.tasks import begun
 from exporter.app.watched import Watched
 from exporter.clock import Clock
 from exporter.config import AppPlan, Plan, is_loopback
@@ -248,14 +249,12 @@ class Running:
         folder, do = self.plan.state, self._positions.do
         forwarding = Forwarding.begin(plan, self.clock, folder, do, self.outlets)
         tasks = [
-            asyncio.create_task(
+            begun(
                 keep(source, forwarding.host(source, shard), self.clock),
-                name=f"{plan.name}/{source.name}",
+                f"{plan.name}/{source.name}",
             )
             for source in sources(plan)
         ]
-        for task in tasks:
-            task.add_done_callback(_ended)
         self._watched[plan.name] = Watched(plan, shard, tasks, forwarding)
 
 
@@ -268,9 +267,3 @@ def _digest(plan: Plan) -> bytes:
         except OSError:
             digest.update(b"?")
     return digest.digest()
-
-
-def _ended(task: asyncio.Task[None]) -> None:
-    """Say that a task died which nothing should be able to end."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("%s is dead: %r", task.get_name(), error, exc_info=error)

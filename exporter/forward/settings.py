@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from exporter.forward.target import Target, Wish
+from exporter.forward.target import LONGEST_TIMEOUT, Target, Wish
 from exporter.model import Duration, Size
 from exporter.redact import Redaction
 from exporter.sources.docker.settings import Tls
@@ -123,7 +123,7 @@ class Destination:
             raise ValueError(f"concurrency: from 1 to {MOST_CONCURRENT}")
         if not 1 << 16 <= self.window <= 1 << 30:
             raise ValueError("window: from 64KiB to 1GiB")
-        if self.timeout is not None and not 0.1 <= self.timeout <= 300:
+        if self.timeout is not None and not 0.1 <= self.timeout <= LONGEST_TIMEOUT:
             raise ValueError("timeout: from 100ms to 5m")
         if not self.lag_objective > 0:
             raise ValueError("lag_objective: longer than 0s")
