@@ -189,6 +189,7 @@ class Harness:
 
     def settled(self, *, within: float = 20.0) -> list[str]:
         """The differences that are left when it has caught up, or had so much time to."""
+        self._wait(lambda: scraped(self.url) is not None, "an answer")
         deadline = time.monotonic() + within
         while (wrong := self.differences()) and time.monotonic() < deadline:
             self._tend()
@@ -306,7 +307,7 @@ class Harness:
         self._wait(passed, f"{log.path.name} to be counted")
 
     def _wait(self, ask: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not ask():
             self._tend()
             assert time.monotonic() < deadline, (
