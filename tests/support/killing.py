@@ -70,6 +70,10 @@ GROWING = ("_total", "_count", "_bucket", "_sum")
 TRAP_SECONDS = 8.0  # a trap that nothing has stepped into by then becomes a kill from outside
 
 
+class VainError(AssertionError):
+    """What was waited for never came: lines that are not counted, or no answer at all."""
+
+
 @dataclass
 class Scraper(Thread):
     """Asks for /metrics all along, and notes what was less than it had been."""
@@ -310,9 +314,8 @@ class Harness:
         deadline = time.monotonic() + 60
         while not ask():
             self._tend()
-            assert time.monotonic() < deadline, (
-                f"waited in vain for {what}: {self.differences()[:5]}"
-            )
+            if time.monotonic() >= deadline:
+                raise VainError(f"waited in vain for {what}: {self.differences()[:5]}")
             time.sleep(0.02)
 
     def _configure(self) -> None:
