@@ -1,180 +1,148 @@
-"""What a line costs: `sidewatch replay` beside mtail, on the same files with equal totals.
+"""What a line costs: sidewatch's two engines beside mtail and Fluent Bit, on the same files.
 
-Run by a person: `python bench/engine.py [--lines N] [--rounds N]`; needs Debian's mtail. Whole
-processes, alternated, CPU seconds as the operating system accounts them, start-up included. The
-totals (counts, sums) are compared in every round. Bucket counts are not: mtail puts a value that
-lies on a bound into the next bucket. Nor are gauges: the clock of the workload starts again every
-day, and a record that is late sets no gauge of ours.
+Run by a person: `./run bench engine [--write] [--fluent-bit BINARY]`; BINARY may stand in the
+environment as FLUENT_BIT. The workloads are the key-value and JSON lines of gen.py and the five
+applications' own lines of apps.py with the shipped profiles, each bare and in the envelopes of
+Docker and of the CRI, which only sidewatch is given.
+
+All take turns, whole processes, start included. The compiled engine reads all lines, whoever needs
+longer the first quarter, and that quarter the compiled engine too: what two have counted of the
+same lines must be the same, in every round. Buckets are not compared (mtail puts a value that lies
+on a bound into the next one), nor are gauges: gen.py's clock begins anew each day, and a record
+that is late sets no gauge of ours.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import os
-import platform
-import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
+import apps
+import gen
+from contestants import Log, Reader, Run, fluent_bit, mtail, sidewatch, versions
+from envelopes import FORMS, wrap
+from report import write
+from told import OURS, Spent, told
+from totals import Totals, differences, translated
 
 HERE = Path(__file__).parent
-# mtail's names and ours, and how many of our seconds one of mtail's units is.
-NAMES = {
-    "jobs_total": "bench_jobs_total",  # the parser gives every counter its suffix
-    "api_total": "bench_answers_total",
-    "jobdur_count": "bench_job_duration_seconds_count",
-    "jobdur_sum": "bench_job_duration_seconds_sum",
-    "reqdur_count": "bench_request_duration_seconds_count",
-    "reqdur_sum": "bench_request_duration_seconds_sum",
-}
-SCALE = {"kv": 1.0, "json": 1e-3}
-Totals = Mapping[tuple[str, frozenset[str]], float]
+GENERATORS = {"kv": gen.gen_kv, "json": gen.gen_json}
+WORKLOADS = (*GENERATORS, *apps.MIXES)
+PART = 4  # whoever is slow reads the first fourth
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What one process cost, in CPU seconds, and what it counted."""
+class Made:
+    """One workload by form ("bare" is one): all lines, and the first of them."""
 
-    cpu: float
-    totals: Totals
+    whole: Mapping[str, Log]
+    part: Mapping[str, Log]
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
+    chosen = _options()
+    found = {
+        "compiled": sidewatch("compiled"),
+        "python": sidewatch("python"),
+        "mtail": mtail(),
+        "Fluent Bit": fluent_bit(chosen.fluent_bit),
+    }
+    readers = {name: reader for name, reader in found.items() if reader is not None}
+    spent = {}
+    for name in chosen.only or WORKLOADS:
+        with tempfile.TemporaryDirectory() as folder:
+            made = _make(name, Path(folder), chosen.lines)
+            spent[name] = _measure(made, readers, chosen.rounds)
+            print(f"{name}: measured", file=sys.stderr, flush=True)
+    text = told(spent, chosen.rounds, versions(chosen.fluent_bit))
+    print(text)
+    if chosen.write:
+        write("engine", text)
+
+
+def _options() -> argparse.Namespace:
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--lines", type=int, default=2_000_000)
     options.add_argument("--rounds", type=int, default=5)
-    chosen = options.parse_args()
-    if shutil.which("mtail") is None:
-        sys.exit("needs mtail beside: apt-get install mtail")
-    print(_machine(), flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        for kind in ("kv", "json"):
-            log = Path(folder) / f"{kind}.log"
-            subprocess.run(
-                [sys.executable, HERE / "gen.py", kind, log, str(chosen.lines)], check=True
-            )
-            _measure(kind, log, chosen.lines, chosen.rounds)
-            log.unlink()
+    options.add_argument("--only", nargs="+", choices=WORKLOADS, help="these workloads")
+    options.add_argument(
+        "--fluent-bit", metavar="BINARY", default=os.environ.get("FLUENT_BIT"), help="to be beside"
+    )
+    options.add_argument(
+        "--write", action="store_true", help="put the figures into docs/performance.md"
+    )
+    return options.parse_args()
 
 
-def _measure(kind: str, log: Path, lines: int, rounds: int) -> None:
-    ours, theirs = [], []
+def _make(name: str, folder: Path, lines: int) -> Made:
+    bare = folder / "bare.log"
+    if name in GENERATORS:
+        with bare.open("wb") as file:
+            GENERATORS[name](file.write, lines, 7)  # type: ignore[no-untyped-call]  # kept as it is
+    else:
+        apps.generate(name, bare, lines)
+    for form in FORMS:
+        wrap(form, bare, folder / f"{form}.log")
+    few = lines // PART
+    for form in ("bare", *FORMS):
+        with (folder / f"{form}.log").open("rb") as log, (folder / f"{form}.part").open("wb") as to:
+            to.writelines(islice(log, few))
+    profile = str(HERE / f"{name}.yaml") if name in GENERATORS else name
+    return Made(
+        {form: Log(name, profile, folder / f"{form}.log", lines) for form in ("bare", *FORMS)},
+        {form: Log(name, profile, folder / f"{form}.part", few) for form in ("bare", *FORMS)},
+    )
+
+
+def _measure(made: Made, readers: Mapping[str, Reader], rounds: int) -> Spent:
+    spent = Spent(made.whole["bare"].lines)
+    empty = made.part["bare"].path.with_name("empty.log")
+    empty.touch()
+    nothing = Log(made.part["bare"].name, made.part["bare"].profile, empty, 0)
     for _ in range(rounds):
-        one, other = _sidewatch(kind, log), _mtail(kind, log)
-        _compare(one.totals, other.totals)
-        ours.append(one.cpu / lines * 1e6)
-        theirs.append(other.cpu / lines * 1e6)
-    print(f"\n{kind}: {lines} lines, {log.stat().st_size / 1e6:.0f} MB, {rounds} rounds")
-    print("equal totals in every round: counts, and sums to 1e-6")
-    print(_row("sidewatch, us CPU a line", ours))
-    print(_row("mtail, us CPU a line", theirs))
-    print(_row("mtail / sidewatch", [b / a for a, b in zip(ours, theirs, strict=True)]))
+        right: dict[str, Totals] = {}
+        for name, read in readers.items():
+            for form in ("bare", *FORMS) if name in OURS else ("bare",):
+                part = made.part[form]
+                one = read(part)
+                right.setdefault(form, one.told)
+                _compare(f"{part.name}, {form}, {name}", right, form, one, part.name)
+                log = made.whole[form] if name == "compiled" else part
+                whole = read(log) if log is not part else one
+                spent.note(form, name, whole.cpu / log.lines)
+            if name in OURS:
+                spent.note("start", name, read(nothing).cpu / log.lines)
+    if "compiled" in readers:
+        spent.threads = _threads(made.part["bare"])
+    return spent
 
 
-def _row(name: str, values: Sequence[float]) -> str:
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"  {name:26} median {middle:6.2f}  (min {low:.2f}, max {high:.2f})"
+def _compare(who: str, right: Mapping[str, Totals], form: str, one: Run, workload: str) -> None:
+    """Hold it against who read the same first, and an envelope's lines against the bare ones."""
+    for which in {form, "bare"}:
+        wrong = list(differences(right[which], translated(one.told, workload)))
+        if wrong:
+            shown = "\n".join(wrong[:20])
+            sys.exit(f"{who}: the totals differ (the first reader's, and this one's):\n{shown}")
 
 
-def _sidewatch(kind: str, log: Path) -> Run:
-    profile = HERE / f"{kind}.yaml"
-    command = [sys.executable, "-m", "exporter", "replay", "--profile", profile, log]
-    cpu, text = _timed([*map(str, command)])
-    found = _samples(text)
-    return Run(cpu, {key: found[key] for key in found if key[0] in NAMES.values()})
-
-
-def _mtail(kind: str, log: Path) -> Run:
-    programs = HERE / "peers" / f"mtail-{kind}"
-    cpu, text = _timed(
-        [
-            "mtail",
-            "--one_shot",
-            "--one_shot_format=prometheus",
-            "--logtostderr",
-            "--port=0",
-            f"--progs={programs}",
-            f"--logs={log}",
-        ]
-    )
-    found = {}
-    for (name, labels), value in _samples(text).items():
-        if name in NAMES:
-            scale = SCALE[kind] if name.endswith("_sum") else 1.0
-            found[NAMES[name], labels] = value * scale
-    return Run(cpu, found)
-
-
-def _timed(command: list[str]) -> tuple[float, str]:
-    with tempfile.TemporaryFile() as out:
-        process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.DEVNULL, cwd=HERE.parent, env=_environment()
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            sys.exit(f"{command[0]} ended with {process.returncode}")
-        out.seek(0)
-        return usage.ru_utime + usage.ru_stime, out.read().decode()
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(HERE.parent)}
-
-
-def _samples(text: str) -> Totals:
-    """All samples but buckets; labels as texts, without those that name the program."""
-    start = text.find("# ")
-    return {
-        (sample.name, frozenset(f"{k}={v}" for k, v in sample.labels.items() if k not in _OWN)): (
-            sample.value
-        )
-        for family in text_string_to_metric_families(text[start:])
-        for sample in family.samples
-        if "le" not in sample.labels
-    }
-
-
-_OWN = ("prog", "app", "service", "stream")
-
-
-def _compare(ours: Totals, theirs: Totals) -> None:
-    wrong = [
-        f"{key}: {ours.get(key)} and {theirs.get(key)}"
-        for key in sorted({*ours, *theirs}, key=str)
-        if not math.isclose(ours.get(key, math.nan), theirs.get(key, math.nan), rel_tol=1e-6)
-    ]
-    if wrong:
-        sys.exit("the totals differ (ours and mtail's):\n" + "\n".join(wrong[:20]))
-
-
-def _machine() -> str:
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    listed = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Version}", "mtail"],
+def _threads(log: Log) -> float:
+    """How much two threads count in the time of one."""
+    answer = subprocess.run(
+        [sys.executable, HERE / "threads.py", log.profile, log.path],
+        env={**os.environ, "PYTHONPATH": str(HERE.parent), "SIDEWATCH_ENGINE": "compiled"},
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
-    return (
-        f"{os.cpu_count()} x {model}, Python {platform.python_version()}, "
-        f"sidewatch {version('sidewatch')}, mtail {listed.stdout or 'of unknown version'}"
-    )
+    return float(answer.stdout)
 
 
 if __name__ == "__main__":
