@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from exporter.engine.joining import LONGEST_LINE
-from exporter.engine.reference import Stream
+from exporter.engine.counting import Stream
 from exporter.windows import Drains
 from tests.support.hostile import NOW, Hostile, cri, docker
 from tests.support.oracle import Counted, Numbers, profile_plan

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.config import load_profile
+from exporter.engine.counting import Stream
+from exporter.engine.feeding import Engine
 from exporter.engine.joining import Lane
 from exporter.engine.plan import Plan, compile_rules
-from exporter.engine.reference import Engine, Stream
 from exporter.engine.rules import LogRules
 from exporter.model import Family
 from exporter.registry import Registry
