@@ -65,7 +65,9 @@ class Counting:
     def __init__(self, plan: Plan, mover: Mover, make: Callable[[Counting], Paths]) -> None:
         self.plan = plan
         self.mover = mover
-        self._records = Effect("count", plan.families["watched_log_records_total"], ())
+        self._records = _counted(plan, "watched_log_records_total")
+        self._unparsed = _counted(plan, "watched_log_unparsed_total")
+        self._exceptions = _counted(plan, "watched_exceptions_total")
         self.exact = Exact(plan, mover.service, "", mover.zone)
         self.epoch = mover.registry.epoch
         self._declare()
@@ -119,6 +121,14 @@ class Counting:
         """Where the records of a level are counted."""
         return self.mover.index(self._records, (self.mover.service, level))
 
+    def exception_cell(self, kind: str) -> int:
+        """Where the exceptions of a type are counted."""
+        return self.mover.index(self._exceptions, (self.mover.service, kind))
+
+    def unparsed_cell(self) -> int:
+        """Where the lines of no known format are counted."""
+        return self.mover.index(self._unparsed, (self.mover.service,))
+
     def _declare(self) -> None:
         """Show at 0 what is known to exist: levels, events, and what the profile declares."""
         service, now = self.mover.service, self.mover.moment.now
@@ -134,6 +144,10 @@ class Counting:
             for given in sets:
                 labels = tuple({"service": service, **given}[key] for key in families[name].labels)
                 registry.declare(families[name], labels, now)
+
+
+def _counted(plan: Plan, name: str) -> Effect:
+    return Effect("count", plan.families[name], ())
 
 
 def bare(lines: list[bytes], block: bytes) -> list[bytes]:

@@ -13,7 +13,7 @@ from exporter.engine.joining import Open, begins
 from exporter.engine.pairs import is_key
 from exporter.engine.plan import Compiled, Plan
 from parsers.cleaning import clean
-from parsers.exceptions import PYTHON_HEAD
+from parsers.exceptions import PYTHON_HEAD, exception_type
 from parsers.heads import read_head
 from parsers.reading import read
 
@@ -95,3 +95,24 @@ def possible(
     """The rules that can hold for a record of this message at all."""
     rules = (one for one, _ in plan.by_message(message))
     return tuple(one for one in rules if one.possible(form, level, service))
+
+
+def exception_name(plan: Plan, line: str) -> str | None:
+    """The type of a traceback's last line, where its name alone decides what the line moves.
+
+    `line` is that name, with nothing in front of it and behind it at most a colon and a text.
+    """
+    name = line.partition(":")[0]
+    kind = exception_type(line)
+    if kind != name:
+        return None
+    prefixes = [one.exception.prefix for one in plan.exceptions if one.exception]
+    decided = any(name.startswith(each) or each.startswith(name) for each in prefixes)
+    return None if decided else kind
+
+
+def broken_is_text(plan: Plan, service: str) -> bool:
+    """Whether a line that only begins like JSON moves nothing but the counter of such lines."""
+    begin = [one for one in plan.rules if one.message is None or not one.message.prefix]
+    begin += [one for one in plan.rules if one.message and one.message.prefix.startswith("{")]
+    return not any(one.possible(TEXT, None, service) for one in begin)

@@ -29,7 +29,8 @@ cdef enum:
     ASK_CELL
     ASK_AMOUNT
 
-cdef int64_t NOTHING = -1
+cdef enum:
+    NOTHING = -1
 
 
 cdef struct Op:
@@ -43,12 +44,14 @@ cdef struct Op:
     int bounds
     double* bound
     int jump  # behind the last move of the rule that is tested
+    int asked  # its place among the questions
     bint per_stream
     Table cells
     Table late  # whether something would have been set, had the record come in time
     # of the present line
     int64_t cell
     double amount
+    bint handed  # its exemplar is handed over at once
 
 
 cdef struct Moves:
@@ -56,6 +59,7 @@ cdef struct Moves:
     int count
     bint timed
     bint rare
+    int exemplars
 
 
 cdef struct Present:
@@ -66,8 +70,8 @@ cdef struct Present:
     double late_seconds
 
 
+# One line on its way: its slots, its time, and what is known of the move that is next.
 cdef struct Line:
-    """One line on its way: its slots, its time, and what is known of the move that is next."""
     const char* at
     Py_ssize_t size
     Slot* slots

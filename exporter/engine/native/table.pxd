@@ -3,7 +3,7 @@
 A spelling is the kind and the bytes of each of its slots. Hits touch no Python.
 """
 
-from libc.stdint cimport INT64_MIN, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -51,14 +51,12 @@ cdef extern from *:
     }
     """
     uint64_t table_hash(uint64_t hash, const char* at, size_t size) noexcept nogil
+    const int64_t MISSING "INT64_MIN"
 
 cdef enum:
     PART = 5  # bytes in front of each slot's in a key: its kind and size
     LEAST_ROWS = 16
     LONGEST_KEY = 2048
-
-cdef int64_t MISSING = INT64_MIN
-
 
 cdef struct Row:
     uint64_t hash  # 0: free
