@@ -21,7 +21,7 @@ cdef struct Entry:
     bint plain  # no control character in the text
 
 
-# -- Docker's json-file -----------------------------------------------------------------------------
+# -- Docker's json-file ----------------------------------------------------------------------------
 
 
 cdef inline int docker_entry(
@@ -197,7 +197,7 @@ cdef inline const char* _simple(const char* at, const char* end) noexcept nogil:
     return at + 1 if at < end and at[0] == c'"' else NULL
 
 
-# -- the CRI ----------------------------------------------------------------------------------------
+# -- the CRI ---------------------------------------------------------------------------------------
 
 
 cdef inline int cri_entry(const char* line, Py_ssize_t size, Entry* out) noexcept nogil:

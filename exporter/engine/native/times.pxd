@@ -137,7 +137,9 @@ cdef inline int text_seconds(
         return ASK
     if not is_clock(at, end):
         # All digits; more of them than a double holds are asked for there.
-        return _number_seconds(KIND_INTEGER, at, size, out) if digits_at(at, end, 25) == size else ASK
+        if digits_at(at, end, LONGEST_TIME) < size:
+            return ASK
+        return _number_seconds(KIND_INTEGER, at, size, out)
     digits = at + 19
     if digits < end and (digits[0] == c"." or digits[0] == c","):
         count = digits_at(digits + 1, end, 12)
