@@ -32,8 +32,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from exporter.clock import WallClock
 from exporter.config import load_profile
+from exporter.engine.counting import Stream
+from exporter.engine.feeding import Engine
 from exporter.engine.plan import compile_rules
-from exporter.engine.reference import Engine, Stream
 from exporter.forward.lines import Assembler
 from exporter.forward.records import Recorder, Redacting
 from exporter.forward.senders import sender

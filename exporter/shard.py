@@ -13,8 +13,9 @@ from datetime import tzinfo
 from typing import Any
 
 from exporter.clock import Clock
+from exporter.engine.counting import Stream
+from exporter.engine.feeding import Engine
 from exporter.engine.plan import Plan
-from exporter.engine.reference import Engine, Stream
 from exporter.foreign import Foreign
 from exporter.model import Cursor, Family, Snapshot
 from exporter.registry import Registry

@@ -83,6 +83,11 @@ def document(line: str) -> dict[str, Any] | None:
         return None
 
 
+def scalar(text: str) -> Any:
+    """What `parse` makes of one value, as it is spelled in a line that `parse` takes."""
+    return (_decode(f'{{"":{text}}}') or {}).get("")
+
+
 def is_malformed(line: str) -> bool:
     """Whether a line that `parse` refused set out to be an object."""
     return line.lstrip().startswith("{")

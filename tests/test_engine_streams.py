@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from exporter.engine.counting import Stream
 from exporter.engine.joining import LONGEST_LINE
-from exporter.engine.reference import Stream
 from exporter.windows import Drains
 from tests.support.hostile import NOW, Hostile, cri, docker
 from tests.support.oracle import Counted, Numbers, profile_plan

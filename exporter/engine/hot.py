@@ -9,7 +9,7 @@ a line costs.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ class Maker:
     def _move(self, effect: Effect, access: Access) -> Move:
         if effect.action not in ("count", "observe", "set"):
             return self._rare(effect, access)
-        names = _fields(effect)
+        names = label_fields(effect)
         spellings = Spellings(effect, self._mover, self._named(names, access))
         self._spellings.append(spellings)
         key = access.values(names)
@@ -89,21 +89,19 @@ class Maker:
 
     def _rare(self, effect: Effect, access: Access) -> Move:
         """Anything else (events, heartbeats, drains): by an update, as the exact reading does."""
-        asked = sorted({*_fields(effect), *([effect.value] if effect.value else [])} - {"service"})
+        asked = asked_fields(effect)
         values, named, move = access.values(asked), self._named(asked, access), self._mover.move
 
         def rare(source: Any, at: float | None) -> None:
-            lookup = named(values(source))
-            value = effect.amount(lookup)
-            labels = effect.label_texts(lookup) if value is not None else None
-            if value is not None and labels is not None:
-                move(Update(effect, labels, value), at)
+            update = update_of(effect, named(values(source)))
+            if update is not None:
+                move(update, at)
 
         return rare
 
     def _late(self, effect: Effect, access: Access) -> Move:
         """A gauge that would have been set, had the record come in time."""
-        names, count, number = _fields(effect), self._mover.late, access.number
+        names, count, number = label_fields(effect), self._mover.late, access.number
         key, amount = access.values(names), access.values([effect.value or ""])
         named = self._named(names, access)
         always = not names and effect.label_texts(named(None)) is not None
@@ -118,20 +116,40 @@ class Maker:
 
     def _named(self, names: list[str], access: Access) -> Callable[[Any], Lookup]:
         """What gives values as spelled their names back, to look labels up by."""
-        service, plain = self._mover.service, access.plain
-
-        def lookup(key: Any) -> Lookup:
-            parts = (key,) if len(names) == 1 else key or ()
-            found = {name: plain(part) for name, part in zip(names, parts, strict=True)}
-            found["service"] = service
-            return found.get
-
-        return lookup
+        if len(names) != 1:
+            return named(names, access.plain, self._mover.service)
+        several = named(names, access.plain, self._mover.service)
+        return lambda key: several((key,))
 
 
-def _fields(effect: Effect) -> list[str]:
+def named(
+    names: list[str], plain: Callable[[Any], Any], service: str
+) -> Callable[[Iterable[Any] | None], Lookup]:
+    """What gives a tuple of values as spelled their names back, to look labels up by."""
+
+    def lookup(parts: Iterable[Any] | None) -> Lookup:
+        found = {name: plain(part) for name, part in zip(names, parts or (), strict=True)}
+        found["service"] = service
+        return found.get
+
+    return lookup
+
+
+def update_of(effect: Effect, lookup: Lookup) -> Update | None:
+    """The update that an effect makes of a record's fields; None where it makes none."""
+    value = effect.amount(lookup)
+    labels = effect.label_texts(lookup) if value is not None else None
+    return Update(effect, labels, value) if value is not None and labels is not None else None
+
+
+def label_fields(effect: Effect) -> list[str]:
     """The fields that an effect's labels ask for."""
     return sorted({label.field for label in effect.labels if label.field} - {"service"})
+
+
+def asked_fields(effect: Effect) -> list[str]:
+    """The fields that its labels and its value ask for."""
+    return sorted({*label_fields(effect), *([effect.value] if effect.value else [])} - {"service"})
 
 
 def _count(mover: Mover, spellings: Spellings, key: Get) -> Move:

@@ -12,15 +12,14 @@ from typing import Any
 import msgspec
 
 from exporter.engine.hot import Access, Maker, Moves
+from exporter.engine.meaning import of_message
 from exporter.engine.moves import Mover
 from exporter.engine.plan import OWN_NAMES, Compiled, Plan
 from exporter.engine.shape import Shape
 from exporter.engine.values import number, text
 from parsers import levels
-from parsers.exceptions import PYTHON_HEAD
 from parsers.times import seconds
 
-FORMAT = "jsonlines"
 _CACHED, _LONGEST_CACHED = 4096, 1024
 _MS_LEAST, _MS_MOST = 10**11, 10**14  # a number of this size counts milliseconds
 
@@ -127,22 +126,17 @@ class JsonLines:
         known, level = self._levels[spelled][1], levels.level(spelled)
         if message in known:
             return None
-        rules = [one for one, _ in self._plan.by_message(message)]
-        rules = [one for one in rules if one.possible(FORMAT, level, self._mover.service)]
+        rules = of_message(self._plan, self._mover.service, level, message, self._shape.serves)
         found: Moves | None = None
-        if message != PYTHON_HEAD and all(map(self._decides, rules)):
-            chosen = tuple(rules)
-            if chosen not in self._made:
-                self._made[chosen] = self._maker.moves(chosen, self._access)
-            found = self._made[chosen]
+        if rules is not None:
+            if rules not in self._made:
+                self._made[rules] = self._maker.moves(rules, self._access)
+            found = self._made[rules]
         if len(known) >= _CACHED:
             known.clear()
         if len(message) <= _LONGEST_CACHED:
             known[message] = found
         return found
-
-    def _decides(self, one: Compiled) -> bool:
-        return one.certain() and all(map(self._shape.serves, one.fields()))
 
 
 def _same(value: Any) -> Any:

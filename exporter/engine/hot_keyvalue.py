@@ -12,20 +12,14 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from exporter.engine.exact import UNKNOWN
-from exporter.engine.hot import Access, Get, Maker, Move, Moves
+from exporter.engine.hot import Access, Get, Maker, Move
 from exporter.engine.hot_json import Run
-from exporter.engine.joining import Open
+from exporter.engine.meaning import Meaning, of_head
 from exporter.engine.moves import Mover
-from exporter.engine.pairs import Pairs, Raw, Values, is_key, number, spelled
+from exporter.engine.pairs import Pairs, Raw, Values, number, spelled
 from exporter.engine.plan import Compiled, Plan
-from parsers import Record
-from parsers.exceptions import PYTHON_HEAD
-from parsers.heads import read_head
-from parsers.reading import read
 from parsers.times import seconds
 
-FORMAT = "keyvalue"
 # An upper-case word that may be a level, a time, and what follows up to the first equals sign.
 _HEAD = re.compile(
     rb"(?:(\[[A-Z]{3,13}\]|[A-Z]{3,13}) )?"
@@ -34,11 +28,10 @@ _HEAD = re.compile(
 )
 _CACHED, _LONGEST_CACHED, _ZONES = 4096, 1024, 64
 _ACCESS = b'] "'  # what access lines alone have between their time and their request
-# Heads that may be a traceback's, or of a line in its envelope.
-_CLAIMED = (PYTHON_HEAD, "stdout ", "stderr ")
 
-# What a head means: the cell of its level's records, how far back from its end the pairs begin,
-# what gives the needed values, and the `Moves`.
+# What gives the needed values, and the `Moves`. Of a head also the cell of its level's records, and
+# how far back from its end the pairs begin.
+Taken = tuple[Values, bool, tuple[Move, ...], tuple[Move, ...]]
 Learned = tuple[int, int, Values, bool, tuple[Move, ...], tuple[Move, ...]]
 Heads = dict[bytes | None, dict[bytes, Learned | None]]  # by the word in front, then by head
 
@@ -51,7 +44,7 @@ class KeyValueLines:
         self._mover = mover
         self._record_cell = record_cell
         self._maker = Maker(mover)
-        self._made: dict[tuple[Compiled, ...], tuple[Values, Moves]] = {}
+        self._made: dict[tuple[Compiled, ...], Taken] = {}
         self._heads: tuple[Heads, Heads] = {}, {}  # without a time in front, and with one
         self._learned = 0
         self._once: set[bytes] = set()
@@ -133,50 +126,29 @@ class KeyValueLines:
             if len(head) <= _LONGEST_CACHED:
                 self._once.add(head)
             return None
-        paired = head.endswith(b"=")
-        space = head.rfind(b" ") if paired else len(head)
-        begins = found.end() - len(head) + space
+        begins = found.end() - len(head)
+        span = slice(begins, found.end())
+        meaning = of_head(self._plan, self._mover.service, line, span, dated=minute is not None)
         learned = None
-        if space > 0 and (not paired or is_key(head[space + 1 : -1])):
-            record = read(line.decode("utf-8", "replace"))
-            # Elsewhere than in front a time would belong to what is taken for one with the head.
-            if (record.time is None) == (minute is None):
-                learned = self._understand(record, line[:begins], found.end() - begins)
+        if meaning is not None:
+            moves = self._moves(meaning)
+            learned = self._record_cell(meaning.level), meaning.back, *moves
         if self._learned >= _CACHED:
             self._forget_heads()
         self._learned += 1
         self._heads[minute is not None].setdefault(token, {})[head] = learned
         return learned
 
-    def _understand(self, record: Record, front: bytes, back: int) -> Learned | None:
-        """What the front of a line means; None where more than that decides how it is read."""
-        before = front.decode("utf-8", "replace")
-        message = before[read_head(before).end :].strip(" ")
-        if record.format != FORMAT or not message or record.message != message:
-            return None  # logfmt, and what other formats claim
-        if "{" in before or message.startswith(_CLAIMED) or not Open.of("", record).ends:
-            return None
-        rules = [one for one, _ in self._plan.by_message(message)]
-        level, service = record.level, self._mover.service
-        rules = [one for one in rules if one.possible(record.format, level, service)]
-        needed = set().union(*(one.fields() for one in rules)) - {"service"}
-        # In the line's own order, which most lines with this message will have.
-        names = [name for name in record.fields if name in needed]
-        names += sorted(needed.difference(names))
-        if not all(one.certain() for one in rules) or not all(map(is_key, map(str.encode, names))):
-            return None
-        values, moves = self._moves(tuple(rules), names)
-        return self._record_cell(level or UNKNOWN), back, values, *moves
-
-    def _moves(self, rules: tuple[Compiled, ...], names: list[str]) -> tuple[Values, Moves]:
+    def _moves(self, meaning: Meaning) -> Taken:
         """The pairs that rules need and what they move, made once."""
+        rules, names = meaning.rules, meaning.names
         if rules not in self._made:
 
             def values(wanted: list[str]) -> Get:
                 return itemgetter(*map(names.index, wanted)) if wanted else _nothing
 
             moves = self._maker.moves(rules, Access(values, spelled, number, spelled))
-            self._made[rules] = Pairs(names).values if names else _no_values, moves
+            self._made[rules] = Pairs(names).values if names else _no_values, *moves
         return self._made[rules]
 
 

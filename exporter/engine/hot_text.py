@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from exporter.engine.exact import UNKNOWN
-from exporter.engine.joining import Open, begins
+from exporter.engine.meaning import is_plain_text
 from exporter.engine.moves import Mover
 from exporter.engine.plan import Effect, Plan, Update
-from parsers.cleaning import clean
-from parsers.reading import read
 
-FORMAT = "text"
 _CACHED, _LONGEST_CACHED = 4096, 256
 
 
@@ -46,11 +43,7 @@ class KnownTexts:
                 self._once.clear()
             self._once.add(line)
             return False
-        text = clean(line.decode("utf-8", "replace"))
-        record = read(text)
-        rules = (one for one, _ in self._plan.by_message(record.message))
-        plain = record.format == FORMAT and begins(text) and Open.of(text, record).ends
-        known = plain and not any(one.possible(FORMAT, None, self._mover.service) for one in rules)
+        known = is_plain_text(self._plan, self._mover.service, line)
         if len(self._known) >= _CACHED:
             self._known.clear()
         self._known[line] = known

@@ -15,7 +15,7 @@ from exporter.windows import Drains
 
 LATE_SECONDS = 300.0  # a record older than this sets no gauge
 _KNOWN = 4096
-_LATE = Effect("count", FAMILIES["sidewatch_late_records_total"], ())
+LATE = Effect("count", FAMILIES["sidewatch_late_records_total"], ())
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ class Mover:
 
     def late(self) -> None:
         """Count a record that is too old to set a gauge."""
-        self.registry.values[self.index(_LATE, (self.service,))] += 1.0
+        self.registry.values[self.index(LATE, (self.service,))] += 1.0
 
     def _observe(self, update: Update, at: float | None) -> None:
         bounds = update.effect.family.buckets

@@ -8,7 +8,7 @@ Each part of it can match in one way only: nothing backtracks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 Raw = bytes | None
 Match = Callable[[bytes, int], "re.Match[bytes] | None"]
@@ -37,7 +37,7 @@ class Pairs:
 
     __slots__ = ("_missed", "_names", "_shapes", "values")
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: Iterable[str]) -> None:
         self._names = [name.encode() for name in names]
         self._shapes: list[tuple[Match, tuple[int, ...]]] = []
         self._missed = 0

@@ -45,6 +45,10 @@ TIMES = (
     "2026-11-20T23:59:60.000Z", "2026-11-20T23:59:59.1234567890Z", "2026-11-20T23:59",
     "2026-11-20T23:59:59.123Z ", "20/Nov/2026:23:59:58 +0000",
 )  # fmt: skip
+PUNCTUATED = (
+    "[app.jobs]", "app.jobs:", "app.Jobs[3]", "10.0.0.7", '"GET /x HTTP/1.1"', "200 512", "-",
+    "[2026-11-20", "ForkPoolWorker-1]", "at run (/app/x.ts:1:1)", "Error: no", "KeyError:", "#12",
+)  # fmt: skip
 JSON_LEVELS = (10, 20, 30, 30, 30, 40, 50, 60, "info", "INFO", "error", "warning")
 STRANGE_LEVELS = (
     "[WARN]", 30.0, "30", 7, True, None, "nope", ["info"], {"a": 1}, "", 10**30, " info "
@@ -122,12 +126,13 @@ TROUBLE: tuple[tuple[bytes, ...], ...] = (
 @dataclass(frozen=True, slots=True)
 class Hostile:
     """Makes lines. `real` are lines to begin with; `made` says which grammars to use
-    beside, `usual` which of the usual keys of JSON."""
+    beside, `usual` which of the usual keys of JSON; most lines are in an `envelope`."""
 
     dice: Random
     real: tuple[bytes, ...] = ()
     made: tuple[str, ...] = ("keyvalue", "json")
     usual: int = 0
+    envelope: str = ""
 
     def lines(self, count: int) -> list[bytes]:
         """That many physical lines, or a few more."""
@@ -146,7 +151,8 @@ class Hostile:
             yield self._mutated(dice.choice(self.real))
             return
         kind = dice.choice(self.made)
-        line = self._keyvalue() if kind == "keyvalue" else self._json()
+        make = {"keyvalue": self._keyvalue, "json": self._json, "text": self._text}[kind]
+        line = make()
         yield self._mutated(line) if dice.random() < 0.3 else line
 
     # -- mutating -----------------------------------------------------------------------------
@@ -209,6 +215,12 @@ class Hostile:
             pairs.insert(dice.randrange(len(pairs) + 1), dice.choice(KEYS))
         return " ".join((*head, *message, *pairs)).encode()
 
+    def _text(self) -> bytes:
+        """Words, and what heads of other formats are made of."""
+        dice = self.dice
+        parts = dice.choices((LEVELS, TIMES, MESSAGES, TEXTS, PUNCTUATED), k=dice.randrange(1, 6))
+        return dice.choice((" ", " ", " - ", ": ")).join(map(dice.choice, parts)).encode()
+
     def _pair(self, key: str) -> str:
         dice = self.dice
         text = str(dice.randrange(9)) if dice.random() < 0.5 else dice.choice(TEXTS)
@@ -258,9 +270,9 @@ class Hostile:
 
     def _wrapped(self, lines: list[bytes]) -> list[bytes]:
         """Mostly as they are; else in an envelope of Docker or the CRI, sometimes in pieces."""
-        if self.dice.random() < 0.9:
+        if self.dice.random() < (0.1 if self.envelope else 0.9):
             return lines
-        wrap = self.dice.choice((docker, cri))
+        wrap = {"docker": docker, "cri": cri}.get(self.envelope) or self.dice.choice((docker, cri))
         stream = self.dice.choice(("stdout", "stderr"))
         time = self.dice.choice(("2026-11-20T23:59:58.5Z", "2026-11-20T23:59:58.123456789Z", "x"))
         found = []
@@ -269,13 +281,16 @@ class Hostile:
             if cut is not None:
                 found.append(wrap(line[:cut], stream, time, partial=True))
             found.append(wrap(line[cut or 0 :], stream, time, partial=False))
+        if self.envelope and self.dice.random() < 0.1:
+            found = [self._mutated(line) for line in found]
         return found
 
 
 def docker(text: bytes, stream: str, time: str, *, partial: bool) -> bytes:
     """One entry of a json-file, as the daemon writes it."""
     log = text.decode("utf-8", "replace") + ("" if partial else "\n")
-    return json.dumps({"log": log, "stream": stream, "time": time}, ensure_ascii=False).encode()
+    entry = {"log": log, "stream": stream, "time": time}
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def cri(text: bytes, stream: str, time: str, *, partial: bool) -> bytes:

@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.config import load_profile
+from exporter.engine import choice
+from exporter.engine.counting import Stream
+from exporter.engine.feeding import Engine
 from exporter.engine.joining import Lane
 from exporter.engine.plan import Plan, compile_rules
-from exporter.engine.reference import Engine, Stream
 from exporter.engine.rules import LogRules
 from exporter.model import Family
 from exporter.registry import Registry
@@ -28,17 +30,20 @@ Numbers = dict[tuple[str, tuple[str, ...]], tuple[float, ...]]
 
 @dataclass
 class Counted:
-    """An engine over a registry of its own."""
+    """An engine over a registry of its own; `by` names it."""
 
     plan: Plan
     now: float
     limits: Mapping[str, int] = field(default_factory=dict)
     replaying: bool = False
+    by: str = choice.ENGINE
 
     def __post_init__(self) -> None:
         self.registry = Registry(limits=self.limits)
         self.drains = Drains()
-        self.engine = Engine(self.plan, self.registry, self.drains, UTC, replaying=self.replaying)
+        self.engine = Engine(
+            self.plan, self.registry, self.drains, UTC, replaying=self.replaying, name=self.by
+        )
         self.stream = Stream("key", "service", "file")
         self.counting = self.engine.service("service", self.now)
 

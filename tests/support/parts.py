@@ -38,6 +38,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "redis-server": ("redis-server", "--version"),
     "chromium": ("chromium", "--version"),
     "podman": ("podman", "--version"),
+    "gcc": ("gcc", "-dumpfullversion"),
 }
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+[^\s,]*|\d{3,}")

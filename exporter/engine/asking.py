@@ -1,0 +1,71 @@
+"""What the compiled loop asks of Python: once for each spelling, or where only Python can say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from exporter.engine.hot import asked_fields, label_fields, named, update_of
+from exporter.engine.moves import Mover
+from exporter.engine.plan import Effect, meets
+from exporter.engine.rules import Where
+from exporter.engine.spelling import NOTHING
+from exporter.engine.values import text
+
+
+class Condition:
+    """A condition on one field."""
+
+    def __init__(self, where: Where) -> None:
+        self.fields = [where.field]
+        self._where = where
+
+    def answer(self, parts: tuple[Any, ...]) -> int:
+        """1 where the field's value meets it, else 0."""
+        return int(meets(self._where, parts[0]))
+
+
+class Labels:
+    """The labels of one effect. `fields` are what its `parts` are the values of, in this order."""
+
+    def __init__(self, effect: Effect, mover: Mover) -> None:
+        self.fields = label_fields(effect)
+        self._effect = effect
+        self._mover = mover
+        self._named = named(self.fields, _same, mover.service)
+        self._locate = mover.cell if effect.action == "set" else mover.index
+
+    def answer(self, parts: tuple[Any, ...]) -> int:
+        """The cell that these labels move, or NOTHING."""
+        labels = self._effect.label_texts(self._named(parts))
+        return NOTHING if labels is None else self._locate(self._effect, labels)
+
+    def late(self, parts: tuple[Any, ...]) -> int:
+        """1 where the effect would have moved something, had the record come in time, else 0."""
+        return int(self._effect.label_texts(self._named(parts)) is not None)
+
+    def keep(self, cell: int, value: Any, amount: float, when: float) -> None:
+        """Let a line stand for the bucket that it fell into."""
+        shown = text(value)
+        if shown:
+            name = self._effect.exemplar or ""
+            self._mover.registry.exemplars[cell] = (name, shown, amount, when)
+
+
+class Rare:
+    """An effect that is left to an update, as the exact reading makes it."""
+
+    def __init__(self, effect: Effect, mover: Mover) -> None:
+        self.fields = asked_fields(effect)
+        self._effect = effect
+        self._mover = mover
+        self._named = named(self.fields, _same, mover.service)
+
+    def move(self, parts: tuple[Any, ...], at: float | None) -> None:
+        """Do what it says."""
+        update = update_of(self._effect, self._named(parts))
+        if update is not None:
+            self._mover.move(update, at)
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -1,0 +1,118 @@
+"""What the recognisable part of a line means for every line that has it; both engines ask here.
+
+A fast path may take a line by itself only where something is given back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.engine.exact import UNKNOWN
+from exporter.engine.joining import Open, begins
+from exporter.engine.pairs import is_key
+from exporter.engine.plan import Compiled, Plan
+from parsers.cleaning import clean
+from parsers.exceptions import PYTHON_HEAD, exception_type
+from parsers.heads import read_head
+from parsers.reading import read
+
+KEYVALUE, JSON, TEXT = "keyvalue", "jsonlines", "text"
+# Heads that may be a traceback's, or of a line in its envelope.
+_CLAIMED = (PYTHON_HEAD, "stdout ", "stderr ")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The level of the records, the rules that may hold for them, and the fields these need.
+
+    `names` stand in the line's own order, which most lines with this message will have. The pairs
+    begin `back` bytes before the end of the head.
+    """
+
+    level: str
+    rules: tuple[Compiled, ...]
+    names: tuple[str, ...]
+    back: int
+
+
+def of_head(plan: Plan, service: str, line: bytes, head: slice, *, dated: bool) -> Meaning | None:
+    """What a key-value line's head means; None where more than that decides how it is read.
+
+    `head` is where it lies, up to the first equals sign or the end, behind a level and a time.
+    """
+    found = line[head]
+    paired = found.endswith(b"=")
+    space = found.rfind(b" ") if paired else len(found)
+    if space <= 0 or (paired and not is_key(found[space + 1 : -1])):
+        return None
+    record = read(line.decode("utf-8", "replace"))
+    # Elsewhere than in front a time would belong to what is taken for one with the head.
+    if (record.time is not None) != dated:
+        return None
+    before = line[: head.start + space].decode("utf-8", "replace")
+    message = before[read_head(before).end :].strip(" ")
+    if record.format != KEYVALUE or not message or record.message != message:
+        return None  # logfmt, and what other formats claim
+    if "{" in before or message.startswith(_CLAIMED) or not Open.of("", record).ends:
+        return None
+    rules = possible(plan, service, KEYVALUE, record.level, message)
+    needed = set().union(*(one.fields() for one in rules)) - {"service"}
+    names = [name for name in record.fields if name in needed]
+    names += sorted(needed.difference(names))
+    if not all(one.certain() for one in rules) or not all(map(is_key, map(str.encode, names))):
+        return None
+    return Meaning(record.level or UNKNOWN, rules, tuple(names), len(found) - space)
+
+
+def of_message(
+    plan: Plan, service: str, level: str | None, message: str, serves: Callable[[str], bool]
+) -> tuple[Compiled, ...] | None:
+    """The rules for a JSON line's message; None where its fields alone do not decide them.
+
+    `serves` tells whether a fast path can give the field of a name.
+    """
+    rules = possible(plan, service, JSON, level, message)
+    if message == PYTHON_HEAD:
+        return None
+    if not all(one.certain() and all(map(serves, one.fields())) for one in rules):
+        return None
+    return rules
+
+
+def is_plain_text(plan: Plan, service: str, line: bytes) -> bool:
+    """Whether a line that begins a record is of no known format and moves nothing else."""
+    text = clean(line.decode("utf-8", "replace"))
+    record = read(text)
+    if record.format != TEXT or not begins(text) or not Open.of(text, record).ends:
+        return False
+    return not possible(plan, service, TEXT, None, record.message)
+
+
+def possible(
+    plan: Plan, service: str, form: str, level: str | None, message: str
+) -> tuple[Compiled, ...]:
+    """The rules that can hold for a record of this message at all."""
+    rules = (one for one, _ in plan.by_message(message))
+    return tuple(one for one in rules if one.possible(form, level, service))
+
+
+def exception_name(plan: Plan, line: str) -> str | None:
+    """The type of a traceback's last line, where its name alone decides what the line moves.
+
+    `line` is that name, with nothing in front of it and behind it at most a colon and a text.
+    """
+    name = line.partition(":")[0]
+    kind = exception_type(line)
+    if kind != name:
+        return None
+    prefixes = [one.exception.prefix for one in plan.exceptions if one.exception]
+    decided = any(name.startswith(each) or each.startswith(name) for each in prefixes)
+    return None if decided else kind
+
+
+def broken_is_text(plan: Plan, service: str) -> bool:
+    """Whether a line that only begins like JSON moves nothing but the counter of such lines."""
+    begin = [one for one in plan.rules if one.message is None or not one.message.prefix]
+    begin += [one for one in plan.rules if one.message and one.message.prefix.startswith("{")]
+    return not any(one.possible(TEXT, None, service) for one in begin)

@@ -1,0 +1,298 @@
+"""Answers: what the walk has asked, and what Python has answered."""
+
+
+@cython.final
+cdef class Answers:
+    """What is known of one service's lines, in C; what is not yet is made out here."""
+
+    cdef Walk walk
+    cdef object _counting, _plan, _mover, _seed
+    cdef dict _made, _slots
+    cdef list _programs, _questions
+    cdef Py_ssize_t _learned, _room
+
+    def __cinit__(self, counting: object) -> None:
+        cdef Walk* walk = &self.walk
+        self._counting = counting
+        self._plan, self._mover = counting.plan, counting.mover
+        self._made, self._slots, self._programs, self._questions = {}, {}, [], []
+        self._seed = int.from_bytes(os.urandom(8), "little")
+        table_begin(&walk.heads, CACHED, self._seed)
+        table_begin(&walk.once, CACHED, self._seed)
+        table_begin(&walk.texts, CACHED, self._seed)
+        table_begin(&walk.ranks, CACHED, self._seed)
+        table_begin(&walk.messages, CACHED, self._seed)
+        table_begin(&walk.exceptions, CACHED, self._seed)
+        table_begin(&walk.places, CACHED, self._seed)
+        self._want()
+        walk.kept = <Kept*>calloc(KEPT, sizeof(Kept))
+        walk.line.slots = <Slot*>calloc(len(self._slots) + OWN_SLOTS, sizeof(Slot))
+        if walk.kept == NULL or walk.line.slots == NULL:
+            raise MemoryError
+        offset = self._mover.zone.utcoffset(None)
+        walk.local = LOCAL_UNKNOWN if offset is None else int(offset.total_seconds())
+        walk.present.replaying = self._mover.moment.replaying
+        walk.present.late_seconds = LATE_SECONDS
+        walk.broken_is_text = broken_is_text(self._plan, self._mover.service)
+        self._locate()
+
+    def __dealloc__(self) -> None:
+        table_clear(&self.walk.heads)
+        table_clear(&self.walk.once)
+        table_clear(&self.walk.texts)
+        table_clear(&self.walk.ranks)
+        table_clear(&self.walk.messages)
+        table_clear(&self.walk.exceptions)
+        table_clear(&self.walk.places)
+        if self.walk.wanted != NULL:
+            wanted_free(self.walk.wanted)
+        free(self.walk.kept)
+        free(self.walk.line.slots)
+        free(self.walk.learned)
+
+    cdef int _want(self) except -1:
+        """Give each key of a JSON line a slot that a line is read by, or that a rule looks at."""
+        names = [*LEVEL_KEYS, *MESSAGE_KEYS, *TIME_KEYS, *EXCEPTION_KEYS, "log"]
+        asked = set().union(*(one.fields() for one in self._plan.rules))
+        self.walk.wanted = wanted_new()
+        if self.walk.wanted == NULL:
+            raise MemoryError
+        for name in (*names, *sorted(asked.difference(names))):
+            raw = name.encode()
+            found = wanted_add(self.walk.wanted, raw, len(raw), len(self._slots))
+            if found != YES and found != NO:
+                raise MemoryError
+            if found == YES:
+                self._slots[name] = len(self._slots)
+        return 0
+
+    cdef int _locate(self) except -1:
+        """Find the cells that most lines move."""
+        self.walk.unknown = self._counting.record_cell(UNKNOWN)
+        self.walk.unparsed = self._counting.unparsed_cell()
+        return 0
+
+    cdef int forget(self, bint streams_only) except -1:
+        """Forget cells that may mean another series now."""
+        cdef Program program
+        for program in self._programs:
+            program.forget(streams_only)
+        if not streams_only:
+            self._unlearn()
+            table_clear(&self.walk.exceptions)
+            self._locate()
+        return 0
+
+    cdef void _unlearn(self) noexcept:
+        self._learned = 0
+        table_clear(&self.walk.heads)
+        table_clear(&self.walk.messages)
+
+    cdef bint answer(self, int asked) except -1:
+        """Answer what the walk stopped for; whether it must leave the line all the same."""
+        cdef Walk* walk = &self.walk
+        cdef Op* op
+        if asked == ASK_CELL:
+            self._answer_cell(&walk.line.moves.ops[walk.line.op])
+        elif asked == ASK_AMOUNT:
+            self._answer_amount(&walk.line.moves.ops[walk.line.op])
+        elif asked == ASK_TIME:
+            return self._answer_time()
+        elif asked == ASK_TURN:
+            self._mover.registry.windows.turn(self.walk.present.now, self._mover.registry.values)
+        elif asked == ASK_RARE:
+            self._rare()
+            done(walk)
+        elif asked == ASK_ROOM:
+            self.hand_over()
+        else:
+            self._learn(asked)
+            walk.refused = True  # where it cannot be remembered, Python reads the line
+        return False
+
+    cdef int _learn(self, int asked) except -1:
+        """Learn what a head, level, message, text or exception means for every line that has it."""
+        cdef Walk* walk = &self.walk
+        if asked == ASK_HEAD:
+            self._put(&walk.heads, 2, self._head())
+        elif asked == ASK_MESSAGE:
+            self._put(&walk.messages, 2, self._message())
+        elif asked == ASK_LEVEL:
+            name = level(plain(&walk.key[0]))
+            self._put(&walk.ranks, 1, -1 if name is None else _RANKS.index(name))
+        elif asked == ASK_TEXT:
+            line = walk.line.at[: walk.line.size]
+            self._put(&walk.texts, 1, is_plain_text(self._plan, self._mover.service, line))
+        elif asked == ASK_EXCEPTION:
+            kind = exception_name(self._plan, walk.key[0].at[: walk.key[0].size].decode())
+            cell = -1 if kind is None else self._counting.exception_cell(kind)
+            self._put(&walk.exceptions, 1, cell)
+        return 0
+
+    cdef int _put(self, Table* table, int parts, int64_t value) except -1:
+        """Remember what the present key means."""
+        cdef unsigned long long stamp = self.walk.line.stamp
+        cdef Spelling found = spelling(table, self.walk.key, FIRST_TWO, parts, stamp)
+        table_put(table, self.walk.key, FIRST_TWO, parts, stamp, &found, value)
+        return 0
+
+    cdef int64_t _head(self) except -2:
+        cdef Walk* walk = &self.walk
+        line = walk.line.at[: walk.line.size]
+        span = slice(walk.front.at - walk.line.at, walk.front.end - walk.line.at)
+        dated = walk.front.time != NULL
+        meaning = of_head(self._plan, self._mover.service, line, span, dated=dated)
+        if meaning is None:
+            return -1
+        slots = {name: place for place, name in enumerate(meaning.names)}
+        return self._note(meaning.rules, meaning.names, slots, meaning.level, meaning.back)
+
+    cdef int64_t _message(self) except -2:
+        cdef Walk* walk = &self.walk
+        name = _RANKS[walk.key[0].kind - RANK_KIND]
+        known = None if name == UNKNOWN else name
+        message = plain(&walk.key[1])
+        rules = of_message(self._plan, self._mover.service, known, message, self._serves)
+        return -1 if rules is None else self._note(rules, (), self._slots, name, 0)
+
+    def _serves(self, name: str) -> bool:
+        return name in self._slots
+
+    cdef int64_t _note(
+        self, tuple rules, tuple names, dict slots, str name, int back
+    ) except -2:
+        """A place in what was learned, for lines of this level and these rules."""
+        cdef Program program
+        cdef Learned* learned
+        made = (rules, slots is self._slots)
+        if made not in self._made:
+            if any(not {one.value, one.exemplar, ""}.isdisjoint({"service"}) for rule in rules for one in rule.effects):
+                return -1
+            program = Program(rules, slots, names, self._questions, self._mover, self._seed)
+            self._made[made] = program
+            self._programs.append(program)
+        program = self._made[made]
+        if self._learned >= 2 * CACHED:
+            self._unlearn()
+        if self._learned >= self._room:
+            learned = <Learned*>realloc(
+                self.walk.learned, (2 * self._room + 64) * sizeof(Learned)
+            )
+            if learned == NULL:
+                raise MemoryError
+            self.walk.learned = learned
+            self._room = 2 * self._room + 64
+        learned = &self.walk.learned[self._learned]
+        learned.moves = &program.moves
+        learned.keys = program.keys
+        learned.key_count = program.key_count
+        learned.back = back
+        learned.record = self._counting.record_cell(name)
+        self._learned += 1
+        return self._learned - 1
+
+    cdef int _answer_cell(self, Op* op) except -1:
+        """The cell of a spelling that C does not know."""
+        cdef Walk* walk = &self.walk
+        cdef bint late = walk.line.late and op.action == SET
+        cdef Table* table = &op.late if late else &op.cells
+        cdef Spelling found
+        question, parts = self._questions[op.asked], self._parts(op)
+        if late:
+            op.cell = question.late(parts)
+            if op.cell:
+                walk.late = self._mover.index(LATE, (self._mover.service,))
+        else:
+            op.cell = question.answer(parts)
+        found = spelling(table, walk.line.slots, op.which, op.labels, walk.line.stamp)
+        table_put(table, walk.line.slots, op.which, op.labels, walk.line.stamp, &found, op.cell)
+        walk.line.told = True
+        return 0
+
+    cdef tuple _parts(self, Op* op):
+        """The values that an operation looks at."""
+        cdef int i
+        cdef Slot* slot
+        found = []
+        for i in range(op.labels):
+            slot = &self.walk.line.slots[op.which[i]]
+            found.append(plain(slot) if slot.stamp == self.walk.line.stamp else None)
+        return tuple(found)
+
+    cdef int _answer_amount(self, Op* op) except -1:
+        """A number that C does not read."""
+        cdef Slot* slot = &self.walk.line.slots[op.value]
+        raw = slot.at[: slot.size]
+        amount = raw_number(raw) if slot.kind == KIND_RAW else number(plain(slot))
+        op.amount = 0.0 if amount is None else amount
+        self.walk.line.amount = NO if amount is None else YES
+        return 0
+
+    cdef bint _answer_time(self) except -1:
+        """A time that C does not read; whether another key may tell it."""
+        cdef Walk* walk = &self.walk
+        if walk.is_json:
+            raw = plain(&walk.line.slots[walk.subject])
+            if raw is None:
+                walk.stage = FRESH
+                return True
+        else:
+            raw = walk.front.time[: walk.front.time_size].decode()
+        at = seconds(raw, self._mover.zone)
+        at = self._mover.since if at is None else at
+        walk.line.dated = at is not None
+        walk.line.time = at if at is not None else 0.0
+        return False
+
+    cdef int _rare(self) except -1:
+        """What a line does beside moving cells in C."""
+        cdef Walk* walk = &self.walk
+        cdef Op* op
+        cdef double value, when
+        cdef int i
+        for i in range(walk.line.moves.count):
+            op = &walk.line.moves.ops[i]
+            if op.cell < 0:
+                continue
+            if op.action == RARE:
+                at = walk.line.time if walk.line.dated else None
+                self._questions[op.asked].move(self._parts(op), at)
+            elif op.action == OBSERVE and op.handed:
+                value = op.amount * op.scale
+                when = walk.line.time
+                if not walk.line.dated or when > walk.present.now:
+                    when = moment_of(&walk.present, walk.line.dated, when)
+                shown = plain(&walk.line.slots[op.exemplar])
+                self._questions[op.asked].keep(op.cell + bucket(op, value), shown, value, when)
+        return 0
+
+    cdef int hand_over(self) except -1:
+        """Show the exemplars that were kept."""
+        cdef Kept* one
+        cdef Slot slot
+        cdef int i
+        if not self.walk.kept_count:
+            return 0
+        for i in range(self.walk.kept_count):
+            one = &self.walk.kept[i]
+            if one.size >= 0:
+                slot.at, slot.size, slot.kind = one.text, one.size, one.kind
+                self._questions[one.asked].keep(one.cell, plain(&slot), one.amount, one.when)
+        self.walk.kept_count = 0
+        table_clear(&self.walk.places)
+        return 0
+
+
+cdef object plain(const Slot* slot):
+    """A value as the exact reading has it."""
+    raw = slot.at[: slot.size]
+    if slot.kind == KIND_RAW:
+        return spelled(raw)
+    text = raw.decode("utf-8", "replace")
+    if slot.kind == KIND_STRING:
+        return text
+    if slot.kind == KIND_ESCAPED:
+        return scalar(f'"{text}"')
+    if slot.kind == KIND_TRUE or slot.kind == KIND_FALSE:
+        return slot.kind == KIND_TRUE
+    return scalar(text) if slot.kind == KIND_INTEGER or slot.kind == KIND_FLOAT else None

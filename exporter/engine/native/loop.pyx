@@ -1,0 +1,187 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The compiled engine's fast paths: the lines of a block walked in C, the lock released.
+
+Python is asked for what is new (a head, a spelling), and the walk goes on with the same line. What
+is not plain is left to the exact reading. Nothing is moved for a line before all of it is known.
+"""
+
+import os
+
+cimport cython
+from cpython.array cimport array
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free, realloc
+
+from exporter.engine.native.heads cimport Key
+from exporter.engine.native.kept cimport KEPT, Kept
+from exporter.engine.native.moves cimport (
+    ADD, ASK_AMOUNT, ASK_CELL, COUNT, HIGHEST, LAST, LOWEST, OBSERVE, RARE, READ, SET, STAMP, SUM,
+    TEST, Moves, Op, bucket, moment_of,
+)
+from exporter.engine.native.scan_json cimport wanted_add, wanted_free, wanted_new
+from exporter.engine.native.slots cimport (
+    KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_INTEGER, KIND_RAW, KIND_STRING, KIND_TRUE, NO, YES,
+    Slot,
+)
+from exporter.engine.native.state cimport (
+    ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
+    ASK_TURN, DOUBT, ENDED, FRESH, HEADED, NO_LEVEL, OWN_SLOTS, PAIRED, QUIET, RAISED, RANKS,
+    RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Walk,
+)
+from exporter.engine.native.table cimport (
+    Spelling, Table, spelling, table_begin, table_clear, table_put,
+)
+from exporter.engine.native.taking cimport RANK_KIND, FIRST_TWO
+from exporter.engine.native.times cimport LOCAL_UNKNOWN
+from exporter.engine.native.walk cimport done, go, pass_on
+
+from exporter.engine.asking import Condition, Labels, Rare
+from exporter.engine.counting import bare
+from exporter.engine.exact import UNKNOWN
+from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
+from exporter.engine.meaning import (
+    broken_is_text, exception_name, is_plain_text, of_head, of_message,
+)
+from exporter.engine.moves import LATE, LATE_SECONDS
+from exporter.engine.pairs import number as raw_number
+from exporter.engine.pairs import spelled
+from exporter.engine.values import number
+from parsers import LEVELS
+from parsers.exceptions import exception_type
+from parsers.jsonlines import EXCEPTION_KEYS, LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, scalar
+from parsers.levels import level
+from parsers.times import seconds
+
+cdef enum:
+    CACHED = 4096  # of heads, messages, texts, conditions
+    SPARE = 4  # spellings kept for each series that the family may have
+
+_RANKS = (*LEVELS, UNKNOWN)
+
+include "program.pxi"
+include "answers.pxi"
+
+
+@cython.final
+cdef class Lines:
+    """Counts the lines of one service; the contract of `exporter.engine.counting.Paths`."""
+
+    cdef Answers _answers
+    cdef object _counting, _mover, _moment
+    cdef array _arena
+
+    def __cinit__(self, counting: object) -> None:
+        self._counting, self._mover = counting, counting.mover
+        self._moment, self._arena = self._mover.moment, self._mover.registry.values
+        self._answers = Answers(counting)
+
+    def forget(self, *, streams_only: bool) -> None:
+        """Forget cells that may mean another series now."""
+        self._answers.forget(streams_only)
+
+    def block(self, stream: object, bytes block) -> None:
+        """Count the whole lines of a block, which ends without a newline."""
+        cdef Py_ssize_t at = 0, end, size = PyBytes_GET_SIZE(block)
+        cdef int64_t count = 0
+        lane = stream.lane(stream.name)
+        while True:
+            at = self._walk(lane, block, at)
+            count += self._answers.walk.count
+            if at > size:
+                break
+            end = block.find(b"\n", at)
+            end = size if end < 0 else end
+            count += self._doubtful(stream, lane, block[at : min(end, at + LONGEST_LINE)])
+            at = end + 1
+        if count:
+            self._counting.lines(stream.name, count)
+
+    def inner(self, lane: object, bytes text) -> None:
+        """Count what an envelope carried."""
+        for line in bare(text.split(b"\n"), text):
+            if self._walk(lane, line, 0) <= len(line):
+                self._counting.one(lane, line)
+
+    cdef int _doubtful(self, object stream, object lane, bytes raw) except -1:
+        """Count a line that the walk has left; 0 where an envelope's stream has counted it."""
+        (line,) = bare([raw], raw)
+        if len(line) != len(raw) and b"\x1b" in raw and self._walk(lane, line, 0) > len(line):
+            return 1
+        if self._counting.enveloped(stream, raw):
+            return 0
+        self._counting.one(lane, line)
+        return 1
+
+    cdef Py_ssize_t _walk(self, object lane, bytes block, Py_ssize_t at) except -1:
+        """Take lines from `at` on; where the first that is left begins, behind the end for none."""
+        cdef Walk* walk = &self._answers.walk
+        cdef const char* begin = PyBytes_AS_STRING(block)
+        cdef int found
+        walk.at = begin + at
+        walk.end = begin + PyBytes_GET_SIZE(block)
+        walk.coloured = b"\x1b" in block
+        walk.count = 0
+        walk.stage = FRESH
+        walk.refused = False
+        self._take_up(lane)
+        while True:
+            self._enter()
+            with nogil:
+                found = go(walk)
+            self._leave()
+            if found == ENDED or found == DOUBT or self._answers.answer(found):
+                break
+        self._answers.hand_over()
+        self._put_down(lane)
+        return walk.at - begin
+
+    cdef void _enter(self):
+        """Let C see where numbers lie and what time it is."""
+        self._answers.walk.values = self._arena.data.as_doubles
+        self._answers.walk.present.now = self._moment.now
+        self._answers.walk.present.fresh = self._moment.fresh
+        self._answers.walk.present.soon = self._moment.soon
+
+    cdef void _leave(self):
+        """Let Python see what time the records have brought."""
+        if self._answers.walk.present.now != self._moment.now:
+            self._moment.reach(self._answers.walk.present.now)
+
+    cdef int _take_up(self, object lane) except -1:
+        """What the lane's newest record lets the next lines be."""
+        cdef Walk* walk = &self._answers.walk
+        since = self._mover.since
+        walk.has_since = since is not None
+        walk.since = since if since is not None else 0.0
+        walk.head = walk.raised = NULL
+        one = lane.open
+        walk.lane = TAKEN_LANE
+        if lane.head is not None:
+            return 0
+        walk.lane = PAIRED | SPOKEN
+        if one is None:
+            return 0
+        walk.lane = 0 if one.trace == "python" else PAIRED
+        if not one.claims:
+            walk.lane |= SPOKEN
+        if one.awaits_message or (one.counted is None and (one.candidate or one.message is not None)):
+            return 0
+        walk.lane |= QUIET
+        if one.trace == "python" and one.counted is None and not one.chained:
+            walk.lane |= TRACED
+        return 0
+
+    cdef int _put_down(self, object lane) except -1:
+        """Leave the lane as the lines that were taken leave it."""
+        cdef Walk* walk = &self._answers.walk
+        if walk.head != NULL:
+            lane.took(walk.head[: walk.head_size], self._mover.since)
+        if lane.head is not None and walk.lane & (TRACED | RAISED):
+            lane.open = Open(lane.head.decode("utf-8", "replace"), trace="python")
+            lane.head = None
+        if walk.lane & RAISED:
+            one = lane.open
+            one.trace, one.unmarked = "after", UNMARKED_LINES
+            one.counted = exception_type(walk.raised[: walk.raised_size].decode("utf-8", "replace"))
+        return 0

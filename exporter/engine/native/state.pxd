@@ -1,0 +1,107 @@
+"""The state of a walk over the lines of a block."""
+
+from libc.stdint cimport int64_t
+
+from exporter.engine.native.heads cimport Head, Key
+from exporter.engine.native.kept cimport Kept
+from exporter.engine.native.moves cimport Line, Moves, Present
+from exporter.engine.native.scan_json cimport Wanted
+from exporter.engine.native.slots cimport Slot
+from exporter.engine.native.table cimport Table
+
+# What is known of the line behind which the next one comes.
+cdef enum:
+    QUIET = 1  # blank and indented lines move nothing
+    PAIRED = 2  # key-value lines are records of their own
+    SPOKEN = 4  # so are texts
+    HEADED = 8  # a fast path took it: a traceback may begin
+    TRACED = 16  # inside a traceback that nothing preceded
+    RAISED = 32  # whose exception was counted here
+    TAKEN_LANE = 15
+
+# How far the present line is.
+cdef enum:
+    FRESH
+    TIMED
+    RESOLVING
+
+# Why the walk stops, beside what `resolve` asks.
+cdef enum:
+    ENDED = 16
+    DOUBT
+    PASSED
+    ASK_HEAD
+    ASK_LEVEL
+    ASK_MESSAGE
+    ASK_TEXT
+    ASK_EXCEPTION
+    ASK_TIME
+    ASK_TURN
+    ASK_RARE
+    ASK_ROOM
+
+# The slots of a JSON line that every line is read by; those of the rules' fields follow.
+cdef enum:
+    LEVEL_SLOT = 0
+    MESSAGE_SLOT = 5
+    TIME_SLOT = 9
+    EXCEPTION_SLOT = 14
+    LOG_SLOT = 20
+    OWN_SLOTS = 21
+    NO_LEVEL = 6
+    RANKS = 7
+
+
+cdef struct Learned:
+    Moves* moves
+    const Key* keys
+    int key_count
+    int back
+    int64_t record  # the cell of its level's records
+
+
+cdef struct Walk:
+    # what is known
+    Table heads  # a word in front and a head, to a place in `learned` or -1
+    Table once  # heads and texts that came once
+    Table texts  # whole lines, to 1 where they are nothing but text
+    Table ranks  # spelled levels of JSON, to a rank or -1
+    Table messages  # ranks and messages of JSON, to a place in `learned` or -1
+    Table exceptions  # the beginnings of exception lines, to a cell or -1
+    Learned* learned
+    Wanted* wanted
+    bint broken_is_text  # a line of broken JSON moves nothing else
+    int local  # seconds east of UTC, see `times`
+    # where numbers lie
+    double* values
+    int64_t[7] records
+    int64_t unknown
+    int64_t unparsed
+    int64_t late
+    # the block
+    const char* at
+    const char* end
+    const char* next
+    bint coloured  # it holds an escape character
+    bint refused  # do not ask: it was no use
+    int64_t count  # lines taken
+    # the lane
+    int lane
+    const char* head  # the newest one taken
+    Py_ssize_t head_size
+    const char* raised
+    Py_ssize_t raised_size
+    bint has_since
+    double since
+    # the present line
+    int stage
+    bint is_json
+    int subject  # the slot that is asked about
+    Head front
+    Slot[2] key
+    Line line
+    Present present
+    # exemplars
+    Kept* kept
+    int kept_count
+    Table places

@@ -1,0 +1,311 @@
+"""Lines recognised: each kind of line up to the moves that it means; nothing is moved here."""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memchr, memcmp
+
+from exporter.engine.native.heads cimport is_key_byte, read_head, read_pairs
+from exporter.engine.native.moves cimport TAKEN
+from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
+from exporter.engine.native.slots cimport (
+    ASK,
+    KIND_ESCAPED,
+    KIND_FLOAT,
+    KIND_INTEGER,
+    KIND_NULLED,
+    KIND_OBJECT,
+    KIND_RAW,
+    KIND_STRING,
+    NO,
+    YES,
+    Slot,
+)
+from exporter.engine.native.state cimport (
+    ASK_EXCEPTION,
+    ASK_HEAD,
+    ASK_LEVEL,
+    ASK_MESSAGE,
+    ASK_TEXT,
+    DOUBT,
+    EXCEPTION_SLOT,
+    HEADED,
+    LEVEL_SLOT,
+    LOG_SLOT,
+    MESSAGE_SLOT,
+    NO_LEVEL,
+    PAIRED,
+    PASSED,
+    QUIET,
+    RAISED,
+    SPOKEN,
+    TIME_SLOT,
+    TRACED,
+    Learned,
+    Walk,
+)
+from exporter.engine.native.table cimport (
+    MISSING,
+    Spelling,
+    Table,
+    spelling,
+    table_find,
+    table_put,
+)
+from exporter.engine.native.times cimport json_seconds, text_seconds
+
+cdef enum:
+    LONGEST_HEAD = 1024
+    LONGEST_TEXT = 256
+    LONGEST_NAME = 100
+    TRACE_SIZE = 34
+    DATED = 2
+    RANK_KIND = 32
+
+cdef extern from *:
+    """
+    static const int taking_first_two[2] = {0, 1};
+    """
+    const int* FIRST_TWO "taking_first_two"
+
+
+cdef inline int take(Walk* walk) noexcept nogil:
+    """What the present line is: TAKEN with its moves, PASSED where it moves nothing more, DOUBT."""
+    cdef const char* at = walk.line.at
+    cdef Py_ssize_t size = walk.line.size
+    cdef int found
+    walk.line.stamp += 1
+    if size == 0 or at[0] == c" " or at[0] == c"\t":
+        return PASSED if walk.lane & QUIET else DOUBT
+    if at[0] == c"{":
+        return take_json(walk)
+    if walk.lane & (HEADED | TRACED) and at[0] == c"T" and _is_trace(walk):
+        if walk.lane & TRACED:
+            return DOUBT
+        walk.lane = QUIET | TRACED
+        return PASSED
+    if walk.lane & TRACED:
+        return take_exception(walk)
+    if walk.lane & PAIRED:
+        found = take_pairs(walk)
+        if found != DOUBT:
+            return found
+    return take_text(walk) if walk.lane & SPOKEN else DOUBT
+
+
+cdef inline bint _is_trace(Walk* walk) noexcept nogil:
+    return (
+        walk.line.size >= TRACE_SIZE
+        and memcmp(walk.line.at, b"Traceback (most recent call last):", TRACE_SIZE) == 0
+    )
+
+
+cdef inline void _fill(Slot* slot, const char* at, Py_ssize_t size, int kind, Walk* walk) noexcept nogil:
+    slot.at = at
+    slot.size = size
+    slot.kind = kind
+    slot.stamp = walk.line.stamp
+
+
+cdef inline int64_t _known(Walk* walk, Table* table, int parts, Spelling* found) noexcept nogil:
+    """What a table says of the first parts of the present key."""
+    found[0] = spelling(table, walk.key, FIRST_TWO, parts, walk.line.stamp)
+    return table_find(table, walk.key, FIRST_TWO, parts, walk.line.stamp, found)
+
+
+cdef inline bint _again(Walk* walk, int parts) noexcept nogil:
+    """Whether the present key was met before: most that come once never come again."""
+    cdef Spelling found
+    if _known(walk, &walk.once, parts, &found) != MISSING:
+        return True
+    table_put(&walk.once, walk.key, FIRST_TWO, parts, walk.line.stamp, &found, 1)
+    return False
+
+
+cdef inline void _mean(Walk* walk, const Learned* learned, bint is_json) noexcept nogil:
+    walk.is_json = is_json
+    walk.line.moves = learned.moves
+    walk.line.record = learned.record
+
+
+cdef inline int take_pairs(Walk* walk) noexcept nogil:
+    """A key-value line whose head is known."""
+    cdef const char* end = walk.line.at + walk.line.size
+    cdef const char* bracket
+    cdef const Learned* learned
+    cdef Spelling found
+    cdef int64_t place
+    if not read_head(walk.line.at, end, &walk.front):
+        return DOUBT
+    # A word in front is where the line begins.
+    _fill(
+        &walk.key[0],
+        walk.line.at,
+        walk.front.token_size,
+        DATED if walk.front.time != NULL else 1,
+        walk,
+    )
+    _fill(&walk.key[1], walk.front.at, walk.front.end - walk.front.at, 1, walk)
+    place = _known(walk, &walk.heads, 2, &found)
+    if place == MISSING:
+        if walk.key[1].size > LONGEST_HEAD or walk.refused or not _again(walk, 2):
+            return DOUBT
+        return ASK_HEAD
+    if place < 0:
+        return DOUBT
+    if walk.front.token == NULL:
+        # What access lines alone have between their time and their request.
+        bracket = <const char*>memchr(walk.line.at, c"]", walk.line.size)
+        while bracket != NULL and end - bracket >= 3:
+            if bracket[1] == c" " and bracket[2] == c'"':
+                return DOUBT
+            bracket = <const char*>memchr(bracket + 1, c"]", end - bracket - 1)
+    learned = &walk.learned[place]
+    if learned.key_count and not read_pairs(
+        walk.front.end - learned.back, end, learned.keys, learned.key_count, walk.line.slots,
+        walk.line.stamp,
+    ):
+        return DOUBT
+    _mean(walk, learned, False)
+    return TAKEN
+
+
+cdef inline int take_text(Walk* walk) noexcept nogil:
+    """A text that is known letter for letter: it counts, and moves nothing else."""
+    cdef Spelling found
+    cdef int64_t known
+    if walk.line.size > LONGEST_TEXT:
+        return DOUBT
+    _fill(&walk.key[0], walk.line.at, walk.line.size, 3, walk)
+    known = _known(walk, &walk.texts, 1, &found)
+    if known == MISSING:
+        if walk.refused or not _again(walk, 1):
+            return DOUBT
+        return ASK_TEXT
+    if known == 0:
+        return DOUBT
+    _text(walk)
+    return TAKEN
+
+
+cdef inline void _text(Walk* walk) noexcept nogil:
+    walk.line.moves = NULL
+    walk.line.record = walk.unknown
+
+
+cdef inline int take_exception(Walk* walk) noexcept nogil:
+    """The line that ends a traceback, where its type is known."""
+    cdef const char* at = walk.line.at
+    cdef const char* end = at + walk.line.size
+    cdef Spelling found
+    cdef int64_t cell
+    while at < end and is_key_byte(at[0]) and at[0] != c"-":
+        at += 1
+    if at == walk.line.at or at - walk.line.at > LONGEST_NAME:
+        return DOUBT
+    if at < end and (end - at < 2 or at[0] != c":" or at[1] != c" " or _quotes_trace(at, end)):
+        return DOUBT
+    _fill(&walk.key[0], walk.line.at, at - walk.line.at, 1, walk)
+    cell = _known(walk, &walk.exceptions, 1, &found)
+    if cell == MISSING:
+        return DOUBT if walk.refused else ASK_EXCEPTION
+    if cell < 0:
+        return DOUBT
+    walk.values[cell] += 1.0
+    walk.raised = walk.line.at
+    walk.raised_size = walk.line.size
+    walk.lane = QUIET | PAIRED | RAISED
+    return PASSED
+
+
+cdef inline bint _quotes_trace(const char* at, const char* end) noexcept nogil:
+    """Whether the head of a traceback may stand in a text."""
+    while True:
+        at = <const char*>memchr(at, c"T", end - at)
+        if at == NULL:
+            return False
+        if end - at >= 9 and memcmp(at, b"Traceback", 9) == 0:
+            return True
+        at += 1
+
+
+cdef inline bint _is_plain(const char* at, Py_ssize_t size) noexcept nogil:
+    """Whether all bytes are ASCII's printable ones."""
+    cdef Py_ssize_t i
+    cdef bint odd = False
+    for i in range(size):
+        odd = odd or not 0x20 <= <unsigned char>at[i] <= 0x7E
+    return not odd
+
+
+cdef inline int take_json(Walk* walk) noexcept nogil:
+    """A JSON line that carries no exception and whose message is known at its level."""
+    cdef Slot* slots = walk.line.slots
+    cdef unsigned long long stamp
+    cdef Spelling found
+    cdef Slot* message = NULL
+    cdef int64_t place, rank = NO_LEVEL
+    cdef int verdict, i
+    verdict = scan_json(walk.line.at, walk.line.size, walk.wanted, slots, walk.line.stamp)
+    stamp = walk.line.stamp
+    if verdict == JSON_BROKEN and walk.broken_is_text:
+        if walk.lane & SPOKEN and _is_plain(walk.line.at, walk.line.size):
+            _text(walk)
+            return TAKEN
+    if verdict != JSON_READ or slots[LOG_SLOT].stamp == stamp:
+        return DOUBT
+    for i in range(EXCEPTION_SLOT, LOG_SLOT):
+        if slots[i].stamp == stamp and slots[i].size and (
+            slots[i].kind == KIND_OBJECT or slots[i].kind <= KIND_ESCAPED
+        ):
+            return DOUBT
+    for i in range(LEVEL_SLOT, MESSAGE_SLOT):
+        if slots[i].stamp == stamp:
+            walk.key[0] = slots[i]
+            rank = _known(walk, &walk.ranks, 1, &found)
+            if rank == MISSING:
+                walk.subject = i
+                return DOUBT if walk.refused else ASK_LEVEL
+            if rank >= 0:
+                break
+            rank = NO_LEVEL
+    for i in range(MESSAGE_SLOT, TIME_SLOT):
+        if slots[i].stamp == stamp and slots[i].kind != KIND_NULLED:
+            message = &slots[i]
+            break
+    _fill(&walk.key[0], walk.line.at, 0, RANK_KIND + <int>rank, walk)
+    if message == NULL:
+        _fill(&walk.key[1], walk.line.at, 0, KIND_STRING, walk)
+    elif message.kind <= KIND_ESCAPED:
+        walk.key[1] = message[0]
+    else:
+        return DOUBT
+    place = _known(walk, &walk.messages, 2, &found)
+    if place == MISSING:
+        return DOUBT if walk.refused or walk.key[1].size > LONGEST_HEAD else ASK_MESSAGE
+    if place < 0:
+        return DOUBT
+    _mean(walk, &walk.learned[place], True)
+    return TAKEN
+
+
+cdef inline int time_of(Walk* walk) noexcept nogil:
+    """The record's own time, else its envelope's; ASK where only Python reads it."""
+    cdef Slot* slot
+    cdef int found = NO, i
+    if walk.is_json:
+        for i in range(TIME_SLOT, EXCEPTION_SLOT):
+            slot = &walk.line.slots[i]
+            if slot.stamp == walk.line.stamp and (
+                slot.kind <= KIND_FLOAT
+            ):
+                walk.subject = i
+                found = json_seconds(slot.kind, slot.at, slot.size, walk.local, &walk.line.time)
+                break
+    elif walk.front.time != NULL:
+        found = text_seconds(
+            walk.front.time, walk.front.time_size, walk.local, &walk.line.time
+        )
+    walk.line.dated = True
+    if found == NO:
+        walk.line.dated = walk.has_since
+        walk.line.time = walk.since
+    return found

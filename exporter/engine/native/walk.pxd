@@ -1,0 +1,182 @@
+"""The walk: line by line through a block, for as long as nothing must be asked."""
+
+from libc.math cimport isnan
+from libc.string cimport memchr
+
+from exporter.engine.native.kept cimport KEPT, keep
+from exporter.engine.native.moves cimport (
+    ADD,
+    COUNT,
+    OBSERVE,
+    RARE,
+    READ,
+    SET,
+    STAMP,
+    TAKEN,
+    Line,
+    Op,
+    Present,
+    bucket,
+    gathered,
+    moment_of,
+    resolve,
+)
+from exporter.engine.native.slots cimport ASK
+from exporter.engine.native.state cimport (
+    ASK_RARE,
+    ASK_ROOM,
+    ASK_TIME,
+    ASK_TURN,
+    DOUBT,
+    ENDED,
+    FRESH,
+    PASSED,
+    RESOLVING,
+    TAKEN_LANE,
+    TIMED,
+    Walk,
+)
+from exporter.engine.native.taking cimport take, time_of
+
+cdef enum:
+    LONGEST = 1 << 20  # more of a line is passed over
+
+
+cdef inline int go(Walk* walk) noexcept nogil:
+    """Take lines from where the walk stands; why it stopped."""
+    cdef int found
+    while True:
+        if walk.stage == FRESH:
+            if walk.at > walk.end:
+                return ENDED
+            _cut(walk)
+            if walk.coloured and memchr(walk.line.at, 0x1B, walk.line.size) != NULL:
+                return DOUBT
+            found = take(walk)
+            if found == PASSED:
+                pass_on(walk)
+                continue
+            if found != TAKEN:
+                return found
+            if walk.line.moves == NULL:
+                walk.values[walk.unparsed] += 1.0
+                walk.values[walk.line.record] += 1.0
+                done(walk)
+                continue
+            if walk.kept_count + walk.line.moves.exemplars > KEPT:
+                return ASK_ROOM
+            walk.line.op = 0
+            walk.line.amount = ASK
+            walk.line.told = walk.line.late = False
+            walk.stage = RESOLVING
+            if walk.line.moves.timed:
+                walk.stage = TIMED
+                if time_of(walk) == ASK:
+                    return ASK_TIME
+        if walk.stage == TIMED:
+            walk.stage = RESOLVING
+            if _arrive(walk):
+                return ASK_TURN
+        found = resolve(&walk.line)
+        if found != TAKEN:
+            return found
+        if apply(walk):
+            return ASK_RARE
+        done(walk)
+
+
+cdef inline void _cut(Walk* walk) noexcept nogil:
+    """The present line: up to the next newline, without what stands at its end."""
+    cdef const char* end = <const char*>memchr(walk.at, c"\n", walk.end - walk.at)
+    if end == NULL:
+        end = walk.end
+    walk.next = end + 1
+    if end - walk.at > LONGEST:
+        end = walk.at + LONGEST
+    while end > walk.at and end[-1] == c"\r":
+        end -= 1
+    walk.line.at = walk.at
+    walk.line.size = end - walk.at
+
+
+cdef inline void pass_on(Walk* walk) noexcept nogil:
+    """Be at the next line."""
+    walk.at = walk.next
+    walk.count += 1
+    walk.stage = FRESH
+    walk.refused = False
+
+
+cdef inline void done(Walk* walk) noexcept nogil:
+    """The line is counted: it is the newest head."""
+    walk.head = walk.line.at
+    walk.head_size = walk.line.size
+    walk.lane = TAKEN_LANE
+    pass_on(walk)
+
+
+cdef inline bint _arrive(Walk* walk) noexcept nogil:
+    """Be at the record's time; whether windows must be turned for it."""
+    cdef double at = walk.line.time
+    cdef Present* present = &walk.present
+    if not walk.line.dated or present.fresh <= at < present.soon:
+        return False
+    walk.line.late = at < present.fresh
+    if walk.line.late or not present.replaying:
+        return False
+    moment_of(present, True, at)
+    return True
+
+
+cdef inline bint apply(Walk* walk) noexcept nogil:
+    """Move what was resolved; whether something is left for Python."""
+    cdef Line* line = &walk.line
+    cdef Op* op
+    cdef bint left = line.moves.rare
+    cdef double when
+    cdef int i
+    walk.values[line.record] += 1.0
+    for i in range(line.moves.count):
+        op = &line.moves.ops[i]
+        if op.cell < 0:
+            continue
+        if op.action == COUNT:
+            walk.values[op.cell] += 1.0
+        elif op.action == ADD:
+            walk.values[op.cell] += op.amount * op.scale
+        elif op.action == OBSERVE:
+            left = _observe(walk, op) or left
+        elif op.action == SET:
+            if line.late:
+                if op.cell:
+                    walk.values[walk.late] += 1.0
+            else:
+                walk.values[op.cell] = gathered(
+                    op.aggregate, walk.values[op.cell], op.amount * op.scale
+                )
+        elif op.action == READ or op.action == STAMP:
+            when = moment_of(&walk.present, line.dated, line.time)
+            if op.action == READ:
+                when = walk.present.now
+            if isnan(walk.values[op.cell]) or when > walk.values[op.cell]:
+                walk.values[op.cell] = when
+    return left
+
+
+cdef inline bint _observe(Walk* walk, Op* op) noexcept nogil:
+    """Put a value into its bucket; whether its exemplar must be handed over at once."""
+    cdef Line* line = &walk.line
+    cdef double value = op.amount * op.scale
+    cdef double when = line.time
+    cdef long long cell = op.cell + bucket(op, value)
+    walk.values[cell] += 1.0
+    walk.values[op.cell + op.bounds + 1] += value
+    op.handed = False
+    if op.exemplar < 0 or line.slots[op.exemplar].stamp != line.stamp:
+        return False
+    if not line.dated or when > walk.present.now:
+        when = moment_of(&walk.present, line.dated, when)
+    op.handed = not keep(
+        walk.kept, &walk.kept_count, &walk.places, line, op, cell, value, when
+    )
+    return op.handed

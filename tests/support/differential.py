@@ -1,0 +1,122 @@
+"""Every engine over the same hostile lines, beside the exact reading alone: the same numbers.
+
+`python -m tests.support.differential [LINES] [FORMAT ...]` compares that many lines of each format.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from exporter.engine import choice
+from exporter.engine.plan import Plan
+from exporter.vocabulary import FAMILIES
+from tests.support.hostile import NOW, Hostile
+from tests.support.oracle import Counted, Oracle, differences, plan_of, profile_plan
+from tests.support.wide_rules import OWN, RULES
+
+TESTS = Path(__file__).parents[1]
+PROFILES = sorted(folder.name for folder in (TESTS / "golden").iterdir() if folder.is_dir())
+FORMATS = ("keyvalue", "json", "text", "docker", "cri")
+ENGINES = (choice.PYTHON, choice.COMPILED) if choice.available() else (choice.PYTHON,)
+# Room for few series, so that some are folded.
+LIMITS = {"jobs_total": 40, "watched_exceptions_total": 20, "told_total": 500}
+AT_ONCE = 20_000
+MILLION = 1_000_000
+_NO_TEXTS = ("jsonlines", "keyvalue")
+
+
+@cache
+def plan(name: str) -> Plan:
+    """The plan of a profile; of a format, the one that asks for everything."""
+    return profile_plan(name) if name in PROFILES else plan_of(RULES, {**FAMILIES, **OWN})
+
+
+def hostile(name: str, seed: int) -> Hostile:
+    """What makes the lines of a profile or a format."""
+    dice = Random(f"{name} {seed}")
+    if name in PROFILES:
+        return Hostile(dice, real_lines(name))
+    if name == "text":
+        logs = sorted((TESTS / "parsers").glob("*/*.log"))
+        texts = _lines_of([log for log in logs if log.parent.name not in _NO_TEXTS])
+        return Hostile(dice, texts, made=("text",))
+    if name in ("docker", "cri"):
+        return Hostile(dice, made=("keyvalue", "json", "text"), usual=seed, envelope=name)
+    return Hostile(dice, made=(name,), usual=seed)
+
+
+def chunks(data: bytes, dice: Random) -> Iterator[bytes]:
+    """The same bytes as they may arrive."""
+    at = 0
+    while at < len(data):
+        size = dice.choice((1, 7, 100, 1000, 5000, 50_000))
+        yield data[at : at + size]
+        at += size
+
+
+def compare(name: str, lines: list[bytes], seed: int) -> list[str]:
+    """All ways over these lines; what differs from the exact reading, in words."""
+    exact = Oracle(plan(name), NOW, LIMITS)
+    exact.read(lines)
+    expected = exact.numbers()
+    data = b"".join(line + b"\n" for line in lines)
+    told = []
+    for engine in ENGINES:
+        fast = Counted(plan(name), NOW, LIMITS, by=engine)
+        fast.feed(chunks(data, Random(seed)))
+        told += [f"{engine}: {what}" for what in differences(fast.numbers(), expected)]
+    return told
+
+
+def smallest(name: str, lines: list[bytes], seed: int) -> list[bytes]:
+    """The fewest of these lines that still show a difference, as far as leaving out finds them."""
+    size = len(lines)
+    while size:
+        size //= 2
+        at = 0
+        while size and at < len(lines):
+            fewer = lines[:at] + lines[at + size :]
+            if compare(name, fewer, seed):
+                lines = fewer
+            else:
+                at += size
+    return lines
+
+
+def check(name: str, count: int, seed: int) -> None:
+    """Compare that many lines; a difference is an AssertionError with the lines that show it."""
+    lines = hostile(name, seed).lines(count)
+    if compare(name, lines, seed):
+        lines = smallest(name, lines, seed)
+        told = [*map(repr, lines), *compare(name, lines, seed)]
+        raise AssertionError("an engine reads these lines otherwise:\n" + "\n".join(told))
+
+
+def real_lines(profile: str) -> tuple[bytes, ...]:
+    """What the profile's application really prints."""
+    return _lines_of(sorted((TESTS / "golden" / profile).glob("*.log")))
+
+
+def _lines_of(logs: Sequence[Path]) -> tuple[bytes, ...]:
+    return tuple(line for log in logs for line in log.read_bytes().splitlines())
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Compare many lines of each format and say how many they were."""
+    count = int(arguments[0]) if arguments else MILLION
+    print(f"exact reading, {' and '.join(ENGINES)} engine over hostile lines")  # noqa: T201  it tells
+    for name in arguments[1:] or (*FORMATS, *PROFILES):
+        began = time.monotonic()
+        for seed in range(-(-count // AT_ONCE)):
+            check(name, min(AT_ONCE, count), 1000 + seed)
+        took = time.monotonic() - began
+        print(f"{name:12} {count:9,} lines, no difference  ({took:.0f} s)", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
