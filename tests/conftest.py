@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from exporter.engine import choice
 from tests.support import docker as engine
 from tests.support import pg, rabbitmq, servers
 from tests.support.node import Node
@@ -61,6 +62,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     for line in config.stash[PARTS].lines():
         config.get_terminal_writer().line(line)
+
+
+@pytest.fixture(params=[choice.PYTHON, choice.COMPILED])
+def each_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test once by each engine; where the compiled one is asked for, it must be there."""
+    name: str = request.param
+    if name == choice.COMPILED != choice.ENGINE and not choice.available():
+        pytest.skip("the compiled engine was not built")
+    monkeypatch.setattr(choice, "ENGINE", name)
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from exporter.engine.pairs import Pairs, spelled
 from exporter.engine.shape import Shape
 from parsers import keyvalue
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 NAMES = ["a", "b", "c"]
 LINES = [
     "a=1 b=2 c=3",

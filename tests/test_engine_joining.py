@@ -9,6 +9,8 @@ import pytest
 from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Lane, step
 from parsers.exceptions import PYTHON_HEAD
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 PYTHON = f"""{PYTHON_HEAD}
   File "/app/jobs.py", line 8, in run
     job.perform()

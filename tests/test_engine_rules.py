@@ -23,6 +23,8 @@ from exporter.vocabulary import FAMILIES
 from tests.support.hostile import NOW
 from tests.support.oracle import Counted, Numbers, plan_of
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 OWN = {
     family.name: family
     for family in (

@@ -16,6 +16,8 @@ from exporter.windows import Drains
 from tests.support.hostile import NOW, Hostile, cri, docker
 from tests.support.oracle import Counted, Numbers, profile_plan
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 GOLDEN = Path(__file__).parent / "golden"
 PROFILES = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 TIME = "2026-11-20T23:59:58.123456789Z"

@@ -21,7 +21,7 @@ class Engine:
     """Counts the logs of one application into its registry.
 
     `replaying`: the present follows the records' own times. `name` says which engine it is,
-    "compiled" or "python".
+    "compiled" or "python", where it is not the one that was chosen.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class Engine:
         zone: tzinfo,
         *,
         replaying: bool = False,
-        name: str = choice.ENGINE,
+        name: str | None = None,
     ) -> None:
         self.plan = plan
         self.registry = registry
         self.drains = drains
         self.moment = Moment(replaying=replaying)
         self._zone = zone
-        self._paths = choice.paths(name)
+        self._paths = choice.paths(name or choice.ENGINE)
         self._services: dict[str, Counting] = {}
 
     def service(self, name: str, now: float) -> Counting:

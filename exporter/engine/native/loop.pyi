@@ -1,11 +1,7 @@
-"""The compiled engine's fast paths."""
-
 from exporter.engine.counting import Counting, Stream
 from exporter.engine.joining import Lane
 
 class Lines:
-    """Counts the lines of one service; the contract of `exporter.engine.counting.Paths`."""
-
     def __init__(self, counting: Counting) -> None: ...
     def block(self, stream: Stream, block: bytes) -> None: ...
     def inner(self, lane: Lane, text: bytes) -> None: ...

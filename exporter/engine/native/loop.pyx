@@ -19,7 +19,7 @@ from exporter.engine.native.moves cimport (
     ADD, ASK_AMOUNT, ASK_CELL, COUNT, HIGHEST, LAST, LOWEST, OBSERVE, RARE, READ, SET, STAMP, SUM,
     TEST, Moves, Op, bucket, moment_of,
 )
-from exporter.engine.native.scan_json cimport wanted_add, wanted_free, wanted_new
+from exporter.engine.native.wanted cimport wanted_add, wanted_free, wanted_new
 from exporter.engine.native.slots cimport (
     KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_INTEGER, KIND_RAW, KIND_STRING, KIND_TRUE, NO, YES,
     Slot,
