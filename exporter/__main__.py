@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,7 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.set_defaults(cannot=1)
     parser.add_argument("--version", action="version", version=f"sidewatch {__version__}")
     words = sys.argv[1:] if arguments is None else arguments
-    add_parsers(parser, words)
+    gc.disable()  # what is loaded stays: to look through it again and again costs a seventh of it
+    try:
+        add_parsers(parser, words)
+    finally:
+        gc.enable()
     chosen = parser.parse_args(words)
     try:
         code: int = chosen.run(chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 from pathlib import Path
@@ -28,6 +29,7 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the configuration and watch until SIGTERM or SIGINT; SIGHUP reads it again."""
+    gc.freeze()  # the code that was loaded never becomes garbage
     config: Path = arguments.config
     environ = environment(arguments)
     plan = load(config, environ)
