@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -26,11 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.set_defaults(cannot=1)
     parser.add_argument("--version", action="version", version=f"sidewatch {__version__}")
     words = sys.argv[1:] if arguments is None else arguments
-    gc.disable()  # what is loaded stays: to look through it again and again costs a seventh of it
-    try:
-        add_parsers(parser, words)
-    finally:
-        gc.enable()
+    add_parsers(parser, words)
     chosen = parser.parse_args(words)
     try:
         code: int = chosen.run(chosen)
