@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from exporter import __version__
-from exporter.commands import COMMANDS
+from exporter.commands import add_parsers
 from exporter.errors import ConfigError, SidewatchError
 from exporter.redact import Redaction, redactor
 
@@ -24,10 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.set_defaults(cannot=1)
     parser.add_argument("--version", action="version", version=f"sidewatch {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(commands)
-    chosen = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    add_parsers(parser, words)
+    chosen = parser.parse_args(words)
     try:
         code: int = chosen.run(chosen)
         sys.stdout.flush()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config import AppPlan, Plan, built_in, load_profile, parse
+from exporter.config.nodes import At, compose
 from exporter.errors import ConfigError
 
 
@@ -24,6 +25,19 @@ def test_a_built_in_profile_loads(name: str) -> None:
 
 def test_the_five_applications_are_built_in() -> None:
     assert set(built_in()) >= {"agledger", "kodiai", "paas", "pullapprove", "tripl"}
+
+
+SHIPPED = sorted(
+    path
+    for folder in ("profiles", "queries", "queues")
+    for path in (Path(__file__).parents[1] / "exporter" / folder).glob("**/*.yaml")
+)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_the_quick_parser_reads_what_is_shipped_as_the_strict_one_does(path: Path) -> None:
+    text = path.read_text()
+    assert repr(compose(text, At("x"), shipped=True)) == repr(compose(text, At("x")))
 
 
 def test_an_unknown_profile_is_told_with_those_that_there_are() -> None:

@@ -16,8 +16,8 @@ import pytest
 
 from exporter.clock import WallClock
 from exporter.sources.containers.settings import Containers
-from exporter.sources.containers.source import Watch
 from exporter.sources.containers.telling import Telling
+from exporter.sources.containers.watch import Watch
 from tests.support.asking import Asked, until, watched
 from tests.support.certificates import authority
 from tests.support.docker import Dockerd, dockerd

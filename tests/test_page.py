@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.model import Family
-from exporter.page import POLICY, Facts, History, gather, latencies, render
+from exporter.page.gather import Facts, gather, latencies
+from exporter.page.history import History
+from exporter.page.render import POLICY, render
 from exporter.page.words import ago, number, size, span
 from exporter.redact import Redaction, redactor
 from exporter.registry import Registry

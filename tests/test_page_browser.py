@@ -15,7 +15,8 @@ import pytest
 from exporter.app import Running
 from exporter.clock import WallClock
 from exporter.config import load
-from exporter.page import POLICY, View, render
+from exporter.page.render import POLICY, render
+from exporter.page.view import View
 from exporter.server import Page, Server, serve
 from tests.support.chromium import Tab, chromium, tab
 from tests.support.node import Node

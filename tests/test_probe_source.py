@@ -16,8 +16,8 @@ from exporter.config import parse
 from exporter.sources.probes.checks import Probes
 from exporter.sources.probes.examine import examine
 from exporter.sources.probes.readings import Point
+from exporter.sources.probes.round import Lane, Round, new_lane
 from exporter.sources.probes.settings import HttpCheck
-from exporter.sources.probes.source import Lane, Round, new_lane
 from exporter.sources.probes.verdict import REASONS, Phases, ProbeError, Reason, Result
 from tests.support.asking import Asked, until
 from tests.support.probing import http, plan_of, probed, saying, serving

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from socket import gethostname
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock, WallClock
 from exporter.config import AppPlan
 from exporter.forward import senders
-from exporter.forward.forwarder import Assembler
 from exporter.forward.settings import Way
-from exporter.forward.shapes import Made, Origin, Outcome, Sender
-from exporter.forward.telling import Telling
-from exporter.forward.track import Track
 from exporter.redact import redactor
+
+if TYPE_CHECKING:
+    from exporter.forward.forwarder import Assembler
+    from exporter.forward.shapes import Made, Origin, Outcome, Sender
+    from exporter.forward.telling import Telling
+    from exporter.forward.track import Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ def origin_of(app: str, track: Track) -> Origin:
         found.append(("id", str(place["id"])))
         if place.get("name"):
             found.append(("container", str(place["name"]).removeprefix("/")))
+    from exporter.forward.shapes import Origin  # noqa: PLC0415 - as above
+
     return Origin(app, cursor.service, cursor.stream, track.source, tuple(found))
 
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter.app.assembly import assemble, declare, sources
 from exporter.app.chores import Chores
@@ -17,8 +18,8 @@ from exporter.app.forwarding import Forwarding
 from exporter.app.front import Front
 from exporter.app.house import House
 from exporter.app.outlets import OUTLETS, Outlets
+from exporter.app.porter import Porter
 from exporter.app.pushing import push_for_ever
-from exporter.app.receiving import Receiver
 from exporter.app.status import Status
 from exporter.app.tasks import begun
 from exporter.app.watched import Watched
@@ -32,6 +33,9 @@ from exporter.saving import Saver, take_up
 from exporter.server import Page, Server, serve
 from exporter.sources.worker import Worker
 from exporter.state import StateFile, lock
+
+if TYPE_CHECKING:
+    from exporter.app.receiving import Receiver
 
 WATCH_INTERVAL = 5.0
 DISCOVER_INTERVAL = 5.0
@@ -75,8 +79,8 @@ class Running:
             for app in self._all(self.plan).values():
                 self._start(app)
             stack.push_async_callback(self._end)
-            receiver = Receiver(self._plans, self._safe_to_receive(), self._house)
-            stack.callback(receiver.close)
+            porter = Porter(self._receiver)
+            stack.callback(porter.close)
             server = await stack.enter_async_context(
                 serve(
                     self.plan.listen,
@@ -87,7 +91,7 @@ class Running:
                     created=self.plan.created,
                     access=self._front.access,
                     refused=self._house.refused,
-                    posts={"/v1/logs": receiver.receive},
+                    posts={"/v1/logs": porter.receive},
                 )
             )
             started(server)
@@ -147,6 +151,12 @@ class Running:
 
     def _plans(self) -> Iterable[AppPlan]:
         return [one.plan for one in self._watched.values()]
+
+    def _receiver(self) -> Receiver:
+        # Here, because who is sent nothing should not carry protobuf's messages.
+        from exporter.app.receiving import Receiver  # noqa: PLC0415
+
+        return Receiver(self._plans, self._safe_to_receive(), self._house)
 
     def _safe_to_receive(self) -> Callable[[], bool]:
         """Whether none but this host, or who has a password or certificate, may push logs now."""

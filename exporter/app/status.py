@@ -12,8 +12,9 @@ from exporter import __version__
 from exporter.app.assembly import sources
 from exporter.app.watched import Watched
 from exporter.clock import Clock
+from exporter.config import AppPlan
 from exporter.model import Snapshot
-from exporter.page import POLICY, Facts, History, View, gather, latencies, render
+from exporter.page.history import History
 from exporter.redact import Redactor
 from exporter.samples import Samples
 from exporter.server import Page
@@ -76,12 +77,16 @@ class Status:
         """Take down the probes' latencies, for ever."""
         while True:
             await asyncio.sleep(NOTE_INTERVAL)
+            if not any(_probes(one.plan) for one in self.watched.values()):
+                continue
             try:
                 self._note(await self.expose())
             except Exception:
                 log.exception("latencies could not be noted for the status page")
 
     def _note(self, snapshots: Sequence[Snapshot]) -> None:
+        from exporter.page.gather import latencies  # noqa: PLC0415 - only who probes has any
+
         now = self.clock.now()
         found = dict(one for snapshot in snapshots for one in latencies(snapshot))
         for probe, seconds in found.items():
@@ -90,6 +95,11 @@ class Status:
 
     async def page(self, waiting: Sequence[str], *, degraded: bool, shown: bool) -> Page:
         """The page; samples only where what logs said may be `shown`."""
+        # Here, because most are scraped for weeks before anybody looks at the page.
+        from exporter.page.gather import Facts, gather  # noqa: PLC0415
+        from exporter.page.render import POLICY, render  # noqa: PLC0415
+        from exporter.page.view import View  # noqa: PLC0415
+
         snapshots, now = await self.expose(), self.clock.now()
         facts = [
             Facts(name, one.plan.profile, _named(one), self._samples[name])
@@ -106,6 +116,11 @@ class Status:
             apps=gather(facts, snapshots, self._history, now),
         )
         return Page(POLICY, partial(render, view))
+
+
+def _probes(plan: AppPlan) -> bool:
+    """Whether anything is asked that has a latency."""
+    return plan.probing.probes is not None or plan.brokers is not None
 
 
 def _named(one: Watched) -> tuple[tuple[str, str], ...]:

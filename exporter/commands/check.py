@@ -18,13 +18,14 @@ from exporter.config import AppPlan, Plan, load
 from exporter.errors import Complaint, ConfigError, SourceError
 from exporter.export.routing import nag
 from exporter.redact import Redactor, redactor
-from exporter.sources import containers
+from exporter.sources.containers import doctor
 from exporter.sources.docker import Docker, labels_of_all
 from exporter.sources.docker.settings import PROFILE
 from exporter.sources.files import Files
 from exporter.sources.files.discover import Finder, Found
-from exporter.sources.postgres import examine
-from exporter.sources.probes import Resolver, ask_once, system_lookup
+from exporter.sources.postgres.doctor import examine
+from exporter.sources.probes.examine import ask_once
+from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.report import Report
 
 Say = Callable[[str], None]
@@ -134,8 +135,8 @@ def _daemons(plan: Plan, say: Say) -> int:
     ]
     read += [("discover: logs", plan.discovery.selection)] if plan.discovery else []
     known = [(place, one) for place, one in watched if one is not None]
-    asked = [*containers.wanted(known, read, json_logs(plan))]
-    reports = asyncio.run(_all([containers.examine(one) for one in asked]))
+    asked = [*doctor.wanted(known, read, json_logs(plan))]
+    reports = asyncio.run(_all([doctor.examine(one) for one in asked]))
     return _told([f"daemon at {one.url}" for one in asked], reports, say)
 
 

@@ -1,19 +1,29 @@
-"""`sidewatch run`: watch, until SIGTERM."""
+"""`sidewatch run`: watch, until SIGTERM.
+
+Loading is most of a start. So what it loads is loaded when it runs, and the server beside the rest.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from exporter.app import Running
 from exporter.clock import WallClock
 from exporter.commands.types import Subparsers, add_config, add_web, environment
-from exporter.config import load
 from exporter.redact import hide, log_the_uncaught
-from exporter.server import Server
+
+if TYPE_CHECKING:
+    from exporter.app import Running
+    from exporter.server import Server
 
 log = logging.getLogger("sidewatch")
 
@@ -28,9 +38,13 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the configuration and watch until SIGTERM or SIGINT; SIGHUP reads it again."""
-    config: Path = arguments.config
-    environ = environment(arguments)
-    plan = load(config, environ)
+    with _loading():
+        from exporter.config import load  # noqa: PLC0415 - as said above
+
+        config: Path = arguments.config
+        environ = environment(arguments)
+        plan = load(config, environ)
+        from exporter.app import Running  # noqa: PLC0415 - as said above
     logging.basicConfig(
         level=plan.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -41,6 +55,22 @@ def run(arguments: argparse.Namespace) -> int:
         log.warning("%s", note)
     asyncio.run(_until_told(running))
     return 0
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    """While much is loaded that stays.
+
+    aiohttp reads all authorities of the system as it is imported, twice, and lets others work
+    meanwhile. Nothing of all this becomes garbage, so to look for some would cost a seventh of it.
+    """
+    gc.disable()
+    threading.Thread(target=import_module, args=("exporter.server",), daemon=True).start()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 async def _until_told(running: Running) -> None:

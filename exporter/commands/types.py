@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.config import WEB_VARIABLE
-
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
 else:
@@ -40,5 +38,7 @@ def add_web(parser: argparse.ArgumentParser) -> None:
 
 def environment(arguments: argparse.Namespace) -> Mapping[str, str]:
     """The environment that a configuration is read with: an option stands above its variable."""
+    from exporter.config import WEB_VARIABLE  # noqa: PLC0415 - `run` loads it beside the server
+
     given = {WEB_VARIABLE: arguments.web_config} if arguments.web_config else {}
     return os.environ | given

@@ -7,7 +7,7 @@ ConfigError with all that is wrong.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -185,11 +185,13 @@ def _web(file: Path | None, folder: Path, environ: Mapping[str, str], at: At) ->
         return ANYBODY
 
 
-def _in_order(complaints: Iterable[Complaint], file: str) -> list[Complaint]:
+def _in_order(complaints: Sequence[Complaint], file: str) -> list[Complaint]:
     """Each once: those of the file itself, then file by file as they came; by line in a file.
 
     They quote what stands there, so they are redacted, before it is known what to redact.
     """
+    if not complaints:
+        return []
     hiding = redactor(Redaction())
     once = [replace(one, text=hiding.about(one.key, one.text)) for one in dict.fromkeys(complaints)]
     files = list(dict.fromkeys([file, *(one.file for one in once)]))

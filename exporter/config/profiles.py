@@ -90,20 +90,20 @@ class Profiles:
             raise at.refuse(node.line, f"{text} (a path has a '/' or ends in .yaml)")
         if path not in self.read:
             self.read[path] = None
-            self.read[path] = _read_profile(builder, path, node, at)
+            self.read[path] = _read_profile(builder, path, node, at, shipped=not by_path)
         profile = self.read[path]
         if profile is None:
             raise Refused
         return profile
 
 
-def _read_profile(builder: Builder, path: Path, node: Node, at: At) -> Profile:
+def _read_profile(builder: Builder, path: Path, node: Node, at: At, *, shipped: bool) -> Profile:
     try:
         text = read_text(path)
     except ValueError as error:
         raise at.refuse(node.line, f"the profile {path} {error}") from None
     inside = At(str(path), "", at.complaints, at.notes)
-    whole = compose(text, inside)
+    whole = compose(text, inside, shipped=shipped)
     profile = builder.build(Profile, whole, inside)
     check_rows(profile.postgres, entries(whole, inside), inside)
     return profile

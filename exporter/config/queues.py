@@ -24,17 +24,17 @@ def libraries() -> Mapping[str, Library]:
     for path in sorted(folder.glob("*.yaml")):
         at = At(f"{FOLDER}/{path.name}")
         try:
-            one = read(path.read_text(encoding="utf-8"), at)
+            one = read(path.read_text(encoding="utf-8"), at, shipped=True)
         except Refused:
             raise AssertionError("\n".join(map(str, at.complaints))) from None
         found[one.library] = one
     return MappingProxyType(found)
 
 
-def read(text: str, at: At) -> Library:
+def read(text: str, at: At, *, shipped: bool = False) -> Library:
     """A library from YAML. Raises Refused, also where only a part of it is wrong."""
     before = len(at.complaints)
-    library = Builder().build(Library, compose(text, at), at)
+    library = Builder().build(Library, compose(text, at, shipped=shipped), at)
     if len(at.complaints) > before:
         raise Refused
     return library

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
-from exporter.forward.shapes import Sender
 from exporter.forward.target import Target
+
+if TYPE_CHECKING:
+    from exporter.forward.shapes import Sender
 
 
 def fault(target: Target) -> str | None:

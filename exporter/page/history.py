@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from exporter.page.view import Plot
+if TYPE_CHECKING:
+    from exporter.page.view import Plot
 
 MINUTES = 60
 MOST = 500

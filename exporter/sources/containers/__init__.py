@@ -1,7 +1,6 @@
 """A daemon of containers asked and followed: states, health, replicas, and how containers end."""
 
-from exporter.sources.containers.doctor import Wanted, examine, wanted
 from exporter.sources.containers.settings import Containers, Service
 from exporter.sources.containers.source import Daemon
 
-__all__ = ["Containers", "Daemon", "Service", "Wanted", "examine", "wanted"]
+__all__ = ["Containers", "Daemon", "Service"]

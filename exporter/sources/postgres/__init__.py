@@ -1,6 +1,5 @@
 """A database asked: one connection, one query at a time, each read-only and within its budget."""
 
-from exporter.sources.postgres.doctor import examine
 from exporter.sources.postgres.query import Needs, Part, Query, Versions
 from exporter.sources.postgres.queue_sql import queries as library_queries
 from exporter.sources.postgres.queues import Library
@@ -21,7 +20,6 @@ __all__ = [
     "Streak",
     "Use",
     "Versions",
-    "examine",
     "library_queries",
     "row_queries",
 ]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.model import Board
-from exporter.sources.postgres.collect import Collector
 from exporter.sources.postgres.settings import Postgres
 
 
@@ -28,4 +27,6 @@ class Database:
 
     async def run(self, board: Board, clock: Clock) -> None:
         """Ask until cancelled, whatever becomes of the database."""
+        from exporter.sources.postgres.collect import Collector
+
         await Collector(self.settings, board, clock).run()

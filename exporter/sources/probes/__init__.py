@@ -3,12 +3,10 @@
 from exporter.sources.probes.assertions import Expectation, Statuses, Text, statuses
 from exporter.sources.probes.brokers.settings import Broker, RabbitmqCheck, Redis, RedisCheck
 from exporter.sources.probes.checks import Check, Probes, ample, fewest
-from exporter.sources.probes.examine import ask_once
 from exporter.sources.probes.jsonpath import RIGHT as PATH_WORDS
 from exporter.sources.probes.jsonpath import JsonPath, json_path
 from exporter.sources.probes.pem import Certificates
 from exporter.sources.probes.readings import Number, RowLabel, Rows
-from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.probes.settings import (
     Base,
     Http,
@@ -37,7 +35,6 @@ __all__ = [
     "RabbitmqCheck",
     "Redis",
     "RedisCheck",
-    "Resolver",
     "RowLabel",
     "Rows",
     "Statuses",
@@ -45,11 +42,9 @@ __all__ = [
     "TcpCheck",
     "Text",
     "ample",
-    "ask_once",
     "check_times",
     "fewest",
     "json_path",
     "probe_name",
     "statuses",
-    "system_lookup",
 ]
