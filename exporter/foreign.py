@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from exporter.lives import FORGET_SECONDS
 from exporter.model import Family
-from exporter.registry import FORGET_SECONDS, Registry
+from exporter.registry import Registry
 
 Key = tuple[str, tuple[str, ...]]
 
@@ -80,10 +81,9 @@ class Foreign:
             if now - total.at >= FORGET_SECONDS:
                 del self._totals[key]
         return {
-            "gauges": [[name, list(labels)] for name, labels in self._gauges],
+            "gauges": list(self._gauges),
             "totals": [
-                [name, list(labels), one.raw, one.epoch, one.at, one.parked]
-                for (name, labels), one in self._totals.items()
+                (*key, one.raw, one.epoch, one.at, one.parked) for key, one in self._totals.items()
             ],
         }
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 # How a setting of this type is spelled: "5m", "1h30m" in seconds; "64KiB", "1GiB" in bytes.
 Duration = Annotated[float, "duration"]
@@ -45,15 +45,30 @@ class Series:
 
     A counter or gauge has one number at `index`. A histogram with N bounds has N + 2 from `index`:
     the N + 1 buckets, each counting its own range only (the last is +Inf), then the sum.
-    `created` is its start time in seconds since 1970. `text` is a place for the exposition to keep
-    what never changes about the series.
+    `created` is its start time in seconds since 1970. `slot` is its row in what the registry keeps
+    of its series. `text` is a place for the exposition to keep what never changes about it.
     """
 
     family: Family
     labels: tuple[str, ...]
     index: int
     created: float
-    text: Sequence[str] | None = None
+    slot: int = -1
+    text: str | None = None
+
+
+class Lasting:
+    """Plain values that never change, made when they are asked for, by any thread.
+
+    `packed` is a place for who saves them to keep how they are written. (No dataclass: msgspec
+    would write it as a map.)
+    """
+
+    __slots__ = ("make", "packed")
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+        self.packed: bytes | None = None
 
 
 # One observation that stands for its bucket: label name, label value, value, time (since 1970).

@@ -10,48 +10,23 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from exporter.gauges import EMPTY, Aggregate, Window, Windows
+from exporter.lives import Lives, pasts, size
 from exporter.model import Exemplar, Family, Series, Snapshot
 
 OTHER = "other"
 NAN = math.nan
-BIRTH_SECONDS = 30.0
-HIDE_SECONDS = 3600.0
-FORGET_SECONDS = 24 * 3600.0
-SWEEP_SECONDS = 60.0
-
-
-@dataclass(slots=True)
-class Life:
-    """What a series has been through; times in seconds since 1970.
-
-    `born` is when it was first shown (NaN: never), `base` what is shown while its birth lasts,
-    `seen` what the last sweep saw. `owners` are the services whose logs move it. A `lent` gauge is
-    put there anew by each run, so a restart need not remember it.
-    """
-
-    series: Series
-    declared: bool
-    changed: float
-    born: float = NAN
-    base: tuple[float, ...] | None = None
-    seen: float = NAN
-    hidden: bool = False
-    lent: bool = False
-    owners: set[str] = field(default_factory=set)
 
 
 class Registry:
     """The series of one application.
 
     `constant` are the labels that every series carries. `epoch` counts the changes after which an
-    index handed out earlier may mean another series; who keeps indices compares it. `births` counts
-    how often a series was shown for the first time or hidden, which a restart must remember.
+    index handed out earlier may mean another series; who keeps indices compares it.
     `on_create` is told of each new series (objectives follow their subjects so).
     """
 
@@ -63,34 +38,34 @@ class Registry:
         self.exemplars: dict[int, Exemplar] = {}
         self.windows = Windows()
         self.epoch = 0
-        self.births = 0
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.on_create: Callable[[Series], None] | None = None
         self._limits = dict(limits or {})
         self._families: dict[str, Family] = {}
         self._series: dict[str, dict[tuple[str, ...], Series]] = {}
-        self._lives: dict[int, Life] = {}
-        self._unsettled: set[int] = set()
+        self._lives = Lives()
         self._free: dict[int, list[int]] = {}
+        self._rows: dict[str, tuple[Series, ...]] = {}
         self._layout: tuple[tuple[Family, tuple[Series, ...]], ...] | None = None
-        self._swept = -math.inf
+
+    @property
+    def births(self) -> int:
+        """How often a series was shown for the first time or hidden: a restart must remember."""
+        return self._lives.births
 
     # -- creating ---------------------------------------------------------------------------
 
     def declare(self, family: Family, labels: tuple[str, ...], now: float) -> Series:
         """Have this series from the start, at 0 where it counts; it is never hidden."""
         series = self._get(family, labels, now, declared=True)
-        life = self._lives[series.index]
-        if life.hidden:
-            life.hidden, life.base = False, None
-        life.declared = True
+        self._lives.declare(series)
         return series
 
     def cell(self, family: Family, labels: tuple[str, ...], now: float, owner: str = "") -> Series:
         """The series of these labels, or of `other` where the family is full."""
         series = self._get(family, labels, now, declared=False)
         if owner:
-            self._lives[series.index].owners.add(owner)
+            self._lives.own(series, owner)
         return series
 
     def window(self, series: Series, aggregate: Aggregate, seconds: float, part: str) -> int:
@@ -110,9 +85,10 @@ class Registry:
 
     def put(self, family: Family, labels: tuple[str, ...], now: float, value: float) -> None:
         """Set a gauge, for this run: no restart brings it back."""
-        index = self.cell(family, labels, now).index
-        self.values[index] = value
-        self._lives[index].lent = family.kind == "gauge"
+        series = self.cell(family, labels, now)
+        self.values[series.index] = value
+        if family.kind == "gauge":
+            self._lives.lend(series)
 
     def drop(self, family: Family, labels: tuple[str, ...]) -> None:
         """Show this gauge no more until it is set again: what is not known is not zero."""
@@ -125,8 +101,7 @@ class Registry:
         series = self._series.get(name, {}).get(labels)
         if series is None:
             return None
-        size = _size(series.family)
-        last = series.index + max(1, size - 1)
+        last = series.index + max(1, size(series.family) - 1)
         return math.fsum(self.values[series.index : last])
 
     def _get(
@@ -159,11 +134,10 @@ class Registry:
         self, family: Family, labels: tuple[str, ...], now: float, *, declared: bool
     ) -> Series:
         empty = NAN if family.kind == "gauge" else 0.0
-        series = Series(family, labels, self._room(_size(family), empty), now)
+        series = Series(family, labels, self._room(size(family), empty), now)
         self._series[family.name][labels] = series
-        self._lives[series.index] = Life(series, declared, now)
-        self._unsettled.add(series.index)
-        self._layout = None
+        self._lives.add(series, now, declared=declared)
+        self._lay_anew(family.name)
         if self.on_create is not None:
             self.on_create(series)
         return series
@@ -186,15 +160,15 @@ class Registry:
         named = zip(family.labels, labels, strict=True)
         return tuple(value if name == "service" else OTHER for name, value in named)
 
-    def _room(self, size: int, empty: float) -> int:
-        free = self._free.get(size)
+    def _room(self, count: int, empty: float) -> int:
+        free = self._free.get(count)
         if free:
             index = free.pop()
-            for i in range(index, index + size):
+            for i in range(index, index + count):
                 self.values[i] = empty
             return index
         index = len(self.values)
-        self.values.extend([empty] * size)
+        self.values.extend([empty] * count)
         return index
 
     # -- showing ----------------------------------------------------------------------------
@@ -217,171 +191,85 @@ class Registry:
         shown = self.values[:]
         self.windows.show(now, self.values, shown)
         if not final:
-            self._sweep(now)
-            self._settle(now, {*withheld, *late}, shown)
-            self._withhold(frozenset(withheld), shown)
+            for series in self._lives.sweep(now, shown):
+                self._forget(series)
+            self._lives.settle(now, {*withheld, *late}, shown)
+            self._lives.withhold(withheld, shown)
         return Snapshot(self.constant, self.layout(), shown, dict(self.exemplars))
 
     def layout(self) -> tuple[tuple[Family, tuple[Series, ...]], ...]:
         """The families by name, each with its series in the order of their creation."""
         if self._layout is None:
+            for name in self._families.keys() - self._rows.keys():
+                self._rows[name] = tuple(self._series[name].values())
             self._layout = tuple(
-                (self._families[name], tuple(self._series[name].values()))
-                for name in sorted(self._families)
+                (self._families[name], self._rows[name]) for name in sorted(self._families)
             )
         return self._layout
 
-    def _settle(self, now: float, late: set[str], shown: array[float]) -> None:
-        """Show what is being born at its base, what is hidden not at all."""
-        for index in list(self._unsettled):
-            life = self._lives[index]
-            if life.hidden:
-                shown[index] = NAN
-            elif life.series.family.kind == "gauge":
-                self._unsettled.discard(index)
-            else:
-                self._bear(index, life, now, shown, late=not late.isdisjoint(life.owners))
-
-    def _bear(self, index: int, life: Life, now: float, shown: array[float], *, late: bool) -> None:
-        size = _size(life.series.family)
-        if math.isnan(life.born):
-            life.born = now
-            self.births += 1
-            if life.base is None and any(self.values[index : index + size]):
-                life.base = (0.0,) * size
-        if late:
-            life.base = None
-        if life.base is None or now - life.born >= BIRTH_SECONDS:
-            life.base = None
-            self._unsettled.discard(index)
-        else:
-            shown[index : index + size] = array("d", life.base)
-
-    def _withhold(self, services: frozenset[str], shown: array[float]) -> None:
-        if not services:
-            return
-        for index, life in self._lives.items():
-            # A stamp tells its own time: late, it is still true, and an event must not be lost.
-            stamp = life.series.family.name.endswith("_timestamp_seconds")
-            if not stamp and not services.isdisjoint(life.owners):
-                shown[index] = NAN
-
-    def _sweep(self, now: float) -> None:
-        """Hide what has not moved for an hour, forget what has not for a day, resume what moves."""
-        if 0 <= now - self._swept < SWEEP_SECONDS:
-            for index in list(self._unsettled):
-                self._age(self._lives[index], now)
-            return
-        self._swept = now
-        for life in list(self._lives.values()):
-            self._age(life, now)
-
-    def _age(self, life: Life, now: float) -> None:
-        if life.declared:
-            return
-        index, size = life.series.index, _size(life.series.family)
-        gauge = life.series.family.kind == "gauge"
-        total = self._present(index, now) if gauge else math.fsum(self.values[index : index + size])
-        if total != life.seen and not math.isnan(total):
-            life.seen, life.changed = total, now
-            if life.hidden:
-                life.hidden, life.born = False, NAN
-        elif gauge and not math.isnan(total):
-            life.changed = now
-        elif now - life.changed >= FORGET_SECONDS:
-            self._forget(life)
-        elif now - life.changed >= HIDE_SECONDS and not gauge and not life.hidden:
-            life.hidden = True
-            self.births += 1
-            life.base = tuple(self.values[index : index + size])
-            self._unsettled.add(index)
-
-    def _present(self, index: int, now: float) -> float:
-        return self.windows.present(index, now, self.values)
-
-    def _forget(self, life: Life) -> None:
-        index, size = life.series.index, _size(life.series.family)
-        del self._series[life.series.family.name][life.series.labels]
-        del self._lives[index]
-        self._unsettled.discard(index)
-        for i in range(index, index + size):
-            self.exemplars.pop(i, None)
-        self._free.setdefault(size, []).append(index)
-        self._free.setdefault(1, []).extend(self.windows.remove(index))
+    def _lay_anew(self, name: str) -> None:
+        self._rows.pop(name, None)
         self._layout = None
+
+    def _forget(self, series: Series) -> None:
+        index, count = series.index, size(series.family)
+        del self._series[series.family.name][series.labels]
+        for i in range(index, index + count):
+            self.exemplars.pop(i, None)
+        self._free.setdefault(count, []).append(index)
+        self._free.setdefault(1, []).extend(self.windows.remove(index))
+        self._lay_anew(series.family.name)
         self.epoch += 1
 
     # -- saving -----------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
-        """Everything as plain values: what a restart needs to go on as if nothing had happened."""
+        """What a restart needs to go on as if nothing had happened.
+
+        Plain values and some that last: what a save takes of the loop is to copy a few columns.
+        """
         return {
             "values": self.values.tobytes(),
             "windows": self.windows.dump(),
             "dropped": [[*key, count] for key, count in self.dropped.items()],
             "families": [
-                [family.name, family.kind, family.labels, family.buckets, self._rows(series)]
-                for family, series in self.layout()
+                [family.name, family.kind, family.labels, family.buckets]
+                for family in self._families.values()
             ],
+            "lives": self._lives.dump(),
         }
-
-    def _rows(self, series: tuple[Series, ...]) -> list[list[Any]]:
-        lives = (self._lives[one.index] for one in series)
-        return [
-            [
-                life.series.labels,
-                life.series.index,
-                life.series.created,
-                life.changed,
-                life.born,
-                life.base,
-                life.seen,
-                life.hidden,
-                life.declared,
-                sorted(life.owners),
-            ]
-            for life in lives
-            if not life.lent
-        ]
 
     def load(
         self, saved: Mapping[str, Any], families: Mapping[str, Family], now: float
     ) -> list[str]:
         """Take up what `dump` gave; the names of families left behind because they changed."""
         values = array("d", saved["values"])
-        left = []
+        same = {row[0] for row in saved["families"] if _is_same(families.get(row[0]), row)}
+        left: dict[str, None] = {}
         moved: dict[int, int] = {}
-        for name, kind, labels, buckets, rows in saved["families"]:
-            family = families.get(name)
-            if family is None or (family.kind, family.labels, family.buckets) != (
-                kind,
-                tuple(labels),
-                tuple(buckets),
-            ):
-                left += [name] if rows else []
+        for past in pasts(saved["lives"]):
+            if past.family not in same:
+                left[past.family] = None
                 continue
-            for row in rows:
-                moved[row[1]] = self._revive(family, row, values, now)
+            family = families[past.family]
+            series = self._get(family, past.labels, past.created, declared=True)
+            begin, count = series.index, size(family)
+            self.values[begin : begin + count] = values[past.index : past.index + count]
+            self._lives.revive(series, past, now, self.values)
+            moved[past.index] = begin
         self.dropped.update({(metric, label): count for metric, label, count in saved["dropped"]})
         for row in saved["windows"]:
             if row[0] in moved:
                 cell = self._room(1, values[row[4]])
                 self.windows.load([[moved[row[0]], *row[1:4], cell, *row[5:]]])
-        return left
-
-    def _revive(self, family: Family, row: list[Any], values: array[float], now: float) -> int:
-        labels, index, created, changed, born, base, seen, hidden, declared, owners = row
-        series = self._get(family, tuple(labels), created, declared=True)
-        size = _size(family)
-        self.values[series.index : series.index + size] = values[index : index + size]
-        life = self._lives[series.index]
-        # What was declared will be so again when its service is met; until then it is not idle.
-        life.declared, life.changed = False, now if declared else changed
-        life.born, life.seen = born, seen
-        life.base, life.hidden, life.owners = tuple(base) if base else None, hidden, set(owners)
-        return series.index
+        return list(left)
 
 
-def _size(family: Family) -> int:
-    """How many numbers a series has in the arena."""
-    return len(family.buckets) + 2 if family.kind == "histogram" else 1
+def _is_same(family: Family | None, row: Sequence[Any]) -> bool:
+    """Whether the series of a saved family mean the same now."""
+    _, kind, labels, buckets = row
+    return family is not None and (family.kind, family.labels, family.buckets) == (
+        kind,
+        tuple(labels),
+        tuple(buckets),
+    )

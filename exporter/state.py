@@ -18,9 +18,10 @@ from typing import Any, BinaryIO
 import msgspec
 
 from exporter.errors import StateError
+from exporter.model import Lasting
 
 MAGIC = "sidewatch-state"
-VERSION = 1
+VERSION = 2
 _LONGEST_HEAD = 256
 
 
@@ -94,9 +95,21 @@ class StateFile:
 
 
 def _packed(state: dict[str, Any]) -> bytes:
-    body = msgspec.msgpack.encode(state)
+    body = _ENCODER.encode(state)
     digest = hashlib.blake2b(body, digest_size=16).hexdigest()
     return f"{MAGIC} {VERSION} {digest} {len(body)}\n".encode() + body
+
+
+def _pack_lasting(value: object) -> msgspec.Raw:
+    """What lasts is written once: most of what is saved is the same from save to save."""
+    if not isinstance(value, Lasting):
+        raise TypeError(f"{type(value).__name__} is no plain value")
+    if value.packed is None:
+        value.packed = _ENCODER.encode(value.make())
+    return msgspec.Raw(value.packed)
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_pack_lasting)
 
 
 def _write(path: Path, content: bytes, *, sync: bool) -> None:

@@ -25,6 +25,7 @@ FLOORS: list[list[str]] = [
         "exporter.redact",
         "exporter.gauges",
     ],
+    ["exporter.lives"],
     [
         "exporter.registry",
         "exporter.notes",

@@ -57,7 +57,7 @@ def _flip_a_bit(path: Path) -> None:
 
 
 def _of_another_version(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b"sidewatch-state 1 ", b"sidewatch-state 7 ", 1))
+    path.write_bytes(path.read_bytes().replace(b"sidewatch-state 2 ", b"sidewatch-state 7 ", 1))
 
 
 def _unreadable(path: Path) -> None:
@@ -70,7 +70,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "corrupt": (_flip_a_bit, "is damaged (its checksum is not that of its content)"),
     "empty": (lambda path: os.truncate(path, 0), "is not a state of sidewatch"),
     "foreign": (lambda path: path.write_bytes(b"\x7fELF\n" * 99), "is not a state of sidewatch"),
-    "other version": (_of_another_version, "is of version 7, this sidewatch reads 1"),
+    "other version": (_of_another_version, "is of version 7, this sidewatch reads 2"),
     "unreadable": (_unreadable, "cannot be read: Is a directory"),
 }
 

@@ -123,10 +123,10 @@ def _plain(snapshot: Snapshot, series: Sequence[Series]) -> str:
     values, constant = snapshot.values, snapshot.constant
     return "".join(
         [
-            f"{(one.text or _written(one, constant))[0]}{value!r}\n"
+            f"{one.text or _written(one, constant)}{value!r}\n"
             # NaN and the infinities are the numbers that minus themselves are not 0.
             if (value := values[one.index]) - value == 0.0
-            else _odd((one.text or _written(one, constant))[0], value)
+            else _odd(one.text or _written(one, constant), value)
             for one in series
         ]
     )
@@ -143,7 +143,7 @@ def _counter(series: Series, snapshot: Snapshot) -> str:
     if not line:
         return ""
     name = series.family.name
-    head = _written(series, snapshot.constant)[0]
+    head = _written(series, snapshot.constant)
     born = f"{name.removesuffix('_total')}_created{head.removeprefix(name)}"
     return f"{line}{born}{series.created!r}\n"
 
@@ -159,7 +159,7 @@ def _histograms(
         counts = list(accumulate(snapshot.values[one.index : end]))
         if not math.isfinite(counts[-1]):
             continue
-        bucket, total, count = one.text or _written(one, snapshot.constant)
+        bucket, total, count = (one.text or _written(one, snapshot.constant)).split("\n")
         if exemplars:
             lines += _telling_buckets(bucket, bounds, counts, one.index, snapshot)
         else:
@@ -199,11 +199,11 @@ def _exemplar(exemplar: Exemplar | None) -> str:
 # -- what is written once -----------------------------------------------------------------------
 
 
-def _written(series: Series, constant: tuple[tuple[str, str], ...]) -> Sequence[str]:
+def _written(series: Series, constant: tuple[tuple[str, str], ...]) -> str:
     """Everything of a series' lines but bounds and numbers; kept, since it never changes.
 
-    A counter or gauge has one text. A histogram has three: the opening of its buckets up to the
-    bound, its sum and its count.
+    A histogram has three, a line each: the opening of its buckets up to the bound, its sum and its
+    count. (One text, for a tuple of three would be work for the garbage collector.)
     """
     if series.text is None:
         pairs = label_pairs(constant, series)
@@ -212,9 +212,9 @@ def _written(series: Series, constant: tuple[tuple[str, str], ...]) -> Sequence[
         closed = f"{{{labels}}} " if labels else " "
         if series.family.kind == "histogram":
             opening = f'{name}_bucket{{{labels}{"," if labels else ""}le="'
-            series.text = (opening, f"{name}_sum{closed}", f"{name}_count{closed}")
+            series.text = f"{opening}\n{name}_sum{closed}\n{name}_count{closed}"
         else:
-            series.text = (f"{name}{closed}",)
+            series.text = f"{name}{closed}"
     return series.text
 
 

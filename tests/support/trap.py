@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Never
 
-from exporter import registry, saving
+from exporter import lives, saving
 from exporter.__main__ import main
 from exporter.model import Cursor, Snapshot
 from exporter.saving import Saver
@@ -71,7 +71,7 @@ class Trap:
     def _around_write(self, save: Callable[..., None]) -> Callable[..., None]:
         def trapped(file: StateFile, state: dict[str, Any], *, sync: bool) -> None:
             if self.point == "torn write" and self.left == 1:
-                whole = file.path.read_bytes() if file.path.exists() else b"sidewatch-state 1 "
+                whole = file.path.read_bytes() if file.path.exists() else b"sidewatch-state 2 "
                 file.path.with_suffix(".state.new").write_bytes(whole[: len(whole) // 2])
             self.passed("torn write")
             save(file, state, sync=sync)
@@ -127,7 +127,7 @@ PLANT: Mapping[str, Callable[[], None]] = {
 
 
 if __name__ == "__main__":
-    registry.BIRTH_SECONDS = BIRTH_SECONDS
+    lives.BIRTH_SECONDS = BIRTH_SECONDS
     saving.APART_SECONDS = APART_SECONDS
     saving.PATIENCE_SECONDS = PATIENCE_SECONDS
     if "BUG" in os.environ:
