@@ -12,6 +12,7 @@ from exporter.engine.moves import Mover
 from exporter.engine.plan import Effect, Plan
 from parsers import LEVELS, cri, docker_json
 from parsers.cleaning import uncoloured
+from parsers.envelopes import Envelope
 from parsers.times import seconds
 
 
@@ -102,10 +103,7 @@ class Counting:
 
     def enveloped(self, stream: Stream, line: bytes) -> bool:
         """Count a line that an envelope carries; False where it is none."""
-        if line[:1] == b"{":
-            found = docker_json.unwrap(line) if b'"log"' in line else None
-        else:
-            found = cri.unwrap(line) if line[:1].isdigit() else None
+        found = unwrap(line)
         if found is None:
             return False
         self.lines(found.stream, 1)
@@ -144,6 +142,13 @@ class Counting:
             for given in sets:
                 labels = tuple({"service": service, **given}[key] for key in families[name].labels)
                 registry.declare(families[name], labels, now)
+
+
+def unwrap(line: bytes) -> Envelope | None:
+    """Take the envelope off a line; None where it has none."""
+    if line[:1] == b"{":
+        return docker_json.unwrap(line) if b'"log"' in line else None
+    return cri.unwrap(line) if line[:1].isdigit() else None
 
 
 def _counted(plan: Plan, name: str) -> Effect:

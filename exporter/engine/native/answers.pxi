@@ -46,6 +46,7 @@ cdef class Answers:
         table_clear(&self.walk.places)
         if self.walk.wanted != NULL:
             wanted_free(self.walk.wanted)
+        free(self.walk.scratch)
         free(self.walk.kept)
         free(self.walk.line.slots)
         free(self.walk.learned)
@@ -231,15 +232,21 @@ cdef class Answers:
     cdef bint _answer_time(self) except -1:
         """A time that C does not read; whether another key may tell it."""
         cdef Walk* walk = &self.walk
-        if walk.is_json:
+        at = None
+        if walk.subject != NOWHERE and walk.is_json:
             raw = plain(&walk.line.slots[walk.subject])
             if raw is None:
-                walk.stage = FRESH
+                walk.stage, walk.opened = FRESH, walk.wrapped
                 return True
-        else:
+            at = seconds(raw, self._mover.zone)
+        elif walk.subject != NOWHERE:
             raw = walk.front.time[: walk.front.time_size].decode()
-        at = seconds(raw, self._mover.zone)
-        at = self._mover.since if at is None else at
+            at = seconds(raw, self._mover.zone)
+        if at is None and walk.wrapped:
+            raw = walk.entry.time[: walk.entry.time_size].decode("utf-8", "replace")
+            at = seconds(raw, self._mover.zone)
+        elif at is None:
+            at = self._mover.since
         walk.line.dated = at is not None
         walk.line.time = at if at is not None else 0.0
         return False

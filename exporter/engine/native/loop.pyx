@@ -27,17 +27,17 @@ from exporter.engine.native.slots cimport (
 from exporter.engine.native.state cimport (
     ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
     ASK_TURN, DOUBT, ENDED, FRESH, HEADED, NO_LEVEL, OWN_SLOTS, PAIRED, QUIET, RAISED, RANKS,
-    RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Walk,
+    RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Track, Walk,
 )
 from exporter.engine.native.table cimport (
     Spelling, Table, spelling, table_begin, table_clear, table_put,
 )
-from exporter.engine.native.taking cimport RANK_KIND, FIRST_TWO
+from exporter.engine.native.taking cimport FIRST_TWO, NOWHERE, RANK_KIND
 from exporter.engine.native.times cimport LOCAL_UNKNOWN
 from exporter.engine.native.walk cimport done, go, pass_on
 
 from exporter.engine.asking import Condition, Labels, Rare
-from exporter.engine.counting import bare
+from exporter.engine.counting import bare, unwrap
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
@@ -48,6 +48,7 @@ from exporter.engine.pairs import number as raw_number
 from exporter.engine.pairs import spelled
 from exporter.engine.values import number
 from parsers import LEVELS
+from parsers.envelopes import STREAMS
 from parsers.exceptions import exception_type
 from parsers.jsonlines import EXCEPTION_KEYS, LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, scalar
 from parsers.levels import level
@@ -82,49 +83,70 @@ cdef class Lines:
 
     def block(self, stream: object, bytes block) -> None:
         """Count the whole lines of a block, which ends without a newline."""
+        cdef Walk* walk = &self._answers.walk
         cdef Py_ssize_t at = 0, end, size = PyBytes_GET_SIZE(block)
-        cdef int64_t count = 0
-        lane = stream.lane(stream.name)
+        cdef int64_t[3] counts
+        cdef int i
+        names = (stream.name, *STREAMS)
+        counts[0] = counts[1] = counts[2] = 0
         while True:
-            at = self._walk(lane, block, at)
-            count += self._answers.walk.count
+            lanes = (stream.lane(stream.name), *map(stream.lanes.get, STREAMS))
+            at = self._walk(lanes, block, at, unwrapping=stream.name not in STREAMS)
+            for i in range(3):
+                counts[i] += walk.tracks[i].count
             if at > size:
                 break
             end = block.find(b"\n", at)
             end = size if end < 0 else end
-            count += self._doubtful(stream, lane, block[at : min(end, at + LONGEST_LINE)])
+            counts[0] += self._doubtful(stream, lanes[0], block[at : min(end, at + LONGEST_LINE)])
             at = end + 1
-        if count:
-            self._counting.lines(stream.name, count)
+        for i in range(3):
+            if counts[i]:
+                self._counting.lines(names[i], counts[i])
 
     def inner(self, lane: object, bytes text) -> None:
         """Count what an envelope carried."""
+        cdef bint opened = self._answers.walk.opened
+        self._answers.walk.opened = False
+        if opened:  # the walk has looked at it
+            self._counting.one(lane, *bare([text], text))
+            return
         for line in bare(text.split(b"\n"), text):
-            if self._walk(lane, line, 0) <= len(line):
+            if not self._takes(lane, line):
                 self._counting.one(lane, line)
+
+    cdef bint _takes(self, object lane, bytes line) except -1:
+        """Take a line that stands alone, if the walk is sure of it."""
+        return self._walk((lane, None, None), line, 0, unwrapping=False) > len(line)
 
     cdef int _doubtful(self, object stream, object lane, bytes raw) except -1:
         """Count a line that the walk has left; 0 where an envelope's stream has counted it."""
         (line,) = bare([raw], raw)
-        if len(line) != len(raw) and b"\x1b" in raw and self._walk(lane, line, 0) > len(line):
+        if b"\x1b" in raw and self._takes(lane, line):
             return 1
         if self._counting.enveloped(stream, raw):
             return 0
         self._counting.one(lane, line)
         return 1
 
-    cdef Py_ssize_t _walk(self, object lane, bytes block, Py_ssize_t at) except -1:
+    cdef Py_ssize_t _walk(
+        self, tuple lanes, bytes block, Py_ssize_t at, bint unwrapping
+    ) except -1:
         """Take lines from `at` on; where the first that is left begins, behind the end for none."""
         cdef Walk* walk = &self._answers.walk
         cdef const char* begin = PyBytes_AS_STRING(block)
-        cdef int found
+        cdef int found, i
+        since = self._mover.since
+        walk.has_since = since is not None
+        walk.since = since if since is not None else 0.0
         walk.at = begin + at
         walk.end = begin + PyBytes_GET_SIZE(block)
         walk.coloured = b"\x1b" in block
-        walk.count = 0
+        walk.unwrapping = unwrapping
         walk.stage = FRESH
         walk.refused = False
-        self._take_up(lane)
+        for i in range(3):
+            self._take_up(&walk.tracks[i], lanes[i])
         while True:
             self._enter()
             with nogil:
@@ -133,7 +155,8 @@ cdef class Lines:
             if found == ENDED or found == DOUBT or self._answers.answer(found):
                 break
         self._answers.hand_over()
-        self._put_down(lane)
+        for i in range(3):
+            self._put_down(&walk.tracks[i], lanes[i], i > 0)
         return walk.at - begin
 
     cdef void _enter(self):
@@ -148,40 +171,52 @@ cdef class Lines:
         if self._answers.walk.present.now != self._moment.now:
             self._moment.reach(self._answers.walk.present.now)
 
-    cdef int _take_up(self, object lane) except -1:
+    cdef int _take_up(self, Track* track, object lane) except -1:
         """What the lane's newest record lets the next lines be."""
-        cdef Walk* walk = &self._answers.walk
-        since = self._mover.since
-        walk.has_since = since is not None
-        walk.since = since if since is not None else 0.0
-        walk.head = walk.raised = NULL
-        one = lane.open
-        walk.lane = TAKEN_LANE
+        track.head = track.raised = NULL
+        track.count = 0
+        track.ready = False
+        if lane is None:
+            return 0
+        track.ready = not lane.partial and not lane.passing
+        track.flags = TAKEN_LANE
         if lane.head is not None:
             return 0
-        walk.lane = PAIRED | SPOKEN
+        one = lane.open
+        track.flags = PAIRED | SPOKEN
         if one is None:
             return 0
-        walk.lane = 0 if one.trace == "python" else PAIRED
+        track.flags = 0 if one.trace == "python" else PAIRED
         if not one.claims:
-            walk.lane |= SPOKEN
-        if one.awaits_message or (one.counted is None and (one.candidate or one.message is not None)):
+            track.flags |= SPOKEN
+        awaited = one.candidate or one.message is not None
+        if one.awaits_message or (one.counted is None and awaited):
             return 0
-        walk.lane |= QUIET
+        track.flags |= QUIET
         if one.trace == "python" and one.counted is None and not one.chained:
-            walk.lane |= TRACED
+            track.flags |= TRACED
         return 0
 
-    cdef int _put_down(self, object lane) except -1:
+    cdef int _put_down(self, Track* track, object lane, bint wrapped) except -1:
         """Leave the lane as the lines that were taken leave it."""
-        cdef Walk* walk = &self._answers.walk
-        if walk.head != NULL:
-            lane.took(walk.head[: walk.head_size], self._mover.since)
-        if lane.head is not None and walk.lane & (TRACED | RAISED):
+        if lane is None:
+            return 0
+        if track.head != NULL:
+            lane.took(*self._line(track.head[: track.head_size], wrapped))
+        if lane.head is not None and track.flags & (TRACED | RAISED):
             lane.open = Open(lane.head.decode("utf-8", "replace"), trace="python")
             lane.head = None
-        if walk.lane & RAISED:
+        if track.flags & RAISED:
+            line, _ = self._line(track.raised[: track.raised_size], wrapped)
             one = lane.open
             one.trace, one.unmarked = "after", UNMARKED_LINES
-            one.counted = exception_type(walk.raised[: walk.raised_size].decode("utf-8", "replace"))
+            one.counted = exception_type(line.decode("utf-8", "replace"))
         return 0
+
+    cdef tuple _line(self, bytes raw, bint wrapped):
+        """A line that was taken, out of its envelope, and the time that this tells."""
+        raw = raw[:LONGEST_LINE]
+        if not wrapped:
+            return raw.rstrip(b"\r"), self._mover.since
+        found = unwrap(raw)
+        return found.text.rstrip(b"\r"), seconds(found.time, self._mover.zone)

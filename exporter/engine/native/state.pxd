@@ -2,10 +2,11 @@
 
 from libc.stdint cimport int64_t
 
+from exporter.engine.native.envelopes cimport Entry
 from exporter.engine.native.heads cimport Head, Key
 from exporter.engine.native.kept cimport Kept
 from exporter.engine.native.moves cimport Line, Moves, Present
-from exporter.engine.native.scan_json cimport Wanted
+from exporter.engine.native.wanted cimport Wanted
 from exporter.engine.native.slots cimport Slot
 from exporter.engine.native.table cimport Table
 
@@ -60,6 +61,17 @@ cdef struct Learned:
     int64_t record  # the cell of its level's records
 
 
+# One lane of the stream: its newest record, and what was taken of it.
+cdef struct Track:
+    int flags
+    bint ready  # an envelope's line may be taken: nothing is half read
+    const char* head  # the newest line taken, in its envelope; NULL for none
+    Py_ssize_t head_size
+    const char* raised  # the line that told the exception
+    Py_ssize_t raised_size
+    int64_t count  # lines
+
+
 cdef struct Walk:
     # what is known
     Table heads  # a word in front and a head, to a place in `learned` or -1
@@ -84,15 +96,18 @@ cdef struct Walk:
     const char* next
     bint coloured  # it holds an escape character
     bint refused  # do not ask: it was no use
-    int64_t count  # lines taken
-    # the lane
-    int lane
-    const char* head  # the newest one taken
-    Py_ssize_t head_size
-    const char* raised
-    Py_ssize_t raised_size
-    bint has_since
+    # the lanes: of bare lines, and of what envelopes carry
+    Track[3] tracks
+    Track* own
+    bint has_since  # the time of the envelope that holds the block
     double since
+    # envelopes
+    bint unwrapping
+    bint wrapped  # the present line is in one
+    bint opened  # it was left, but not for its envelope
+    Entry entry
+    char* scratch
+    Py_ssize_t room
     # the present line
     int stage
     bint is_json

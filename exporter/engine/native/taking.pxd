@@ -59,6 +59,7 @@ cdef enum:
     TRACE_SIZE = 34
     DATED = 2
     RANK_KIND = 32
+    NOWHERE = -1
 
 cdef extern from *:
     """
@@ -74,21 +75,21 @@ cdef inline int take(Walk* walk) noexcept nogil:
     cdef int found
     walk.line.stamp += 1
     if size == 0 or at[0] == c" " or at[0] == c"\t":
-        return PASSED if walk.lane & QUIET else DOUBT
+        return PASSED if walk.own.flags & QUIET else DOUBT
     if at[0] == c"{":
         return take_json(walk)
-    if walk.lane & (HEADED | TRACED) and at[0] == c"T" and _is_trace(walk):
-        if walk.lane & TRACED:
+    if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and _is_trace(walk):
+        if walk.own.flags & TRACED:
             return DOUBT
-        walk.lane = QUIET | TRACED
+        walk.own.flags = QUIET | TRACED
         return PASSED
-    if walk.lane & TRACED:
+    if walk.own.flags & TRACED:
         return take_exception(walk)
-    if walk.lane & PAIRED:
+    if walk.own.flags & PAIRED:
         found = take_pairs(walk)
         if found != DOUBT:
             return found
-    return take_text(walk) if walk.lane & SPOKEN else DOUBT
+    return take_text(walk) if walk.own.flags & SPOKEN else DOUBT
 
 
 cdef inline bint _is_trace(Walk* walk) noexcept nogil:
@@ -210,9 +211,9 @@ cdef inline int take_exception(Walk* walk) noexcept nogil:
     if cell < 0:
         return DOUBT
     walk.values[cell] += 1.0
-    walk.raised = walk.line.at
-    walk.raised_size = walk.line.size
-    walk.lane = QUIET | PAIRED | RAISED
+    walk.own.raised = walk.at
+    walk.own.raised_size = walk.next - 1 - walk.at
+    walk.own.flags = QUIET | PAIRED | RAISED
     return PASSED
 
 
@@ -247,7 +248,7 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     verdict = scan_json(walk.line.at, walk.line.size, walk.wanted, slots, walk.line.stamp)
     stamp = walk.line.stamp
     if verdict == JSON_BROKEN and walk.broken_is_text:
-        if walk.lane & SPOKEN and _is_plain(walk.line.at, walk.line.size):
+        if walk.own.flags & SPOKEN and _is_plain(walk.line.at, walk.line.size):
             _text(walk)
             return TAKEN
     if verdict != JSON_READ or slots[LOG_SLOT].stamp == stamp:
@@ -294,18 +295,23 @@ cdef inline int time_of(Walk* walk) noexcept nogil:
     if walk.is_json:
         for i in range(TIME_SLOT, EXCEPTION_SLOT):
             slot = &walk.line.slots[i]
-            if slot.stamp == walk.line.stamp and (
-                slot.kind <= KIND_FLOAT
-            ):
+            if slot.stamp == walk.line.stamp and slot.kind <= KIND_FLOAT:
                 walk.subject = i
                 found = json_seconds(slot.kind, slot.at, slot.size, walk.local, &walk.line.time)
                 break
     elif walk.front.time != NULL:
+        walk.subject = TIME_SLOT
         found = text_seconds(
             walk.front.time, walk.front.time_size, walk.local, &walk.line.time
         )
     walk.line.dated = True
-    if found == NO:
+    if found != NO:
+        return found
+    if not walk.wrapped:
         walk.line.dated = walk.has_since
         walk.line.time = walk.since
+        return NO
+    walk.subject = NOWHERE
+    found = text_seconds(walk.entry.time, walk.entry.time_size, walk.local, &walk.line.time)
+    walk.line.dated = found == YES
     return found

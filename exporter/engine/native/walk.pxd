@@ -1,7 +1,10 @@
 """The walk: line by line through a block, for as long as nothing must be asked."""
 
 from libc.math cimport isnan
+from libc.stdlib cimport realloc
 from libc.string cimport memchr
+
+from exporter.engine.native.envelopes cimport Entry, cri_entry, docker_entry
 
 from exporter.engine.native.kept cimport KEPT, keep
 from exporter.engine.native.moves cimport (
@@ -21,7 +24,7 @@ from exporter.engine.native.moves cimport (
     moment_of,
     resolve,
 )
-from exporter.engine.native.slots cimport ASK
+from exporter.engine.native.slots cimport ASK, YES
 from exporter.engine.native.state cimport (
     ASK_RARE,
     ASK_ROOM,
@@ -40,6 +43,7 @@ from exporter.engine.native.taking cimport take, time_of
 
 cdef enum:
     LONGEST = 1 << 20  # more of a line is passed over
+    LEAST_ENVELOPE = 28  # a time, a stream and a tag
 
 
 cdef inline int go(Walk* walk) noexcept nogil:
@@ -52,11 +56,14 @@ cdef inline int go(Walk* walk) noexcept nogil:
             _cut(walk)
             if walk.coloured and memchr(walk.line.at, 0x1B, walk.line.size) != NULL:
                 return DOUBT
+            if walk.unwrapping and not _unwrap(walk):
+                return DOUBT
             found = take(walk)
             if found == PASSED:
                 pass_on(walk)
                 continue
             if found != TAKEN:
+                walk.opened = walk.wrapped
                 return found
             if walk.line.moves == NULL:
                 walk.values[walk.unparsed] += 1.0
@@ -93,25 +100,70 @@ cdef inline void _cut(Walk* walk) noexcept nogil:
     walk.next = end + 1
     if end - walk.at > LONGEST:
         end = walk.at + LONGEST
-    while end > walk.at and end[-1] == c"\r":
+    walk.own = &walk.tracks[0]
+    walk.wrapped = walk.opened = False
+    _bare(walk, walk.at, end)
+
+
+cdef inline void _bare(Walk* walk, const char* at, const char* end) noexcept nogil:
+    """Have the line without what a terminal left at its end."""
+    while end > at and end[-1] == c"\r":
         end -= 1
-    walk.line.at = walk.at
-    walk.line.size = end - walk.at
+    walk.line.at = at
+    walk.line.size = end - at
+
+
+cdef inline bint _unwrap(Walk* walk) noexcept nogil:
+    """Take an envelope off, where there is one; False where Python must."""
+    cdef Entry* entry = &walk.entry
+    cdef const char* at = walk.line.at
+    cdef Py_ssize_t size = walk.line.size
+    if size < LEAST_ENVELOPE:
+        return True
+    if at[0] == c"{":
+        if at[2] != c"l" or at[3] != c"o" or at[4] != c"g" or not _has_room(walk, size):
+            return True  # it is read as a line of its own, and left for its key
+        if docker_entry(at, size, walk.scratch, entry) != YES:
+            return True
+    elif not c"0" <= at[0] <= c"9" or cri_entry(at, size, entry) != YES:
+        return True
+    walk.own = &walk.tracks[2 if entry.error else 1]
+    if entry.partial or not walk.own.ready:
+        return False
+    if not entry.plain and (
+        memchr(entry.text, c"\n", entry.size) != NULL or memchr(entry.text, 0x1B, entry.size) != NULL
+    ):
+        return False
+    walk.wrapped = True
+    _bare(walk, entry.text, entry.text + entry.size)
+    return True
+
+
+cdef inline bint _has_room(Walk* walk, Py_ssize_t size) noexcept nogil:
+    """Whether an envelope's text can be unescaped."""
+    cdef char* scratch
+    if size > walk.room:
+        scratch = <char*>realloc(walk.scratch, 2 * size)
+        if scratch == NULL:
+            return False
+        walk.scratch = scratch
+        walk.room = 2 * size
+    return True
 
 
 cdef inline void pass_on(Walk* walk) noexcept nogil:
     """Be at the next line."""
     walk.at = walk.next
-    walk.count += 1
+    walk.own.count += 1
     walk.stage = FRESH
     walk.refused = False
 
 
 cdef inline void done(Walk* walk) noexcept nogil:
     """The line is counted: it is the newest head."""
-    walk.head = walk.line.at
-    walk.head_size = walk.line.size
-    walk.lane = TAKEN_LANE
+    walk.own.head = walk.at
+    walk.own.head_size = walk.next - 1 - walk.at
+    walk.own.flags = TAKEN_LANE
     pass_on(walk)
 
 
