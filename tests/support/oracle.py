@@ -30,13 +30,13 @@ Numbers = dict[tuple[str, tuple[str, ...]], tuple[float, ...]]
 
 @dataclass
 class Counted:
-    """An engine over a registry of its own; `by` names it."""
+    """An engine over a registry of its own; `by` names it where it is not the chosen one."""
 
     plan: Plan
     now: float
     limits: Mapping[str, int] = field(default_factory=dict)
     replaying: bool = False
-    by: str = choice.ENGINE
+    by: str | None = None
 
     def __post_init__(self) -> None:
         self.registry = Registry(limits=self.limits)

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 from exporter.engine.native.heads cimport Head, Key
 from exporter.engine.native.kept cimport Kept
 from exporter.engine.native.moves cimport Line, Moves, Present
-from exporter.engine.native.scan_json cimport Wanted
+from exporter.engine.native.wanted cimport Wanted
 from exporter.engine.native.slots cimport Slot
 from exporter.engine.native.table cimport Table
 
