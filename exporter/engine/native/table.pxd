@@ -199,7 +199,7 @@ cdef inline void table_put(
         return
     if table.count >= table.bound:
         table_clear(table)
-    if table.used + found.size > table.keys_room:
+    if table.keys == NULL or table.used + found.size > table.keys_room:
         room = 2 * table.keys_room + found.size + 64
         keys = <char*>realloc(table.keys, room)
         if keys == NULL:
