@@ -58,6 +58,21 @@ async def test_many_that_hang_are_all_told_and_hide_none(monkeypatch: pytest.Mon
                 await asyncio.sleep(0.1)
 
 
+async def test_many_keep_their_own_series_and_take_no_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """None is folded into `other`, where nobody sees whose it is; a thread is for reading files."""
+    monkeypatch.setattr("exporter.sources.probes.source.FIRST_SECONDS", 0.1)
+    count = 120
+    async with serving(saying(http("ok"))) as port:
+        probes = ", ".join(f"p{number}: {{}}" for number in range(count))
+        async with probed(f"base: http://127.0.0.1:{port}\nhttp: {{{probes}}}") as asked:
+            await until(lambda: len(asked.series(SUCCESS)) == count, "all of them", 6)
+            names = {name for name, *_ in asked.series("watched_probe_failures_total")}
+            assert names == {f"p{number}" for number in range(count)}
+            assert not [one for one in threading.enumerate() if one.name.startswith("probe ")]
+
+
 async def test_a_check_has_no_more_under_way_than_a_run() -> None:
     """`check --connect` asks all of them once; 60 that hang for a second each would be 8 s."""
     under_way, most = 0, 0
