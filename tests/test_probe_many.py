@@ -41,7 +41,7 @@ def test_there_is_room_for_all_to_hang(count: int, timeout: str, places: int) ->
 
 async def test_many_that_hang_are_all_told_and_hide_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that are well: each is asked on its own clock, and nothing becomes unknown."""
-    monkeypatch.setattr("exporter.sources.probes.source.FIRST_SECONDS", 0.5)
+    monkeypatch.setattr("exporter.sources.probes.round.FIRST_SECONDS", 0.5)
     bad, good = 40, 10
     async with serving(silence) as hole, serving(saying(http("ok"))) as port:
         probes = [
@@ -62,7 +62,7 @@ async def test_many_keep_their_own_series_and_take_no_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """None is folded into `other`, where nobody sees whose it is; a thread is for reading files."""
-    monkeypatch.setattr("exporter.sources.probes.source.FIRST_SECONDS", 0.1)
+    monkeypatch.setattr("exporter.sources.probes.round.FIRST_SECONDS", 0.1)
     count = 120
     async with serving(saying(http("ok"))) as port:
         probes = ", ".join(f"p{number}: {{}}" for number in range(count))
@@ -148,8 +148,8 @@ async def test_a_reload_waits_for_no_probe_and_forgets_no_failure(
         end.wait(20)
         return []
 
-    monkeypatch.setattr("exporter.sources.probes.source.system_lookup", lookup)
-    monkeypatch.setattr("exporter.sources.probes.source.FIRST_SECONDS", 0.1)
+    monkeypatch.setattr("exporter.sources.probes.round.system_lookup", lookup)
+    monkeypatch.setattr("exporter.sources.probes.round.FIRST_SECONDS", 0.1)
     os.mkfifo(tmp_path / "fifo")
     config, loop = tmp_path / "sidewatch.yaml", asyncio.get_running_loop()
     async with serving(silence) as hole, serving(DRIP) as slow, serving(saying(http("ok"))) as port:
