@@ -41,7 +41,7 @@ def test_there_is_room_for_all_to_hang(count: int, timeout: str, places: int) ->
 
 async def test_many_that_hang_are_all_told_and_hide_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that are well: each is asked on its own clock, and nothing becomes unknown."""
-    monkeypatch.setattr("exporter.sources.probes.source.FIRST_SECONDS", 0.5)
+    monkeypatch.setattr("exporter.sources.probes.round.FIRST_SECONDS", 0.5)
     bad, good = 40, 10
     async with serving(silence) as hole, serving(saying(http("ok"))) as port:
         probes = [
@@ -56,6 +56,21 @@ async def test_many_that_hang_are_all_told_and_hide_none(monkeypatch: pytest.Mon
                 told = asked.series(SUCCESS).values()
                 assert (len(told), sum(told)) == (bad + good, good)
                 await asyncio.sleep(0.1)
+
+
+async def test_many_keep_their_own_series_and_take_no_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """None is folded into `other`, where nobody sees whose it is; a thread is for reading files."""
+    monkeypatch.setattr("exporter.sources.probes.round.FIRST_SECONDS", 0.1)
+    count = 120
+    async with serving(saying(http("ok"))) as port:
+        probes = ", ".join(f"p{number}: {{}}" for number in range(count))
+        async with probed(f"base: http://127.0.0.1:{port}\nhttp: {{{probes}}}") as asked:
+            await until(lambda: len(asked.series(SUCCESS)) == count, "all of them", 6)
+            names = {name for name, *_ in asked.series("watched_probe_failures_total")}
+            assert names == {f"p{number}" for number in range(count)}
+            assert not [one for one in threading.enumerate() if one.name.startswith("probe ")]
 
 
 async def test_a_check_has_no_more_under_way_than_a_run() -> None:
@@ -133,8 +148,8 @@ async def test_a_reload_waits_for_no_probe_and_forgets_no_failure(
         end.wait(20)
         return []
 
-    monkeypatch.setattr("exporter.sources.probes.source.system_lookup", lookup)
-    monkeypatch.setattr("exporter.sources.probes.source.FIRST_SECONDS", 0.1)
+    monkeypatch.setattr("exporter.sources.probes.round.system_lookup", lookup)
+    monkeypatch.setattr("exporter.sources.probes.round.FIRST_SECONDS", 0.1)
     os.mkfifo(tmp_path / "fifo")
     config, loop = tmp_path / "sidewatch.yaml", asyncio.get_running_loop()
     async with serving(silence) as hole, serving(DRIP) as slow, serving(saying(http("ok"))) as port:

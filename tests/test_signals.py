@@ -125,7 +125,7 @@ def _staged(
             missing[kind] = why
     unplayed = {case.name: missing[kind] for case in cases for kind in case.by if kind in missing}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("exporter.sources.probes.source.FIRST_SECONDS", 0.1)
+        patch.setattr("exporter.sources.probes.round.FIRST_SECONDS", 0.1)
         played = stories([one for one in cases if one.name not in unplayed], folder, servers)
     return {**unplayed, **played}
 

@@ -20,26 +20,35 @@ class Worker:
     """
 
     def __init__(self, name: str) -> None:
+        self._name = name
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     async def do(self, job: Callable[[], T]) -> T:
         """The job's result, or what it raised."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(partial(_run, job, future, loop))
+        self._begin()
         return await future
 
     def close(self, last: Callable[[], None] | None = None) -> None:
         """Do `last` after everything else, and end the thread; does not wait for it."""
         if last is not None:
             self._jobs.put(last)
+            self._begin()
         self._jobs.put(None)
 
     def join(self) -> None:
         """Wait for the end of a thread that was closed."""
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _begin(self) -> None:
+        """Start the thread with the first job: most of two thousand probes never have one."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread.start()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -25,14 +25,19 @@ HEADERS = {"Accept-Encoding": "identity", "User-Agent": "sidewatch"}
 
 @dataclass(slots=True)
 class Aside(Generic[T]):
-    """One job that a worker does when asked; who asks while it is at work waits for the same."""
+    """One job that a worker does when asked; who asks while it is at work waits for the same.
 
-    worker: Worker
+    Without a worker it is one that reads no file, and is done at once.
+    """
+
+    worker: Worker | None
     job: Callable[[], T]
     _pending: asyncio.Future[T] | None = None
 
     async def result(self) -> T:
         """What the job gives, or raises."""
+        if self.worker is None:
+            return self.job()
         if self._pending is None or self._pending.done():
             self._pending = asyncio.ensure_future(self.worker.do(self.job))
             self._pending.add_done_callback(_seen)
@@ -65,7 +70,6 @@ class Ready:
 def prepare(check: HttpCheck, trust: Trust) -> Ready:
     """Read all that this probe needs. Raises ProbeError."""
     http, base = check.http, check.base
-    secured = base.url.startswith("https:") or http.redirects > 0
     return Ready(
         merged(
             HEADERS,
@@ -76,8 +80,23 @@ def prepare(check: HttpCheck, trust: Trust) -> Ready:
             _read_all(http.header_files),
             _authorization(http.auth),
         ),
-        trust.context() if secured else None,
+        trust.context() if _secured(check) else None,
     )
+
+
+def reads(check: HttpCheck) -> bool:
+    """Whether `prepare` has a file to read for it. Most have none: handing over would cost more."""
+    http, base = check.http, check.base
+    return (
+        _secured(check)
+        or bool(base.header_files or http.header_files)
+        or any(auth.password_file or auth.bearer_file for auth in (base.auth, http.auth) if auth)
+    )
+
+
+def _secured(check: HttpCheck) -> bool:
+    """Whether it may come to TLS."""
+    return check.base.url.startswith("https:") or check.http.redirects > 0
 
 
 def merged(*parts: Mapping[str, str]) -> dict[str, str]:

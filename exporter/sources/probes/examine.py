@@ -12,7 +12,7 @@ from exporter.sources.probes.brokers import rabbitmq, redis
 from exporter.sources.probes.brokers.settings import RabbitmqCheck, RedisCheck
 from exporter.sources.probes.certificates import Trusts
 from exporter.sources.probes.checks import Check, ample
-from exporter.sources.probes.credentials import Aside, prepare
+from exporter.sources.probes.credentials import Aside, prepare, reads
 from exporter.sources.probes.resolver import Resolver
 from exporter.sources.probes.settings import HttpCheck, TcpCheck
 from exporter.sources.probes.tcp import converse
@@ -30,7 +30,8 @@ def exam(check: Check, clock: Clock, resolver: Resolver, worker: Worker, trusts:
         case HttpCheck():
             from exporter.sources.probes.http import ask
 
-            ready = Aside(worker, partial(prepare, check, trusts.of(check.base.tls)))
+            prepared = partial(prepare, check, trusts.of(check.base.tls))
+            ready = Aside(worker if reads(check) else None, prepared)
             return partial(ask, check, clock, resolver, ready)
         case TcpCheck():
             tls = check.tcp.secured

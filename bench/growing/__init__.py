@@ -1,0 +1,1 @@
+"""What `bench/growth.py` is made of: processes that are measured, curves, tables and plots."""

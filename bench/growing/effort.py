@@ -1,0 +1,30 @@
+"""How much is to be measured: everything, or a look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """`share` is how long a window lasts beside the full one."""
+
+    rounds: int
+    share: float
+    quick: bool
+
+    def of(self, full: Sequence[T], quick: Sequence[T]) -> Sequence[T]:
+        """The points to measure."""
+        return quick if self.quick else full
+
+    def seconds(self, full: float, least: float = 1.0) -> float:
+        """How long a window lasts."""
+        return max(least, full * self.share)
+
+
+FULL = Effort(rounds=5, share=1.0, quick=False)
+QUICK = Effort(rounds=2, share=0.4, quick=True)
