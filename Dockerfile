@@ -1,5 +1,6 @@
 # sidewatch in a container: built with the classic builder or BuildKit, on any base with Python 3.11
-# or newer as `python3` and its venv module. No digest of this base is known here: pin your own.
+# or newer as `python3`, its venv module and its headers. No digest of this base is known here: pin
+# your own.
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
@@ -9,6 +10,9 @@ ARG PIP_NO_INDEX
 ARG PIP_FIND_LINKS
 # [grpc], for OTLP over gRPC.
 ARG EXTRAS
+# The engine is compiled. A base without a compiler must have apt; the image gets none of it.
+RUN command -v gcc || command -v cc || \
+    { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
 # Two environments: pip stays behind in its own.
 RUN python3 -m venv /pip && python3 -m venv --without-pip /opt/sidewatch
 WORKDIR /src

@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="sidewatch", description="Watches self-hosted applications by what they emit."
     )
     parser.set_defaults(cannot=1)
-    parser.add_argument("--version", action="version", version=f"sidewatch {__version__}")
     words = sys.argv[1:] if arguments is None else arguments
+    parser.add_argument("--version", action="version", version=_version(words))
     add_parsers(parser, words)
     chosen = parser.parse_args(words)
     try:
@@ -46,6 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _let_go(sys.stdout)
         code = chosen.cannot
     return code
+
+
+def _version(words: Sequence[str]) -> str:
+    """What --version says; which engine there is, is looked for only then."""
+    if "--version" not in words:
+        return ""
+    from exporter.engine import choice  # noqa: PLC0415 - as the commands, with what they need
+
+    try:
+        return f"sidewatch {__version__} ({choice.running()} engine)"
+    except SidewatchError as error:
+        return f"sidewatch {__version__}; {error}"
 
 
 def _let_go(output: TextIO) -> None:

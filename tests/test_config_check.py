@@ -12,6 +12,7 @@ import pytest
 
 from exporter.commands import check
 from exporter.config import load_profile, parse
+from exporter.engine import choice
 
 ROOT = Path(__file__).parents[1]
 NAME = "a name of letters, digits, '_', '-' and '.' (63 at most)"
@@ -61,6 +62,7 @@ def test_a_right_configuration_is_summed_up(
     assert capsys.readouterr().out.splitlines() == [
         f"configuration ok: {path}",
         f"  listens at 127.0.0.1:9877, keeps its state in {tmp_path}/state",
+        f"  counts lines with {choice.described()}",
         f"  shop: profile kodiai, 1 source, {rules} log rules, {objectives} objectives",
     ]
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import venv
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import exporter
+from tests.support.parts import Parts
 
 ROOT = Path(__file__).parents[1]
+NATIVE = "exporter/engine/native"
+COMPILED_OF = {".pyx", ".pxd", ".pxi", ".pyi"}
 DATA = {".yaml", ".json", ".sql", ".tmpl", ".yml", ".cfg", ".example", ".css", ".js"}
 SOURCES = (
     *("exporter", "parsers", "rules", "dashboards", "stack", "pyproject.toml", "README.md"),
@@ -45,10 +51,23 @@ def data_files() -> set[str]:
     return {name if name.startswith("exporter/") else f"exporter/{name}" for name in names}
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def native_files() -> set[str]:
+    """What the engine is compiled of, in the checkout."""
+    found = (path for path in (ROOT / NATIVE).iterdir() if path.suffix in COMPILED_OF)
+    return {path.relative_to(ROOT).as_posix() for path in found}
+
+
+def elsewhere(**environment: str) -> dict[str, str]:
+    """An environment that knows nothing of this checkout."""
+    known = {name: os.environ[name] for name in os.environ if name != "PYTHONPATH"}
+    return {**known, **environment}
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
+        env=elsewhere(**environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -67,7 +86,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in SOURCES:
         origin = ROOT / name
         if origin.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
+            ignored = shutil.ignore_patterns("__pycache__", "*.so", "*.c")
             shutil.copytree(origin, source / name, symlinks=True, ignore=ignored)
         else:
             shutil.copy2(origin, source / name)
@@ -85,6 +104,16 @@ def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     into = ("--python", folder / "bin/python")
     run(sys.executable, "-m", "pip", *into, "install", "--quiet", wheel, cwd=folder)
     return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def uncompiled(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is installed of the same sdist where there is no compiler; a folder for PYTHONPATH."""
+    folder = tmp_path_factory.mktemp("uncompiled")
+    (sdist,) = dist.glob("*.tar.gz")
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation")
+    run(*pip, "--target", folder, sdist, cwd=folder, CC="/bin/false")
+    return folder
 
 
 @pytest.fixture
@@ -106,8 +135,11 @@ def test_the_wheel_holds_our_modules_and_data_and_nothing_else(dist: Path) -> No
         for package in ("exporter", "parsers")
         for path in (ROOT / package).rglob("*.py")
     }
-    others = {Path(name).suffix for name in inside} - {".py", ".typed", *DATA}
+    others = {Path(name).suffix for name in inside} - {".py", ".typed", ".so", *DATA, *COMPILED_OF}
     assert not others
+    (compiled,) = (name for name in inside if name.endswith(".so"))
+    assert compiled == f"{NATIVE}/loop{sysconfig.get_config_var('EXT_SUFFIX')}"
+    assert native_files() <= set(names)
     assert not [name for name in names if "/build/" in name]
     assert [name for name in names if name.endswith("licenses/LICENSE")]
 
@@ -116,12 +148,58 @@ def test_the_sdist_holds_what_it_is_built_from(dist: Path) -> None:
     (sdist,) = dist.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {member.name.partition("/")[2] for member in archive}
-    assert data_files() | {"LICENSE", "README.md", "pyproject.toml"} <= names
+    assert data_files() | native_files() | {"LICENSE", "README.md", "pyproject.toml"} <= names
+    assert not [name for name in names if name.endswith((".so", ".c"))]
 
 
 def test_the_command_works_from_a_hostile_folder(installed: Path, hostile: Path) -> None:
     answer = run(installed / "sidewatch", "--version", cwd=hostile)
-    assert exporter.__version__ in answer
+    assert answer == f"sidewatch {exporter.__version__} (compiled engine)\n"
+
+
+def test_without_a_compiler_it_installs_and_says_that_it_runs_in_python(
+    installed: Path, uncompiled: Path, hostile: Path
+) -> None:
+    command = (installed / "python", "-P", "-m", "exporter")
+    told = run(*command, "--version", cwd=hostile, PYTHONPATH=str(uncompiled))
+    assert told == f"sidewatch {exporter.__version__} (python engine)\n"
+    golden = ROOT / "tests/golden/kodiai/input.log"
+    replay = ("replay", "--profile", "kodiai", golden)
+    compiled = run(installed / "sidewatch", *replay, cwd=hostile)
+    python = run(*command, *replay, cwd=hostile, PYTHONPATH=str(uncompiled))
+    assert sorted(python.splitlines()) == sorted(compiled.splitlines())
+
+
+def test_an_engine_that_was_not_built_is_refused_where_it_is_asked_for(
+    installed: Path, uncompiled: Path, hostile: Path
+) -> None:
+    words = (installed / "python", "-P", "-m", "exporter", "replay", "--profile", "kodiai", "-")
+    done = subprocess.run(
+        words,
+        cwd=hostile,
+        env=elsewhere(PYTHONPATH=str(uncompiled), SIDEWATCH_ENGINE="compiled"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("sidewatch: SIDEWATCH_ENGINE asks for the compiled engine, which")
+    assert "install a C compiler" in done.stderr
+
+
+def test_the_engine_that_the_tests_use_was_compiled_of_these_sources(
+    request: pytest.FixtureRequest, parts: Parts
+) -> None:
+    compiled = find_spec("exporter.engine.native.loop")
+    if compiled is None or compiled.origin is None:
+        headers = Path(sysconfig.get_path("include")) / "Python.h"
+        assert not (shutil.which("cc") and headers.exists()), "./run test compiles it; do that"
+        parts.lack("the compiled engine was not built: no C compiler", request.node.nodeid)
+        return
+    made = Path(compiled.origin).stat().st_mtime
+    newer = {name for name in native_files() if (ROOT / name).stat().st_mtime > made}
+    assert not {name for name in newer if not name.endswith(".pyi")}, "./run compiles it anew"
 
 
 def test_profiles_and_rules_are_found_where_installed(installed: Path, hostile: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -157,7 +158,9 @@ def test_what_the_application_does_is_seen(stack: Stack) -> None:
         'watched_log_lines_total{app="tripl",service="app",stream="stdout"} ',
     ):
         wait_for(partial(shows, stack, series), series)
-    assert "configuration ok" in stack("exec", "-T", "sidewatch", "sidewatch", "check", "--connect")
+    told = stack("exec", "-T", "sidewatch", "sidewatch", "check", "--connect")
+    assert "configuration ok" in told
+    assert "counts lines with the compiled engine" in told
 
 
 def test_a_page_is_delivered_and_the_canary_is_quiet(stack: Stack) -> None:
@@ -277,3 +280,6 @@ def test_a_declared_extension_that_is_missing_fails_the_build(tmp_path: Path) ->
     assert run("") == 0
     assert run('[[tool.setuptools.ext-modules]]\nname = "json"\n') == 0
     assert run('[[tool.setuptools.ext-modules]]\nname = "exporter.engine.no_core"\n') == 1
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (engine,) = project["tool"]["setuptools"]["ext-modules"]
+    assert engine["name"] == "exporter.engine.native.loop"

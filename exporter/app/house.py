@@ -8,13 +8,13 @@ from collections import Counter
 from exporter import __version__
 from exporter.app.discovery import WHY, Discoverer
 from exporter.clock import Clock
+from exporter.engine import choice
 from exporter.model import Snapshot
 from exporter.registry import Registry
 from exporter.saving import Saver
 from exporter.trial import Trial
 from exporter.vocabulary import FAMILIES
 
-ENGINE = "python"  # the reference engine
 DISCOVERY = (
     "sidewatch_discovery_up",
     "sidewatch_discovered_apps",
@@ -42,7 +42,7 @@ class House:
         self._canary = Registry((("app", "canary"),))
         now = clock.now()
         self._canary.put(FAMILIES["sidewatch_label_canary"], ("canary", "canary"), now, 1.0)
-        build = (__version__, ENGINE, platform.python_version())
+        build = (__version__, choice.running(), platform.python_version())
         self._own.put(FAMILIES["sidewatch_build_info"], build, now, 1.0)
         self.loop_lag = 0.0
         self._trial: Trial | None = None

@@ -15,6 +15,7 @@ from exporter.app.outlets import ask_empty
 from exporter.clock import WallClock
 from exporter.commands.types import Subparsers, add_config, add_web, environment
 from exporter.config import AppPlan, Plan, load
+from exporter.engine import choice
 from exporter.errors import Complaint, ConfigError, SourceError
 from exporter.export.routing import nag
 from exporter.redact import Redactor, redactor
@@ -68,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _refuse(wrong)
     say(f"configuration ok: {plan.file}")
     say(f"  listens at {plan.listen}{_locks(plan)}, keeps its state in {plan.state}")
+    say(f"  counts lines with {choice.described()}")
     for app in plan.apps:
         say(f"  {_summary(app)}")
     if plan.discovery is not None:

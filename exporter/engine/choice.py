@@ -39,5 +39,19 @@ def paths(name: str) -> Callable[[Counting], Paths]:
     return made
 
 
+def running() -> str:
+    """The engine that counts. Raises SidewatchError where it is no engine, or was not built."""
+    paths(ENGINE)
+    return ENGINE
+
+
+def described() -> str:
+    """The same in words, with why it is the slower one."""
+    if running() == COMPILED:
+        return "the compiled engine"
+    why = f"{_VARIABLE} asks for it" if available() else "the compiled one was not built"
+    return f"the engine in Python, which is slower: {why}"
+
+
 # The engine that runs. What cannot be had is told when it is first needed, not by an import.
 ENGINE = os.environ.get(_VARIABLE) or (COMPILED if available() else PYTHON)

@@ -160,7 +160,7 @@ OWN = _families(
     Family(
         "sidewatch_build_info",
         "gauge",
-        "1; which sidewatch this is, and which engine reads its lines.",
+        "1; which sidewatch this is, and which engine counts: compiled or python.",
         ("version", "engine", "python"),
         "own",
     ),

@@ -21,7 +21,7 @@ from tests.support.wheels import CACHE, ROOT
 SUITE = "bookworm"
 PYTHON = "3.11"  # what this Debian has
 BASE = f"python-of-{SUITE}:1"
-PACKAGES = "python3,python3-venv"
+PACKAGES = "python3,python3-venv,python3-dev,gcc,libc6-dev"
 # What the .dockerignore lets through.
 CONTEXT = (
     *("Dockerfile", ".dockerignore", ".env.example", "compose.monitoring.yaml", "pyproject.toml"),
@@ -51,7 +51,7 @@ def context(folder: Path, house: Path) -> Path:
     """The checkout's part that is built, with these wheels beside it."""
     for name in CONTEXT:
         if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
+            ignored = shutil.ignore_patterns("__pycache__", "*.so", "*.c")
             shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
         else:
             folder.mkdir(exist_ok=True)
