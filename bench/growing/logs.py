@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from growing.feed import BENCH, Feed, generated
 from growing.findings import Curve, Measure
 from growing.side import Side, sidewatch
 
+REST = 12.0  # seconds after which what was written to is looked at as seldom as a quiet file
 SAMPLE = 50_000  # lines of the generator, taken again and again
 NOON = 1_795_262_400_000  # of a day, in milliseconds since 1970
 APPS = """\
@@ -123,15 +125,26 @@ def files(effort: Effort, folder: Path) -> Curve:
             fed.side.ready()
             fed.feed.spread(number)  # so that each was read once
             fed.counted()
+        _leave_alone(curve, idle, {number: fed.side for number, fed in watched.items()}, effort)
         for _ in range(effort.rounds):
             for number, fed in watched.items():
-                curve.add(number, idle, fed.side.idle(effort.seconds(4.0)))
                 curve.add(number, busy, fed.cost(2_000, effort.seconds(2.0))[0])
                 curve.add(number, memory, fed.side.memory())
                 curve.add(number, scrape, fed.side.scrape())
         for fed in watched.values():
             fed.whole()
     return curve
+
+
+def _leave_alone(curve: Curve, idle: Measure, sides: Mapping[int, Side], effort: Effort) -> None:
+    """What each uses while nobody does anything, all at the same time."""
+    time.sleep(REST)
+    for _ in range(effort.rounds):
+        before, began = {number: side.cpu() for number, side in sides.items()}, time.perf_counter()
+        time.sleep(effort.seconds(10.0))
+        took = time.perf_counter() - began
+        for number, side in sides.items():
+            curve.add(number, idle, (side.cpu() - before[number]) / took * 100)
 
 
 # -- rules -------------------------------------------------------------------------------------

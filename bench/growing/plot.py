@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from growing.findings import Curve, Measure, number
-from growing.measure import Spread
+from growing.findings import Curve, Measure, Spread, cell
 
 SVG = "http://www.w3.org/2000/svg"
 WIDTH, HEIGHT = 720, 380
@@ -104,7 +103,7 @@ def _draw(line: list[tuple[float, Spread]], across: Scale, along: Scale) -> Iter
     for (point, one), (x, y) in zip(line, places, strict=True):
         low, high = along.at(one.low), along.at(one.high)
         yield f'<path class="spread" d="M{x:.1f} {low:.1f}V{high:.1f}"/>'
-        told = f"{point:,.0f}: {number(one.median)} ({number(one.low)}-{number(one.high)})"
+        told = f"{point:,.0f}: {cell(one.values)}"
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>{told}</title></circle>'
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from growing.measure import Page, cpu_seconds, memory_mib, threads, total
+from growing.measure import Page, cpu_seconds, total
+from tests.support import costs
 from tests.support.process import Running, running
 from tests.support.waiting import free_port, wait_for
 
@@ -50,10 +50,10 @@ class Side:
 
     def memory(self) -> float:
         """MiB."""
-        return memory_mib(self.pid)
+        return costs.pss(self.pid)
 
     def threads(self) -> int:
-        return threads(self.pid)
+        return costs.threads(self.pid)
 
     def scrape(self) -> float:
         """Milliseconds until the page is there."""
@@ -97,13 +97,6 @@ class Side:
             before = now
         raise AssertionError(f"{self.folder.name} has been at work for {within:g} s")
 
-    def idle(self, seconds: float) -> float:
-        """Which share of a core it uses in that time if it is left alone, in percent."""
-        before = self.cpu()
-        began = time.perf_counter()
-        time.sleep(seconds)
-        return (self.cpu() - before) / (time.perf_counter() - began) * 100
-
 
 @contextmanager
 def sidewatch(folder: Path, config: str) -> Iterator[Side]:
@@ -127,10 +120,3 @@ def environment(port: int) -> Mapping[str, str]:
     """What it is started with."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return {"SIDEWATCH_LISTEN": f"127.0.0.1:{port}", "PYTHONPATH": path}
-
-
-def build(page: str) -> str:
-    """The version, the engine and the Python of the sidewatch that shows this page."""
-    found = re.search(r"^sidewatch_build_info\{(.*)\}", page, re.MULTILINE)
-    labels = dict(re.findall(r'(\w+)="([^"]*)"', found[1])) if found else {}
-    return "sidewatch {version}, {engine} engine, Python {python}".format_map(labels)
