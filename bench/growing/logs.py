@@ -213,17 +213,16 @@ def rules(effort: Effort, folder: Path) -> Curve:
         side.settled()
         for _ in range(effort.rounds):
             for (number, kind), (_, feed) in ruled.items():
-                flat = kind is KINDS[0] or number <= 10
-                lines = 20_000 if flat else 200_000 // number
+                lines = 50_000 if kind is KINDS[0] else min(20_000, 200_000 // number)
                 curve.add(number, kind.measure, _burst(side, feed, lines))
         side.counted(sum(feed.sent for _, feed in ruled.values()))
     return curve
 
 
 def _burst(side: Side, feed: Feed, lines: int) -> float:
-    before = side.cpu()
+    before = side.settled()
     feed.burst(lines)
-    return (side.settled() - before) / lines * 1e6
+    return (side.settled(since=before) - before) / lines * 1e6
 
 
 def _ruled(kind: Kind, number: int, home: Path) -> tuple[str, Feed]:
@@ -279,11 +278,10 @@ def cores(effort: Effort, folder: Path) -> Curve:
         for turn in range(effort.rounds):
             for number, (side, logs) in sides.items():
                 copied = [Path(shutil.copy(ready, log / "next")) for log in logs]
-                side.settled()
-                before, began = side.cpu(), time.perf_counter()
+                before, began = side.settled(), time.perf_counter()
                 for each in copied:
                     each.rename(each.with_name(f"web{turn}.log"))
-                after, end = side.worked()
+                after, end = side.worked(since=before)
                 curve.add(number, speed, number * copies * SAMPLE / (end - began) / 1e3)
                 curve.add(number, used, (after - before) / (end - began))
         for number, (side, _) in sides.items():

@@ -19,6 +19,8 @@ from tests.support.waiting import free_port, wait_for
 ROOT = Path(__file__).parents[2]
 LINES = "watched_log_lines_total"
 LOOK, LOOKS, QUIET = 0.02, 6, 0.03  # seconds, how often, and which share of a core is no work
+WORK = 0.001  # CPU seconds: less is none
+PATIENCE = 300.0  # seconds that something may take
 APART = 1.05  # seconds from a scrape to one that is sure to see what came since
 
 
@@ -79,23 +81,26 @@ class Side:
         if shown != lines:
             raise AssertionError(f"{self.folder.name} counted {shown:g} of {lines} lines")
 
-    def settled(self, within: float = 300.0) -> float:
+    def settled(self, since: float = -math.inf) -> float:
         """Its CPU seconds once it has nothing to do."""
-        return self.worked(within)[0]
+        return self.worked(since)[0]
 
-    def worked(self, within: float = 300.0) -> tuple[float, float]:
-        """The same, and until when it had something to do, by time.perf_counter."""
-        deadline, before = time.perf_counter() + within, self.cpu()
+    def worked(self, since: float = -math.inf) -> tuple[float, float]:
+        """The same, and until when it had something to do, by time.perf_counter.
+
+        Where it is sure to have something to do since it had used `since`, that is waited for.
+        """
+        deadline, before = time.perf_counter() + PATIENCE, self.cpu()
         busy = time.perf_counter()
         while time.perf_counter() < deadline:
             time.sleep(LOOK)
             now, at = self.cpu(), time.perf_counter()
-            if now - before >= LOOK * QUIET:
+            if now - before >= LOOK * QUIET or now - since < WORK:
                 busy = at
             elif at - busy >= LOOKS * LOOK:
                 return now, busy
             before = now
-        raise AssertionError(f"{self.folder.name} has been at work for {within:g} s")
+        raise AssertionError(f"{self.folder.name} has been at work for {PATIENCE:g} s")
 
 
 @contextmanager
