@@ -82,7 +82,7 @@ def beside_postgres(effort: Effort, folder: Path) -> str:
                 *(Asked(server, f"usename = '{role}'") for role in ROLES),
             ]
             for _ in range(effort.rounds):
-                _watch(rivals, backends, effort.seconds(30.0, 8.0))
+                _watch(rivals, backends, effort.seconds(24.0, 8.0))
         told = f"{rows:,} jobs of River, a tenth of them ready, in {QUEUES} queues"
         ended = (
             f"PostgreSQL {server.version()}, {package(POSTGRES_EXPORTER)};"
