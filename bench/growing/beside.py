@@ -187,7 +187,7 @@ def beside_blackbox(effort: Effort, folder: Path) -> str:
         for _ in range(effort.rounds):
             _probe((ours, peer), scrapes, interval, rounds=2 if effort.quick else 4)
         ended = f"{package(BLACKBOX_EXPORTER)}; {PROBES} probes, each asked each {interval:g} s"
-        return f"{ended}\n\n{compared((ours, peer), (PROBING, ROUND, ANSWER, MEMORY, SERIES))}"
+        return f"{ended}\n\n{compared((ours, peer), (PROBING, ROUND, MEMORY, SERIES))}"
 
 
 def _probe(
@@ -216,6 +216,5 @@ def _scrape(one: Rival, paths: Sequence[str]) -> None:
     good = sum(total(page, SUCCESS) + total(page, "probe_success") for page in pages)
     if good != PROBES:
         raise AssertionError(f"{one.name}: {good:g} of {PROBES} probes are well")
-    one.add(ANSWER, sorted(one.page.times)[len(pages) // 2] * 1e3)
     one.add(ROUND, sum(one.page.times) * 1e3)
     one.add(SERIES, sum(map(series, pages)))
