@@ -14,7 +14,7 @@ from growing.feed import BENCH, Feed, generated
 from growing.findings import Curve, Measure
 from growing.side import Side, sidewatch
 
-REST = 12.0  # seconds after which what was written to is looked at as seldom as a quiet file
+REST = 12.0  # seconds: past the first looks at the files, and the first save
 SAMPLE = 50_000  # lines of the generator, taken again and again
 NOON = 1_795_262_400_000  # of a day, in milliseconds since 1970
 APPS = """\
