@@ -45,19 +45,19 @@ class Fed:
         before, began = self.side.cpu(), time.perf_counter()
         lines = self.feed.at(rate, seconds)
         took = time.perf_counter() - began
-        used = self.counted() - before
+        used = self.counted(before) - before
         return used / took * 100, used / lines * 1e6
 
     def burst(self, lines: int) -> float:
         """The microseconds of CPU of each of so many lines that are there at once."""
         before = self.side.cpu()
         self.feed.burst(lines)
-        return (self.counted() - before) / lines * 1e6
+        return (self.counted(before) - before) / lines * 1e6
 
-    def counted(self) -> float:
-        """The CPU that it has used once all is read; no scrape is in it, if it was in time."""
+    def counted(self, since: float) -> float:
+        """The CPU that it has used once all is read that came since; commonly without a scrape."""
         while True:
-            used = self.side.settled()
+            used = self.side.settled(since)
             if not self.side.behind():
                 return used
 
@@ -124,8 +124,9 @@ def files(effort: Effort, folder: Path) -> Curve:
             watched[number] = Fed(side, Feed(sample, logs))
         for number, fed in watched.items():
             fed.side.ready()
+            before = fed.side.cpu()
             fed.feed.spread(number)  # so that each was read once
-            fed.counted()
+            fed.counted(before)
         _leave_alone(curve, idle, {number: fed.side for number, fed in watched.items()}, effort)
         for _ in range(effort.rounds):
             for number, fed in watched.items():
