@@ -15,23 +15,24 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from growing import beside, databases, document, endpoints, engines, logs, shown
+from growing import beside, databases, endpoints, engines, logs, shown
 from growing.effort import FULL, QUICK, Effort
-from growing.findings import Curve, table
+from growing.findings import Curve, told
 from growing.plot import svg
+from report import PAGE, heading, write
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
-PLOTS = DOCUMENT.with_name("performance")
+from exporter.engine.choice import ENGINE
+
+PLOTS = PAGE.with_name("performance")
 
 Measured = Callable[[Effort, Path], Curve | str]
 # By the name of --only, of the markers and of the plot: a title, and what measures it.
@@ -58,6 +59,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--only", action="append", choices=CURVES, help="one of them, or several")
     options.add_argument("--quick", action="store_true", help="a look; the document stays")
+    options.add_argument("--rounds", type=int, help="how often each point is measured")
     options.add_argument("--list", action="store_true", help="the names of all, and no more")
     chosen = options.parse_args()
     if chosen.list:
@@ -68,28 +70,29 @@ def main() -> None:
         sys.exit(f"not installed: {', '.join(lacking)}; `./run bench growth` installs them")
     if os.getuid():
         sys.exit("it starts a Docker Engine: run it as root")
-    failed = [name for name in chosen.only or CURVES if not tell(name, quick=chosen.quick)]
+    effort = QUICK if chosen.quick else FULL
+    effort = replace(effort, rounds=chosen.rounds or effort.rounds)
+    failed = [name for name in chosen.only or CURVES if not tell(name, effort)]
     if failed:
         sys.exit(f"could not be measured: {', '.join(failed)}")
 
 
-def tell(name: str, *, quick: bool) -> bool:
+def tell(name: str, effort: Effort) -> bool:
     """Measure one, print it, and put it into the document; False where that failed."""
     title, measure = CURVES[name]
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="growth-") as folder:
         try:
-            found = measure(QUICK if quick else FULL, Path(folder))
+            found = measure(effort, Path(folder))
         except (AssertionError, OSError) as error:  # the others are worth having all the same
             print(f"{name}: {error}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
             return False
-    text = found if isinstance(found, str) else table(found)
-    took = time.monotonic() - began
-    head = heading(quick=quick)
-    print(f"\n## {title}\n\n{head}\n\n{text}\n\n({took:.0f} s)", flush=True)
-    if not quick:
+    text = found if isinstance(found, str) else told(found)
+    head = heading(f"./run bench growth --only {name}", *versions(effort))
+    print(f"\n## {title}\n\n{head}\n\n{text}\n\n({time.monotonic() - began:.0f} s)", flush=True)
+    if not effort.quick:
         picture = "" if isinstance(found, str) else draw(name, title, found)
-        document.put(DOCUMENT, name, f"{head}\n\n{text}\n{picture}")
+        write(f"growth {name}", f"{head}\n\n{text}\n{picture}")
     return True
 
 
@@ -100,21 +103,11 @@ def draw(name: str, title: str, curve: Curve) -> str:
     return f"\n![{title}](performance/{name}.svg)"
 
 
-def heading(*, quick: bool) -> str:
-    """When, on what, and with which versions."""
-    effort = QUICK if quick else FULL
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} x {processor()}, "
-        f"Linux {platform.release()}, Python {platform.python_version()}, "
-        f"sidewatch {version('sidewatch')}; {effort.rounds} rounds, median (lowest-highest)"
-    )
-
-
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
+def versions(effort: Effort) -> Iterator[str]:
+    """What is measured, and how often."""
+    yield f"sidewatch {version('sidewatch')}"
+    yield f"{ENGINE} engine"
+    yield f"{effort.rounds} rounds"
 
 
 if __name__ == "__main__":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -85,3 +88,23 @@ def test_paths_of_the_table_exist() -> None:
     assert named
     for name in named:
         assert "/x" in name or list(ROOT.glob(name.rstrip("/"))), f"there is no {name}"
+
+
+def test_what_stands_there_of_growth_is_what_its_command_measures() -> None:
+    """Each name of the command has its place, and each plot is a picture that is shown."""
+    names = subprocess.run(
+        [sys.executable, ROOT / "bench/growth.py", "--list"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ).stdout.split()
+    page = (ROOT / "docs/performance.md").read_text()
+    assert re.findall(r"^<!-- growth (\S+): begin -->$", page, re.MULTILINE) == names
+    assert re.findall(r"^<!-- growth (\S+): end -->$", page, re.MULTILINE) == names
+    pictures = {ROOT / "docs" / name for name in re.findall(r"\((performance/\S+\.svg)\)", page)}
+    assert pictures == set(ROOT.glob("docs/performance/*.svg"))
+    for picture in pictures:
+        root = ET.parse(picture).getroot()
+        assert root.tag.endswith("}svg")
+        assert root.findtext("{*}title")

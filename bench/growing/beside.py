@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from growing.contest import Rival, table
+from report import package
+
+from growing.contest import Rival, compared
 from growing.databases import of
 from growing.effort import Effort
 from growing.endpoints import SUCCESS, healthy, shows
@@ -52,17 +52,6 @@ PROBING = Measure("a probe", "ms CPU")
 ROUND = Measure("the scrapes of all probes, together", "ms")
 
 
-def version(program: str) -> str:
-    """What Debian calls the installed version."""
-    asked = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Version}", program],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return asked.stdout or "of unknown version"
-
-
 # -- Postgres ----------------------------------------------------------------------------------
 
 
@@ -93,14 +82,14 @@ def beside_postgres(effort: Effort, folder: Path) -> str:
                 *(Asked(server, f"usename = '{role}'") for role in ROLES),
             ]
             for _ in range(effort.rounds):
-                _watch(rivals, backends, effort.seconds(30.0, 8.0))
+                _watch(rivals, backends, effort.seconds(24.0, 8.0))
         told = f"{rows:,} jobs of River, a tenth of them ready, in {QUEUES} queues"
         ended = (
-            f"PostgreSQL {server.version()}, postgres_exporter {version(POSTGRES_EXPORTER)};"
+            f"PostgreSQL {server.version()}, {package(POSTGRES_EXPORTER)};"
             f" {told}; all scraped, and sidewatch asking, each {EVERY:g} s"
         )
         columns = (CPU, SERVER, ANSWER, WORST, CONNECTIONS, MEMORY, SERIES)
-        return f"{ended}\n\n{table(rivals, columns)}"
+        return f"{ended}\n\n{compared(rivals, columns)}"
 
 
 def _watch(rivals: Sequence[Rival], backends: Sequence[Asked], seconds: float) -> None:
@@ -197,11 +186,8 @@ def beside_blackbox(effort: Effort, folder: Path) -> str:
         }
         for _ in range(effort.rounds):
             _probe((ours, peer), scrapes, interval, rounds=2 if effort.quick else 4)
-        ended = (
-            f"blackbox_exporter {version(BLACKBOX_EXPORTER)}; {PROBES} probes, each asked each"
-            f" {interval:g} s"
-        )
-        return f"{ended}\n\n{table((ours, peer), (PROBING, ROUND, ANSWER, MEMORY, SERIES))}"
+        ended = f"{package(BLACKBOX_EXPORTER)}; {PROBES} probes, each asked each {interval:g} s"
+        return f"{ended}\n\n{compared((ours, peer), (PROBING, ROUND, MEMORY, SERIES))}"
 
 
 def _probe(
@@ -230,11 +216,5 @@ def _scrape(one: Rival, paths: Sequence[str]) -> None:
     good = sum(total(page, SUCCESS) + total(page, "probe_success") for page in pages)
     if good != PROBES:
         raise AssertionError(f"{one.name}: {good:g} of {PROBES} probes are well")
-    one.add(ANSWER, sorted(one.page.times)[len(pages) // 2] * 1e3)
     one.add(ROUND, sum(one.page.times) * 1e3)
     one.add(SERIES, sum(map(series, pages)))
-
-
-def missing() -> list[str]:
-    """The programs that have to be installed first."""
-    return [each for each in (POSTGRES_EXPORTER, BLACKBOX_EXPORTER) if shutil.which(each) is None]

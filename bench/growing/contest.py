@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from growing.findings import Measure, cell, number
-from growing.measure import Page, Spread, cpu_seconds, memory_mib
+from report import ratios, table
+
+from growing.findings import Measure, cell
+from growing.measure import Page, cpu_seconds
+from tests.support import costs
 
 
 @dataclass
 class Rival:
-    """A process, its page, and what was measured of it."""
+    """A process, its page, and what was measured of it, once a round."""
 
     name: str
     pid: int
@@ -26,37 +28,24 @@ class Rival:
         return cpu_seconds(self.pid)
 
     def memory(self) -> float:
-        return memory_mib(self.pid)
-
-    def spread(self, measure: Measure) -> Spread | None:
-        found = self.values.get(measure)
-        return Spread(tuple(found)) if found else None
+        return costs.pss(self.pid)
 
 
-def table(rivals: Sequence[Rival], measures: Sequence[Measure]) -> str:
-    """A row for each measure, the first rival's beside the others' and the ratios to it."""
+def compared(rivals: Sequence[Rival], measures: Sequence[Measure]) -> str:
+    """A row for each measure: the first rival's, and each other's with its ratio to that."""
     first, *others = rivals
-    names = [first.name]
+    heads = ["", first.name]
     for other in others:
-        names += [other.name, "ratio"]
-    rows = [f"| | {' | '.join(names)} |", f"| --- | {' | '.join('---:' for _ in names)} |"]
-    for measure in measures:
-        ours = first.spread(measure)
-        cells = [cell(ours)]
-        for other in others:
-            theirs = other.spread(measure)
-            cells += [cell(theirs), ratio(ours, theirs)]
-        rows.append(f"| {measure.heading} | {' | '.join(cells)} |")
-    return "\n".join(rows)
+        heads += [other.name, "ratio"]
+    return table(heads, (list(_row(each, first, others)) for each in measures))
 
 
-def ratio(ours: Spread | None, theirs: Spread | None) -> str:
-    """How many times theirs is ours, round by round where there are as many of both."""
-    if ours is None or theirs is None or 0 in ours.values:
-        return ""
-    if len(ours.values) != len(theirs.values):
-        return f"{number(theirs.median / ours.median)}"
-    each = [b / a for a, b in zip(ours.values, theirs.values, strict=True)]
-    if len(each) == 1:
-        return number(each[0])
-    return f"{number(statistics.median(each))} ({number(min(each))}-{number(max(each))})"
+def _row(measure: Measure, first: Rival, others: Sequence[Rival]) -> Iterator[str]:
+    ours = first.values.get(measure, [])
+    yield measure.heading
+    yield cell(ours)
+    for other in others:
+        theirs = other.values.get(measure, [])
+        yield cell(theirs)
+        comparable = len(ours) == len(theirs) and 0 not in ours
+        yield cell(ratios(theirs, ours)) if comparable else ""

@@ -64,7 +64,7 @@ def queues(effort: Effort, folder: Path) -> Curve:
             for _, backends in sides.values():
                 backends.begin()
             before = {number: side.cpu() for number, (side, _) in sides.items()}
-            intervals = waited(effort.seconds(8 * INTERVAL)) / INTERVAL
+            intervals = waited(effort.seconds(6 * INTERVAL)) / INTERVAL
             for number, (side, backends) in sides.items():
                 curve.add(number, asked, backends.seconds() / intervals * 1e3)
                 curve.add(number, own, (side.cpu() - before[number]) / intervals * 1e3)
@@ -86,7 +86,7 @@ def rows(effort: Effort, folder: Path) -> Curve:
         curve.notes.append(f"PostgreSQL {server.version()}")
         sides = {}
         points = (1_000, 10_000, 100_000, 1_000_000)
-        for number in effort.of(points, points[:3]):
+        for number in effort.of(points, (1_000, 100_000)):
             one, other = jobs(server, number, QUEUES), orders(server, number)
             home = folder / f"rows{number}"
             text = config(server, {one: "", other: TABLE}, folder)
@@ -98,7 +98,7 @@ def rows(effort: Effort, folder: Path) -> Curve:
                 for backends in both:
                     backends.begin()
             before = {number: side.cpu() for number, (side, *_) in sides.items()}
-            intervals = waited(effort.seconds(8 * INTERVAL)) / INTERVAL
+            intervals = waited(effort.seconds(6 * INTERVAL)) / INTERVAL
             for number, (side, first, second) in sides.items():
                 curve.add(number, queue, first.seconds() / intervals * 1e3)
                 curve.add(number, table, second.seconds() / intervals * 1e3)

@@ -1,4 +1,8 @@
-"""How much is to be measured: everything, or a look."""
+"""How much is to be measured: everything, or a look.
+
+A series is shown with its value half a minute after it was born, so that holding the totals costs
+that time: a look does without.
+"""
 
 from __future__ import annotations
 
@@ -27,4 +31,4 @@ class Effort:
 
 
 FULL = Effort(rounds=5, share=1.0, quick=False)
-QUICK = Effort(rounds=2, share=0.4, quick=True)
+QUICK = Effort(rounds=2, share=0.25, quick=True)

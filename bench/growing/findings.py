@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from growing.measure import Spread
+from report import figure, spread, table
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What was measured of one thing, once a round."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def low(self) -> float:
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        return max(self.values)
 
 
 @dataclass(frozen=True)
@@ -40,45 +59,28 @@ class Curve:
     def points(self) -> list[float]:
         return sorted({point for point, _ in self.values})
 
-    def spread(self, point: float, measure: Measure) -> Spread | None:
-        found = self.values.get((point, measure))
-        return Spread(tuple(found)) if found else None
-
     def line(self, measure: Measure) -> list[tuple[float, Spread]]:
         """The measure over the points that have it."""
-        spreads = [(point, self.spread(point, measure)) for point in self.points()]
-        return [(point, spread) for point, spread in spreads if spread is not None]
+        found = ((point, self.values.get((point, measure))) for point in self.points())
+        return [(point, Spread(tuple(values))) for point, values in found if values]
 
 
-def table(curve: Curve) -> str:
-    """All of it in Markdown: medians, with the spread in brackets."""
+def told(curve: Curve) -> str:
+    """All of it in Markdown, with what it becomes when what grows becomes more."""
     shown = [measure for measure in curve.measures if curve.line(measure)]
-    head = f"| {curve.what} | {' | '.join(each.heading for each in shown)} |"
-    rule = f"| ---: | {' | '.join('---:' for _ in shown)} |"
     rows = [
-        f"| {point:,.0f} | {' | '.join(cell(curve.spread(point, each)) for each in shown)} |"
+        (f"{point:,.0f}", *(cell(curve.values.get((point, each))) for each in shown))
         for point in curve.points()
     ]
-    told = [f"- {line}" for line in (*growth(curve), *curve.notes)]
-    return "\n".join([head, rule, *rows, "", *told])
+    below = [f"- {line}" for line in (*growth(curve), *curve.notes)]
+    return "\n".join([table((curve.what, *(each.heading for each in shown)), rows), "", *below])
 
 
-def cell(spread: Spread | None) -> str:
-    """A median with its spread, or with none where it was measured once."""
-    if spread is None:
+def cell(values: Sequence[float] | None) -> str:
+    """A median with its spread, or the one value that all of them are."""
+    if not values:
         return ""
-    text = number(spread.median)
-    if len(spread.values) > 1:
-        text += f" ({number(spread.low)}-{number(spread.high)})"
-    return text
-
-
-def number(value: float) -> str:
-    """Three digits that count."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{min(digits, 4)}f}"
+    return spread(values) if len(set(values)) > 1 else figure(values[0])
 
 
 def growth(curve: Curve) -> list[str]:
@@ -91,9 +93,9 @@ def growth(curve: Curve) -> list[str]:
         steps = []
         for (low, before), (high, after) in pairwise(line):
             if before.median > 0:
-                steps.append(f"{number(after.median / before.median)} for {high / low:g}")
+                steps.append(f"{figure(after.median / before.median)} for {high / low:g}")
         (low, first), (high, last) = line[0], line[-1]
         if first.median > 0:
-            whole = f"{number(last.median / first.median)} times for {high / low:g} times"
+            whole = f"{figure(last.median / first.median)} times for {high / low:g} times"
             told.append(f"{measure.name}: {whole} ({'; '.join(steps)})")
     return told

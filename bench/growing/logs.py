@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from growing.feed import BENCH, Feed, generated
 from growing.findings import Curve, Measure
 from growing.side import Side, sidewatch
 
+REST = 12.0  # seconds: past the first looks at the files, and the first save
 SAMPLE = 50_000  # lines of the generator, taken again and again
 NOON = 1_795_262_400_000  # of a day, in milliseconds since 1970
 APPS = """\
@@ -43,25 +45,26 @@ class Fed:
         before, began = self.side.cpu(), time.perf_counter()
         lines = self.feed.at(rate, seconds)
         took = time.perf_counter() - began
-        used = self.counted() - before
+        used = self.counted(before) - before
         return used / took * 100, used / lines * 1e6
 
     def burst(self, lines: int) -> float:
         """The microseconds of CPU of each of so many lines that are there at once."""
         before = self.side.cpu()
         self.feed.burst(lines)
-        return (self.counted() - before) / lines * 1e6
+        return (self.counted(before) - before) / lines * 1e6
 
-    def counted(self) -> float:
-        """The CPU that it has used once all is read; no scrape is in it, if it was in time."""
+    def counted(self, since: float) -> float:
+        """The CPU that it has used once all is read that came since; commonly without a scrape."""
         while True:
-            used = self.side.settled()
+            used = self.side.settled(since)
             if not self.side.behind():
                 return used
 
-    def whole(self) -> None:
+    def whole(self, effort: Effort) -> None:
         """Hold that every line was counted, once."""
-        self.side.counted(self.feed.sent)
+        if not effort.quick:
+            self.side.counted(self.feed.sent)
 
 
 # -- lines a second ----------------------------------------------------------------------------
@@ -90,11 +93,11 @@ def lines(effort: Effort, folder: Path) -> Curve:
         for _ in range(effort.rounds):
             for rate in rates:
                 for fed, share, each in kinds.values():
-                    percent, microseconds = fed.cost(rate, effort.seconds(2.5))
+                    percent, microseconds = fed.cost(rate, effort.seconds(2.0))
                     curve.add(rate, share, percent)
                     curve.add(rate, each, microseconds)
         for fed, _, _ in kinds.values():
-            fed.whole()
+            fed.whole(effort)
     return curve
 
 
@@ -121,17 +124,29 @@ def files(effort: Effort, folder: Path) -> Curve:
             watched[number] = Fed(side, Feed(sample, logs))
         for number, fed in watched.items():
             fed.side.ready()
+            before = fed.side.cpu()
             fed.feed.spread(number)  # so that each was read once
-            fed.counted()
+            fed.counted(before)
+        _leave_alone(curve, idle, {number: fed.side for number, fed in watched.items()}, effort)
         for _ in range(effort.rounds):
             for number, fed in watched.items():
-                curve.add(number, idle, fed.side.idle(effort.seconds(4.0)))
                 curve.add(number, busy, fed.cost(2_000, effort.seconds(2.0))[0])
                 curve.add(number, memory, fed.side.memory())
                 curve.add(number, scrape, fed.side.scrape())
         for fed in watched.values():
-            fed.whole()
+            fed.whole(effort)
     return curve
+
+
+def _leave_alone(curve: Curve, idle: Measure, sides: Mapping[int, Side], effort: Effort) -> None:
+    """What each uses while nobody does anything, all at the same time."""
+    time.sleep(REST)
+    for _ in range(effort.rounds):
+        before, began = {number: side.cpu() for number, side in sides.items()}, time.perf_counter()
+        time.sleep(effort.seconds(10.0))
+        took = time.perf_counter() - began
+        for number, side in sides.items():
+            curve.add(number, idle, (side.cpu() - before[number]) / took * 100)
 
 
 # -- rules -------------------------------------------------------------------------------------
@@ -200,17 +215,17 @@ def rules(effort: Effort, folder: Path) -> Curve:
         side.settled()
         for _ in range(effort.rounds):
             for (number, kind), (_, feed) in ruled.items():
-                flat = kind is KINDS[0] or number <= 10
-                lines = 20_000 if flat else 200_000 // number
+                lines = 50_000 if kind is KINDS[0] else min(20_000, 200_000 // number)
                 curve.add(number, kind.measure, _burst(side, feed, lines))
-        side.counted(sum(feed.sent for _, feed in ruled.values()))
+        if not effort.quick:
+            side.counted(sum(feed.sent for _, feed in ruled.values()))
     return curve
 
 
 def _burst(side: Side, feed: Feed, lines: int) -> float:
-    before = side.cpu()
+    before = side.settled()
     feed.burst(lines)
-    return (side.settled() - before) / lines * 1e6
+    return (side.settled(since=before) - before) / lines * 1e6
 
 
 def _ruled(kind: Kind, number: int, home: Path) -> tuple[str, Feed]:
@@ -266,13 +281,12 @@ def cores(effort: Effort, folder: Path) -> Curve:
         for turn in range(effort.rounds):
             for number, (side, logs) in sides.items():
                 copied = [Path(shutil.copy(ready, log / "next")) for log in logs]
-                side.settled()
-                before, began = side.cpu(), time.perf_counter()
+                before, began = side.settled(), time.perf_counter()
                 for each in copied:
                     each.rename(each.with_name(f"web{turn}.log"))
-                after, end = side.worked()
+                after, end = side.worked(since=before)
                 curve.add(number, speed, number * copies * SAMPLE / (end - began) / 1e3)
                 curve.add(number, used, (after - before) / (end - began))
-        for number, (side, _) in sides.items():
+        for number, (side, _) in () if effort.quick else sides.items():
             side.counted(effort.rounds * number * copies * SAMPLE)
     return curve

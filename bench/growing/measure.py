@@ -1,15 +1,13 @@
-"""A running process as a bench sees it: its CPU, its memory, and what its page takes to answer."""
+"""A running process as a bench sees it: its CPU to the nanosecond, and its page."""
 
 from __future__ import annotations
 
 import gzip
 import http.client
 import re
-import statistics
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 # What Prometheus sends: our page has two forms and is packed for whoever takes that.
 ASKED = {
@@ -17,28 +15,6 @@ ASKED = {
     "Accept-Encoding": "gzip",
 }
 _SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)(?: \S+)?$")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """What was measured of one thing, once a round."""
-
-    values: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.values)
-
-    @property
-    def low(self) -> float:
-        return min(self.values)
-
-    @property
-    def high(self) -> float:
-        return max(self.values)
-
-    def scaled(self, by: float) -> Spread:
-        return Spread(tuple(value * by for value in self.values))
 
 
 def cpu_seconds(pid: int) -> float:
@@ -64,19 +40,6 @@ def group_seconds(pids: Iterable[int]) -> dict[int, float]:
 def spent(before: Mapping[int, float], after: Mapping[int, float]) -> float:
     """What several processes used between two looks; one that is new began at nothing."""
     return sum(now - before.get(pid, 0.0) for pid, now in after.items())
-
-
-def memory_mib(pid: int) -> float:
-    """A process's own share of the memory (PSS), in MiB."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    found = re.search(r"^Pss:\s+(\d+) kB$", rollup, re.MULTILINE)
-    assert found is not None, rollup
-    return int(found[1]) / 1024
-
-
-def threads(pid: int) -> int:
-    """How many threads it has."""
-    return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
 @dataclass

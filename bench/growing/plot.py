@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from growing.findings import Curve, Measure, number
-from growing.measure import Spread
+from growing.findings import Curve, Measure, Spread, cell
 
 SVG = "http://www.w3.org/2000/svg"
 WIDTH, HEIGHT = 720, 380
-LEFT, RIGHT, TOP, BOTTOM = 66, 16, 44, 52
+LEFT, RIGHT, TOP, BOTTOM = 66, 16, 50, 52
 LEAST = 1e-4  # a logarithm has no place for nothing
 # Told apart by people who do not see all colours (Okabe and Ito), darker on light.
 STYLE = """\
@@ -74,12 +73,17 @@ def svg(curve: Curve, title: str) -> str:
         f"<title>{escape(title)}</title>",
         STYLE,
         *_grid(curve, across, along),
-        f'<text x="{LEFT}" y="16" font-weight="600">{escape(title)}</text>',
+        f'<text x="{LEFT}" y="16" font-weight="600">{escape(_headline(title, lines))}</text>',
     ]
     for letter, (_, line) in zip("abcd", lines, strict=False):
         parts += [f'<g class="{letter}">', *_draw(line, across, along), "</g>"]
     parts += [*_legend([measure for measure, _ in lines]), "</svg>", ""]
     return "\n".join(parts)
+
+
+def _headline(title: str, lines: Sequence[Line]) -> str:
+    """With the unit, which all lines have."""
+    return f"{title}: {', '.join({measure.unit: None for measure, _ in lines})}"
 
 
 def _grid(curve: Curve, across: Scale, along: Scale) -> Iterator[str]:
@@ -104,7 +108,7 @@ def _draw(line: list[tuple[float, Spread]], across: Scale, along: Scale) -> Iter
     for (point, one), (x, y) in zip(line, places, strict=True):
         low, high = along.at(one.low), along.at(one.high)
         yield f'<path class="spread" d="M{x:.1f} {low:.1f}V{high:.1f}"/>'
-        told = f"{point:,.0f}: {number(one.median)} ({number(one.low)}-{number(one.high)})"
+        told = f"{point:,.0f}: {cell(one.values)}"
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>{told}</title></circle>'
 
 
@@ -112,10 +116,10 @@ def _legend(measures: Sequence[Measure]) -> Iterator[str]:
     x = float(LEFT)
     for letter, measure in zip("abcd", measures, strict=False):
         yield (
-            f'<g class="{letter}"><path class="line" d="M{x:.0f} 30h18"/>'
-            f'<text x="{x + 23:.0f}" y="34">{escape(measure.heading)}</text></g>'
+            f'<g class="{letter}"><path class="line" d="M{x:.0f} 32h18"/>'
+            f'<text x="{x + 23:.0f}" y="36">{escape(measure.name)}</text></g>'
         )
-        x += 40 + 6.4 * len(measure.heading)
+        x += 40 + 6.6 * len(measure.name)
 
 
 def _short(value: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,13 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from growing.measure import Page, cpu_seconds, memory_mib, threads, total
+from growing.measure import Page, cpu_seconds, total
+from tests.support import costs
 from tests.support.process import Running, running
 from tests.support.waiting import free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 LINES = "watched_log_lines_total"
 LOOK, LOOKS, QUIET = 0.02, 6, 0.03  # seconds, how often, and which share of a core is no work
+WORK = 0.001  # CPU seconds: less is none
+PATIENCE = 300.0  # seconds that something may take
 APART = 1.05  # seconds from a scrape to one that is sure to see what came since
 
 
@@ -50,10 +52,10 @@ class Side:
 
     def memory(self) -> float:
         """MiB."""
-        return memory_mib(self.pid)
+        return costs.pss(self.pid)
 
     def threads(self) -> int:
-        return threads(self.pid)
+        return costs.threads(self.pid)
 
     def scrape(self) -> float:
         """Milliseconds until the page is there."""
@@ -79,30 +81,26 @@ class Side:
         if shown != lines:
             raise AssertionError(f"{self.folder.name} counted {shown:g} of {lines} lines")
 
-    def settled(self, within: float = 300.0) -> float:
+    def settled(self, since: float = -math.inf) -> float:
         """Its CPU seconds once it has nothing to do."""
-        return self.worked(within)[0]
+        return self.worked(since)[0]
 
-    def worked(self, within: float = 300.0) -> tuple[float, float]:
-        """The same, and until when it had something to do, by time.perf_counter."""
-        deadline, before = time.perf_counter() + within, self.cpu()
+    def worked(self, since: float = -math.inf) -> tuple[float, float]:
+        """The same, and until when it had something to do, by time.perf_counter.
+
+        Where it is sure to have something to do since it had used `since`, that is waited for.
+        """
+        deadline, before = time.perf_counter() + PATIENCE, self.cpu()
         busy = time.perf_counter()
         while time.perf_counter() < deadline:
             time.sleep(LOOK)
             now, at = self.cpu(), time.perf_counter()
-            if now - before >= LOOK * QUIET:
+            if now - before >= LOOK * QUIET or now - since < WORK:
                 busy = at
             elif at - busy >= LOOKS * LOOK:
                 return now, busy
             before = now
-        raise AssertionError(f"{self.folder.name} has been at work for {within:g} s")
-
-    def idle(self, seconds: float) -> float:
-        """Which share of a core it uses in that time if it is left alone, in percent."""
-        before = self.cpu()
-        began = time.perf_counter()
-        time.sleep(seconds)
-        return (self.cpu() - before) / (time.perf_counter() - began) * 100
+        raise AssertionError(f"{self.folder.name} has been at work for {PATIENCE:g} s")
 
 
 @contextmanager
@@ -127,10 +125,3 @@ def environment(port: int) -> Mapping[str, str]:
     """What it is started with."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return {"SIDEWATCH_LISTEN": f"127.0.0.1:{port}", "PYTHONPATH": path}
-
-
-def build(page: str) -> str:
-    """The version, the engine and the Python of the sidewatch that shows this page."""
-    found = re.search(r"^sidewatch_build_info\{(.*)\}", page, re.MULTILINE)
-    labels = dict(re.findall(r'(\w+)="([^"]*)"', found[1])) if found else {}
-    return "sidewatch {version}, {engine} engine, Python {python}".format_map(labels)

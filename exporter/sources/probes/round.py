@@ -193,10 +193,12 @@ class Round:
 
     def _say(self, lane: Lane, failure: ProbeError | None) -> None:
         """Log what has changed."""
+        if (failure is not None) == (lane.good is False):
+            return
         who = f"probe {lane.check.name} ({lane.check.kind}) at {lane.check.target}"
-        if failure is not None and lane.good is not False:
+        if failure is not None:
             log.warning("%s: %s: %s", who, failure.reason, failure)
-        elif failure is None and lane.good is False:
+        else:
             log.info("%s: is well again", who)
 
 
