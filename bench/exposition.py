@@ -1,19 +1,29 @@
 """What a scrape costs: our renderer beside prometheus_client's generate_latest, same series.
 
-Run by a person: `python bench/exposition.py [LINES]`. Nine lines of counters to one of histograms;
+Run by a person: `./run bench exposition [LINES ...]`. Nine lines of counters to one of histograms;
 counters are whole numbers, sums are not, and every number changes between two renders. CPU seconds,
 alternated in one run, median and spread. Taking the snapshot is on our account.
+
+Then whole scrapes, over HTTP from a client in another process, and for how long each held up the
+event loop that the sources need, too: by the clock of a task that wants to run every 5 ms, and by
+the work that the loop itself did between two such ticks.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import os
+import platform
 import random
 import statistics
 import sys
+import tempfile
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +35,24 @@ from prometheus_client.parser import text_string_to_metric_families
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from exporter.exposition import Form, compress, render
-from exporter.model import REQUEST_BUCKETS, Family, Snapshot
+from exporter.model import REQUEST_BUCKETS, Snapshot
 from exporter.registry import Registry
+from tests.support.crowd import (
+    DURATION,
+    FORMS,
+    REQUESTS,
+    TICK,
+    Crowd,
+    crowd,
+    holding,
+    labels,
+    shares,
+)
 
 ROUNDS = 9
-REQUESTS = Family(
-    "watched_http_requests_total",
-    "counter",
-    "Requests.",
-    ("route", "method", "status"),
-    limit=10**6,
-)
-DURATION = Family(
-    "watched_http_request_duration_seconds",
-    "histogram",
-    "Time to answer.",
-    ("route",),
-    buckets=REQUEST_BUCKETS,
-    limit=10**6,
-)
+SCRAPES = 5
+LINES = (10_000, 100_000)
+MANY = 20  # applications that share the lines of the last row
 
 
 class Ours:
@@ -113,10 +122,6 @@ class Theirs:
         return bytes(generate_openmetrics(self.registry))  # type: ignore[no-untyped-call]  # theirs
 
 
-def labels(number: int) -> tuple[str, ...]:
-    return f"/api/{number // 8}", ("GET", "POST")[number % 2], f"{200 + number // 2 % 4}"
-
-
 def cpu(work: Callable[[], bytes]) -> tuple[float, bytes]:
     gc.collect()
     before = time.process_time()
@@ -140,22 +145,23 @@ def row(name: str, seconds: list[float]) -> float:
 
 
 def gzip_levels(body: bytes) -> None:
-    for level in (1, 6, 9):
+    first: tuple[float, int] | None = None
+    for level in (1, 2, 3, 6, 9):
         spent, size = [], 0
         for _ in range(ROUNDS):
             before = time.process_time()
             size = len(zlib.compress(body, level))
             spent.append(time.process_time() - before)
-        row(f"gzip -{level}: {len(body)} -> {size} bytes", spent)
+        middle = row(f"gzip -{level}: {len(body)} -> {size} bytes", spent)
+        first = first or (middle, size)
+        print(f"{'':34} {middle / first[0]:9.1f} times the time, {size / first[1]:.2f} the size")
 
 
-def main() -> None:
-    lines = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    histograms = round(lines / 10 / (len(REQUEST_BUCKETS) + 3))
-    counters = lines - histograms * (len(REQUEST_BUCKETS) + 3)
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # theirs
+def beside(lines: int) -> None:
+    """Rendering, beside prometheus_client."""
+    counters, histograms = shares(lines)
     ours, theirs = Ours(counters, histograms), Theirs(counters, histograms)
-    print(f"{lines} lines: {counters} counters, {histograms} histograms; {ROUNDS} rounds")
+    print(f"\n{lines} lines: {counters} counters, {histograms} histograms; {ROUNDS} rounds")
     row("ours, first text (writes labels)", [cpu(ours.text)[0]])
     spent: dict[str, list[float]] = {}
     dice = random.Random(7)
@@ -174,9 +180,79 @@ def main() -> None:
         sys.exit("The two sides show different numbers: the figures would mean nothing.")
     medians = {name: row(name, seconds) for name, seconds in spent.items()}
     for form in ("text", "openmetrics"):
+        each = zip(spent[f"prometheus_client, {form}"], spent[f"ours, {form}"], strict=True)
+        ratios = [theirs / ours for theirs, ours in each]
         ratio = medians[f"prometheus_client, {form}"] / medians[f"ours, {form}"]
-        print(f"{form}: {ratio:.1f} times cheaper")
+        print(f"{form}: {ratio:.1f} times cheaper ({min(ratios):.1f} to {max(ratios):.1f})")
     gzip_levels(ours.text())
+    kept_alive(ours.registry)
+
+
+def kept_alive(registry: Registry) -> None:
+    """What two snapshots take that are alive at once: one being written, one being taken."""
+    tracemalloc.start()
+    alive = [registry.snapshot(0.0, final=True) for _ in range(2)]
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    print(f"{len(alive)} snapshots alive: {taken / 1024:.0f} KiB")
+
+
+# -- whole scrapes --------------------------------------------------------------------------------
+
+
+async def whole(apps: int, lines: int) -> None:
+    """All that a scrape goes through, in the states that its series may be in."""
+    print(f"\n{apps} x {lines} lines, {SCRAPES} scrapes each; every number moves between two")
+    print("| what | answered, ms | loop held up, ms by the clock | its own work, ms | body, kB |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    with tempfile.TemporaryDirectory() as folder:
+        async with crowd(Path(folder), apps, lines) as made:
+            async with holding() as held:
+                await asyncio.sleep(1.0)
+            idle = f"{max(held.waited) * 1e3:.1f} | {max(held.worked) * 1e3:.1f}"
+            print(f"| nothing happens | - | {idle} | - |")
+            await scrapes(made, "all are born, text, gzip", "text, gzip", 1)
+            await scrapes(made, "while they are, text, gzip", "text, gzip", SCRAPES)
+            made.clock.advance(31)
+            for form in FORMS:
+                await scrapes(made, form, form, SCRAPES)
+            made.behind(90)
+            await scrapes(made, "catching up, text, gzip", "text, gzip", SCRAPES)
+            if made.saver.degraded:
+                print("A save took too long: the machine is too busy for these figures.")
+
+
+async def scrapes(made: Crowd, what: str, form: str, count: int) -> None:
+    answered, waited, worked, size = [], [], [], 0
+    for _ in range(count):
+        made.clock.advance(2)
+        made.move()
+        gc.collect()
+        async with holding() as held:
+            seconds, size = await made.scrape(FORMS[form])
+        answered.append(seconds)
+        waited.append(max(held.waited))
+        worked.append(max(held.worked))
+    cells = " | ".join(spread(each) for each in (answered, waited, worked))
+    print(f"| {what} | {cells} | {size / 1000:.0f} |")
+
+
+def spread(seconds: list[float]) -> str:
+    middle, low, high = statistics.median(seconds), min(seconds), max(seconds)
+    return f"{middle * 1e3:.1f} ({low * 1e3:.1f}-{high * 1e3:.1f})"
+
+
+def main() -> None:
+    asked = tuple(map(int, sys.argv[1:])) or LINES
+    versions = (f"{name} {version(name)}" for name in ("prometheus_client", "aiohttp"))
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(versions)}")
+    print(f"zlib {zlib.ZLIB_RUNTIME_VERSION}; a tick every {TICK * 1e3:g} ms")
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # theirs
+    for lines in asked:
+        beside(lines)
+    for lines in asked:
+        asyncio.run(whole(1, lines))
+    asyncio.run(whole(MANY, asked[-1] // MANY))
 
 
 if __name__ == "__main__":

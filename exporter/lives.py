@@ -295,6 +295,7 @@ class Lives:
         return {
             "series": list(pieces),
             "changed": self._changed.tobytes(),
+            "seen": self._seen.tobytes(),
             "lent": bytes(self._lent),
             "services": list(self._services),
             "owner": self._owner.tobytes(),
@@ -305,14 +306,12 @@ class Lives:
             "hidden": {**self._hidden, **self._hidden_wide},
         }
 
-    def revive(self, series: Series, past: Past, now: float, arena: array[float]) -> None:
-        """Go on with a series, just created, whose numbers are in the arena again."""
+    def revive(self, series: Series, past: Past, now: float) -> None:
+        """Go on with a series that was just created."""
         slot = series.slot
         # What was declared will be so again when its service is met; until then it is not idle.
         self._changed[slot] = now if past.changed == NEVER else past.changed
-        self._seen[slot] = arena[series.index]
-        if slot in self._wide:
-            self._seen[slot] = sum(self._numbers(slot, arena))
+        self._seen[slot] = past.seen
         for service in past.owners:
             self.own(series, service)
         if not past.new and self._new[-1:] == [slot]:
@@ -344,6 +343,7 @@ class Past:
     index: int
     created: float
     changed: float
+    seen: float
     owners: tuple[str, ...]
     new: bool
     born: float | None
@@ -353,7 +353,8 @@ class Past:
 
 def pasts(saved: Mapping[str, Any]) -> Iterator[Past]:
     """What `Lives.dump` gave, series by series, but those that a restart need not remember."""
-    changed, owner = array("d", saved["changed"]), array("i", saved["owner"])
+    changed, seen = array("d", saved["changed"]), array("d", saved["seen"])
+    owner = array("i", saved["owner"])
     services, more, new = ["", *saved["services"]], saved["more_owners"], set(saved["new"])
     born = {slot: at for at, slots in saved["births"] for slot in slots}
     for piece in saved["series"]:
@@ -366,6 +367,7 @@ def pasts(saved: Mapping[str, Any]) -> Iterator[Past]:
                         index,
                         created,
                         changed[slot],
+                        seen[slot],
                         tuple(services[n] for n in (owner[slot], *more.get(slot, ())) if n),
                         slot in new,
                         born.get(slot),

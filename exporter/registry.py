@@ -255,7 +255,7 @@ class Registry:
             series = self._get(family, past.labels, past.created, declared=True)
             begin, count = series.index, size(family)
             self.values[begin : begin + count] = values[past.index : past.index + count]
-            self._lives.revive(series, past, now, self.values)
+            self._lives.revive(series, past, now)
             moved[past.index] = begin
         self.dropped.update({(metric, label): count for metric, label, count in saved["dropped"]})
         for row in saved["windows"]:

@@ -82,8 +82,11 @@ class Saver:
                 self._saving = asyncio.create_task(self._save(exposing=True))
             await asyncio.shield(self._saving)
         self._stale_scrapes = self._stale_scrapes + 1 if self.degraded else 0
-        live = self._stale_scrapes > STALE_SCRAPES
-        return [one.show(live=live) for one in self.kept]
+        live, shown = self._stale_scrapes > STALE_SCRAPES, []
+        for one in list(self.kept):
+            shown.append(one.show(live=live))
+            await asyncio.sleep(0)  # a turn of the loop for each, whoever else has something to do
+        return shown
 
     async def save(self, *, sync: bool = False) -> bool:
         """Save what is new, whether or not anyone looks; whether all of it was saved."""
@@ -107,6 +110,7 @@ class Saver:
             why = await self._try(one, exposing=exposing, sync=sync)
             one.failed = why is not None
             complaints += [why] if why else []
+            await asyncio.sleep(0)  # one that is not written took a snapshot all the same
         if complaints and not self.degraded:
             log.error("%s; what is shown may be taken back by a restart", "; ".join(complaints))
         if self.degraded and not complaints:
