@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sidecar import Sidecar, series, sidecar, value
@@ -40,7 +41,7 @@ apps:
       shop_delivery_seconds: {{type: histogram, help: Deliveries., labels: [customer]}}
     limits: {{shop_orders_total: 3000, shop_delivery_seconds: 300}}
     rules:
-      - {{message: ordered, count: {{shop_orders_total: {{customer: customer}}}}}}
+      - {{message: Order taken, count: {{shop_orders_total: {{customer: customer}}}}}}
       - message: delivered
         observe: {{shop_delivery_seconds: {{value: took, labels: {{customer: customer}}}}}}
     logs:
@@ -84,15 +85,12 @@ class Writer:
 
     def _orders(self, count: int) -> bytes:
         """Key-value lines, at times with a traceback after one."""
-        first = self.ordered
-        rows = [
-            f'level=info msg="ordered" customer=c{(first + n) // NEW_EVERY} amount={n}\n'
-            for n in range(count)
-        ]
+        first, head = self.ordered, f"INFO {datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z Order taken"
+        rows = [f"{head} customer=c{(first + n) // NEW_EVERY} amount={n}\n" for n in range(count)]
         self.ordered += count
         self.lines += count
         if first % 1000 < count:
-            rows.append(f'level=error msg="an order failed" number={first}\n{TRACEBACK}')
+            rows.append(f"ERROR An order failed number={first}\n{TRACEBACK}")
             self.lines += 1 + TRACEBACK.count("\n")
         return "".join(rows).encode()
 
