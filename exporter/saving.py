@@ -64,6 +64,8 @@ class Saver:
     degraded: bool = False
     _synced_at: float = float("-inf")
     _stale_scrapes: int = 0
+    _exposed_at: float = float("-inf")
+    _exposing: bool = False
     _saving: asyncio.Task[bool] | None = None
     _writing: asyncio.Task[None] | None = None
 
@@ -78,9 +80,12 @@ class Saver:
     async def expose(self) -> Sequence[Snapshot]:
         """The series as a scrape may see them, saved where they are new."""
         if self._due():
-            if self._saving is None or self._saving.done():
+            if self._under_way() and not self._exposing:
+                await self._saved()  # it shows nothing
+            if not self._under_way():
+                self._exposing = True
                 self._saving = asyncio.create_task(self._save(exposing=True))
-            await asyncio.shield(self._saving)
+            await self._saved()
         self._stale_scrapes = self._stale_scrapes + 1 if self.degraded else 0
         live, shown = self._stale_scrapes > STALE_SCRAPES, []
         for one in list(self.kept):
@@ -90,15 +95,23 @@ class Saver:
 
     async def save(self, *, sync: bool = False) -> bool:
         """Save what is new, whether or not anyone looks; whether all of it was saved."""
-        while self._saving is not None and not self._saving.done():
-            await asyncio.shield(self._saving)
+        while self._under_way():
+            await self._saved()
+        self._exposing = False
         self._saving = asyncio.create_task(self._save(exposing=False, sync=sync))
-        return await asyncio.shield(self._saving)
+        return await self._saved()
+
+    def _under_way(self) -> bool:
+        return self._saving is not None and not self._saving.done()
+
+    async def _saved(self) -> bool:
+        """Wait for the save under way, or the one before; whether all of it was saved."""
+        return self._saving is not None and await asyncio.shield(self._saving)
 
     def _due(self) -> bool:
-        if self._saving is not None and not self._saving.done():
+        if self._under_way():
             return True  # join it
-        recent = 0 <= self.clock.now() - self.saved_at < APART_SECONDS
+        recent = 0 <= self.clock.now() - self._exposed_at < APART_SECONDS
         return not recent and any(one.saved != one.version() for one in self.kept)
 
     async def _save(self, *, exposing: bool, sync: bool = False) -> bool:
@@ -118,6 +131,7 @@ class Saver:
         self.degraded = bool(complaints)
         if not complaints:
             self.saved_at = self.clock.now()
+            self._exposed_at = self.saved_at if exposing else self._exposed_at
             self._synced_at = now if sync else self._synced_at
         return not complaints
 

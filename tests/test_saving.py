@@ -77,6 +77,33 @@ async def test_scrapes_save_once_a_second_at_most(desk: Desk) -> None:
     assert seen == [4] * 8 + [12] * 8 + [20] * 8
 
 
+async def test_a_save_that_no_scrape_asked_for_keeps_nothing_from_the_next(desk: Desk) -> None:
+    for _ in range(3):  # scraped just after the saver's own save, again and again
+        desk.says(*lines(4))
+        assert await desk.saver.save()
+        desk.says(*lines(1))
+        desk.clock.advance(0.5)
+        page = await desk.scrape()
+        assert page == desk.saved()[KEY]
+        desk.clock.advance(9.5)
+    assert page == 18
+
+
+async def test_a_scrape_that_meets_such_a_save_waits_for_its_own(desk: Desk) -> None:
+    writes = Writes(desk.saver)
+    writes.hung = asyncio.Event()
+    desk.says(*lines(4))
+    saving = asyncio.create_task(desk.saver.save())
+    await asyncio.sleep(0)
+    scraping = asyncio.create_task(desk.scrape())
+    await asyncio.sleep(0)
+    desk.says(*lines(1))
+    writes.hung.set()
+    assert await saving
+    assert await scraping == 8
+    assert writes.count == 2
+
+
 async def test_a_scrape_joins_a_save_in_flight(desk: Desk) -> None:
     writes = Writes(desk.saver)
     writes.hung = asyncio.Event()
@@ -283,8 +310,8 @@ async def test_what_was_shown_live_is_not_taken_back_when_saving_works_again(des
     assert last == 5
     mend()
     assert await desk.saver.save()
-    desk.says(*lines(1))  # within the second in which no scrape saves again
-    assert await desk.scrape() == 5
+    desk.says(*lines(1))
+    assert await desk.scrape() == desk.saved()[KEY] == 6
 
 
 async def test_one_state_that_fails_keeps_no_other_from_being_saved(tmp_path: Path) -> None:
