@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import pytest
 
-from tests.support.asking import Asked, asked, until
+from tests.support.asking import Asked, asked, until, watched
 from tests.support.pg import Server, replica, server
 
 DEAD, INVALID = "watched_postgres_dead_rows_worst_ratio", "watched_postgres_invalid_indexes"
@@ -118,8 +120,12 @@ async def test_replicas_are_counted_and_a_failing_archive_is_told_until_it_works
         primary.psql("CREATE TABLE t (i int)")
         with replica(primary) as standby:
             for one, role in ((primary, "primary"), (standby, "replica")):
-                async with asked(settings(one, "postgres")) as app:
+                part = indent(settings(one, "postgres"), "  ")
+                async with watched(
+                    f"objectives: {{postgres_replicas: 1}}\npostgres:\n{part}"
+                ) as app:
                     await all_asked(app)
+                    assert app.value(f"{REPLICAS}_objective", "postgres") == 1
                     assert {labels[2] for labels in app.series("watched_postgres_info")} == {role}
                     assert app.value(REPLICAS, "postgres") == (role == "primary")
                     # A replica archives nothing, and cannot tell of what is being built elsewhere.

@@ -249,6 +249,11 @@ def test_the_page_of_an_event_alert_explains_every_event_that_a_profile_sends_th
             assert f"`{event['name']}`" in pages[event["impact"]]
 
 
+def test_the_page_of_rules_names_no_alert_that_is_gone() -> None:
+    page = (ROOT / "docs/rules.md").read_text()
+    assert set(re.findall(rf"\b(?:{PREFIXES})[A-Z]\w+", page)) <= set(ALERTS)
+
+
 def test_the_page_of_metrics_is_the_vocabulary() -> None:
     assert metrics_page.PAGE.read_text() == metrics_page.page(), (
         "run python -m tests.support.metrics_page"
