@@ -34,7 +34,7 @@ FREE_LABELS = {"app", "job", "instance", "le"}
 FIRING = "ALERTS"
 FOR_OTHERS = {"SidewatchInfoHeldBack", "Watchdog"}
 # Alerts for which a counter's own value bounds by how much it can have risen.
-BY_VALUE = {"WatchedExceptionsRepeated"}
+BY_VALUE = {"WatchedErrorRate", "WatchedExceptionsRepeated"}
 OVER_TIME = {"rate", "increase", "resets"}
 PREFIXES = "Watched|Sidewatch|Pipeline|Agledger|Tripl"
 DASHBOARDS = {
@@ -247,6 +247,11 @@ def test_the_page_of_an_event_alert_explains_every_event_that_a_profile_sends_th
         event = rule.get("event", {})
         if event.get("impact", "info") in pages:
             assert f"`{event['name']}`" in pages[event["impact"]]
+
+
+def test_the_page_of_rules_names_no_alert_that_is_gone() -> None:
+    page = (ROOT / "docs/rules.md").read_text()
+    assert set(re.findall(rf"\b(?:{PREFIXES})[A-Z]\w+", page)) <= set(ALERTS)
 
 
 def test_the_page_of_metrics_is_the_vocabulary() -> None:

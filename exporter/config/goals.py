@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from exporter.config.goal import BUDGETED, NATIVE, Goal
-from exporter.model import Duration, Size
+from exporter.config.goals_postgres import POSTGRES
+from exporter.model import Duration
 
 GOALS: Mapping[str, Goal] = {
+    **POSTGRES,
     "http_request_duration": Goal(
         "watched_http_request_duration_objective_seconds",
         "watched_http_request_duration_seconds",
@@ -135,6 +137,13 @@ GOALS: Mapping[str, Goal] = {
         "services",
         float,
     ),
+    "log_silence": Goal(
+        "watched_log_silence_objective",
+        "watched_log_lines_total",
+        ("service",),
+        "services",
+        float,
+    ),
     "log_unparsed": Goal(
         "watched_log_unparsed_objective_ratio",
         "watched_log_unparsed_total",
@@ -163,6 +172,14 @@ GOALS: Mapping[str, Goal] = {
         ("quota",),
         "quotas",
         float,
+    ),
+    "quota_burn": Goal(
+        "watched_quota_burn_objective_ratio",
+        "watched_quota_remaining",
+        ("quota",),
+        "quotas",
+        float,
+        most=1.0,
     ),
     "queue_age": Goal(
         "watched_queue_oldest_age_objective_seconds",
@@ -238,64 +255,6 @@ GOALS: Mapping[str, Goal] = {
         "",
         float,
     ),
-    "postgres_connections": Goal(
-        "watched_postgres_connections_objective_ratio",
-        "watched_postgres_max_connections",
-        ("database",),
-        "databases",
-        float,
-        most=1.0,
-    ),
-    "postgres_cache_hit": Goal(
-        "watched_postgres_cache_hit_objective_ratio",
-        "watched_postgres_blocks_hit_total",
-        ("database",),
-        "databases",
-        float,
-        most=1.0,
-    ),
-    "postgres_transaction": Goal(
-        "watched_postgres_transaction_objective_seconds",
-        "watched_postgres_longest_transaction_seconds",
-        ("database",),
-        "databases",
-        Duration,
-    ),
-    "postgres_idle_transaction": Goal(
-        "watched_postgres_idle_transaction_objective_seconds",
-        "watched_postgres_longest_idle_transaction_seconds",
-        ("database",),
-        "databases",
-        Duration,
-    ),
-    "postgres_blocked": Goal(
-        "watched_postgres_blocked_objective_seconds",
-        "watched_postgres_longest_blocked_seconds",
-        ("database",),
-        "databases",
-        Duration,
-    ),
-    "postgres_replication_lag": Goal(
-        "watched_postgres_replication_lag_objective_seconds",
-        "watched_postgres_replication_lag_seconds",
-        ("database",),
-        "databases",
-        Duration,
-    ),
-    "postgres_slot": Goal(
-        "watched_postgres_slot_objective_bytes",
-        "watched_postgres_slot_retained_bytes",
-        ("database",),
-        "databases",
-        Size,
-    ),
-    "postgres_clock_skew": Goal(
-        "watched_postgres_clock_skew_objective_seconds",
-        "watched_postgres_clock_skew_seconds",
-        ("database",),
-        "databases",
-        Duration,
-    ),
     "probe_start": Goal(
         "watched_probe_start_objective_seconds",
         "watched_probe_success",
@@ -318,6 +277,13 @@ GOALS: Mapping[str, Goal] = {
         "probes",
         float,
         most=1.0,
+    ),
+    "probe_phase": Goal(
+        "watched_probe_phase_objective_seconds",
+        "watched_probe_duration_seconds",
+        ("probe", "phase"),
+        "",
+        Duration,
     ),
     "probe_field": Goal(
         "watched_probe_field_objective",

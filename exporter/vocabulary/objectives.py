@@ -93,6 +93,11 @@ LOGS = (
         "How much of a quota must be left.",
     ),
     _gauge(
+        "watched_quota_burn_objective_ratio",
+        ("quota", "scope"),
+        "Below which share left of a quota its forecast counts; 0.5 where it is not set.",
+    ),
+    _gauge(
         "watched_api_errors_objective",
         ("api",),
         "How many refusals in ten minutes an alert takes at least; 5 where it is not set.",
@@ -106,6 +111,11 @@ LOGS = (
         "watched_log_unparsed_objective_ratio",
         ("service",),
         "Which share of records may be of no known format; 0.2 where it is not set.",
+    ),
+    _gauge(
+        "watched_log_silence_objective",
+        ("service",),
+        "How many lines an hour must have had for its silence to count; 60 where it is not set.",
     ),
     _gauge(
         "watched_exceptions_objective",
@@ -175,6 +185,36 @@ QUEUES = (
         "shared",
     ),
     _gauge(
+        "watched_postgres_slot_unread_objective_bytes",
+        ("database",),
+        "How much of it a slot that nobody reads may keep; 100000000 where it is not set.",
+        "shared",
+    ),
+    _gauge(
+        "watched_postgres_replicas_objective",
+        ("database",),
+        "How many must receive the server's log; none where it is not set.",
+        "shared",
+    ),
+    _gauge(
+        "watched_postgres_rollbacks_objective_ratio",
+        ("database",),
+        "Which share of transactions in ten minutes may be rolled back; 0.1 where it is not set.",
+        "shared",
+    ),
+    _gauge(
+        "watched_postgres_dead_rows_objective_ratio",
+        ("database",),
+        "Which share of a table's rows may be dead; 0.2 where it is not set.",
+        "shared",
+    ),
+    _gauge(
+        "watched_postgres_invalid_indexes_objective",
+        ("database",),
+        "How many invalid indexes make an alert; 1 where it is not set.",
+        "shared",
+    ),
+    _gauge(
         "watched_postgres_clock_skew_objective_seconds",
         ("database",),
         "How far the server's clock may be from sidewatch's; 10 where it is not set.",
@@ -187,6 +227,12 @@ OTHERS = (
         "watched_probe_steady_objective_ratio",
         ("probe",),
         "Which share of answers in half an hour must be good; 0.9 where it is not set.",
+        "vantage",
+    ),
+    _gauge(
+        "watched_probe_phase_objective_seconds",
+        ("probe", "phase"),
+        "How long a phase of an exchange may take; 1 where it is not set.",
         "vantage",
     ),
     _gauge(

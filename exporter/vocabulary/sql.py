@@ -173,6 +173,11 @@ POSTGRES = (
     _gauge("watched_postgres_live_rows", ("database",), "Live rows, as the server estimates."),
     _gauge("watched_postgres_dead_rows", ("database",), "Dead rows that wait for a vacuum."),
     _gauge(
+        "watched_postgres_dead_rows_worst_ratio",
+        ("database",),
+        "Share of dead rows in the worst of the tables that have 10000; 0 where none has.",
+    ),
+    _gauge(
         "watched_postgres_vacuum_overdue_tables",
         ("database",),
         "Tables with more dead rows than autovacuum lets stand.",
@@ -190,6 +195,21 @@ POSTGRES = (
         "Write-ahead log that this replication slot keeps from being removed.",
     ),
     _gauge("watched_postgres_slot_active", ("database", "slot"), "1 while the slot is read."),
+    _gauge(
+        "watched_postgres_slot_lost",
+        ("database", "slot"),
+        "1 if the server has given the slot up, so that its reader must be made anew.",
+    ),
+    _gauge(
+        "watched_postgres_replicas",
+        ("database",),
+        "Replicas and others that receive the server's log now.",
+    ),
+    _gauge(
+        "watched_postgres_archive_failing",
+        ("database",),
+        "1 while the last try to archive the server's log has failed; only where it is archived.",
+    ),
     _gauge(
         "watched_postgres_replication_lag_seconds",
         ("database",),

@@ -24,6 +24,7 @@ from tests.support.staged import STAGED
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
 FAULT = "tests/test_signals.py::test_the_fault_is_one_notification"
+UPKEEP = "tests/test_postgres_upkeep.py"
 # Real containers, brokers, databases, files and probes.
 TESTS = (
     *(
@@ -56,6 +57,7 @@ TESTS = (
     "tests/test_queue_schemas.py::test_the_rows_are_told_as_a_hand_counts_them",
     "tests/test_shard.py::test_what_is_too_much_goes_to_other_and_the_guilty_label_is_named",
     "tests/test_postgres_slots.py",
+    f"{UPKEEP}::test_replicas_are_counted_and_a_failing_archive_is_told_until_it_works",
     "tests/test_shard_lost.py",
 )
 # Logs, read by sidewatch as its `replay` does; what the fault said is in them.

@@ -83,6 +83,17 @@ hours |
 | WatchedPostgresReplicaLate | `database` | warning | what is read is old |
 | WatchedPostgresSlotRetains | `database`, `slot` | warning | the disk fills up, and has alerts of \
 its own |
+| WatchedPostgresSlotUnread | `database`, `slot` | warning | the same, told sooner |
+| WatchedPostgresSlotLost | `database`, `slot` | warning | what is behind it stands still; the \
+database does not |
+| WatchedPostgresReplicaGone | `database` | warning | the primary lives |
+| WatchedPostgresArchiveFailing | `database` | warning | nothing is lost until the disk is |
+| WatchedPostgresRollbacks | `database` | warning | what hurts users has alerts of its own |
+| WatchedPostgresVacuumLate | `database` | warning | slower, day by day |
+| WatchedPostgresIndexInvalid | `database` | warning | slow, not down |
+| WatchedProbeSlow | `probe`, `phase` | warning | it answers |
+| WatchedQuotaBurns | `quota`, `scope` | warning | there is something left |
+| WatchedLogSilent | `service` | warning | who hangs has alerts of its own |
 | TriplTaskFailures, TriplDeliveriesFailed | tripl's own metrics, where neither its log nor its \
 database is read | warning | as tr-task-failures and tr-deliveries-failed |
 | TriplSettingsUnreadable | tripl's own metrics | warning | it runs on the settings of its \

@@ -173,6 +173,7 @@ def seen(week: Week) -> Iterator[Seen]:
     yield from _database(week)
     yield from _queue(week)
     yield from _endpoint(week)
+    yield from _quota(week)
     yield from _containers(week)
     yield from _files()
     yield from _itself()
@@ -211,6 +212,58 @@ def _database(week: Week) -> Iterator[Seen]:
     yield "watched_postgres_xid_age", of, lambda at: 2e7 + 1.5e8 * _ripple(at, 5 * DAY)
     yield "watched_postgres_size_limit_bytes", of, _always(20e9)
     yield "watched_postgres_size_bytes", of, lambda at: round(4e9 + 90e6 * at / DAY)
+    yield from _upkeep(week, of)
+
+
+def _upkeep(week: Week, of: Mapping[str, str]) -> Iterator[Seen]:
+    """Reads that end in a rollback, a purge each night that vacuum follows, a copy each night."""
+
+    def purging(at: float) -> bool:
+        return (at + MORNING - 3 * HOUR) % DAY < 40 * MINUTE
+
+    for outcome, share in (("committed", 0.7), ("rolled_back", 0.3)):
+        ended = _sum(week, lambda at: 5 * week.busy(at) + 2 * purging(at), share)
+        yield "watched_postgres_transactions_total", {**of, "outcome": outcome}, ended
+    yield "watched_postgres_dead_rows_worst_ratio", of, lambda at: 0.4 if purging(at) else 0.1
+    # An index is made anew on Sundays, and one try of the archiver fails each day.
+    yield "watched_postgres_invalid_indexes", of, lambda at: float(at % (7 * DAY) < 10 * MINUTE)
+    yield "watched_postgres_archive_failing", of, lambda at: float(at % DAY < 6 * MINUTE)
+    for slot, reads, written in (
+        ("replica", _always(1), 2e6),
+        ("nightly", lambda at: float(purging(at)), 80e6),
+    ):
+        of_slot = {**of, "slot": slot}
+        yield "watched_postgres_slot_retained_bytes", of_slot, _kept(written)
+        yield "watched_postgres_slot_active", of_slot, reads
+        yield "watched_postgres_slot_lost", of_slot, _always(0)
+    yield "watched_postgres_replicas", of, _always(1)
+    yield "watched_postgres_replicas_objective", of, _always(1)
+
+
+def _kept(most: float) -> Value:
+    """What has been written since three in the morning, so much in a day."""
+    return lambda at: most * ((at + MORNING - 3 * HOUR) % DAY) / DAY
+
+
+def _sum(week: Week, rate: Callable[[float], float], share: float) -> Value:
+    """A counter that rises by a share of so much a second, each minute of the week."""
+    risen = [0.0]
+    for minute in range(week.minutes + 1):
+        risen.append(risen[-1] + MINUTE * rate(minute * MINUTE) * share)
+    return lambda at: round(risen[int(at / MINUTE)])
+
+
+def _quota(week: Week) -> Iterator[Seen]:
+    """5,000 an hour: a sync in its first ten minutes takes a third, and users what they need."""
+    of = {"quota": "calls", "scope": "all"}
+
+    def left(at: float) -> float:
+        within = at % HOUR
+        return 5000 - round(min(within, 600) * 2.8 + min(2.0, week.busy(at)) * within / 3)
+
+    yield "watched_quota_limit", of, _always(5000)
+    yield "watched_quota_remaining", of, left
+    yield "watched_quota_reset_timestamp_seconds", of, lambda at: at - at % HOUR + HOUR
 
 
 def _queue(week: Week) -> Iterator[Seen]:
@@ -267,6 +320,9 @@ def _endpoint(week: Week) -> Iterator[Seen]:
                 {**of, "reason": reason},
                 failing.get(reason, _always(0)),
             )
+        # Slow while a burst lasts, for some minutes at a time.
+        for phase, most in (("resolve", 0.02), ("connect", 0.01), ("tls", 0.06), ("wait", 0.3)):
+            yield "watched_probe_duration_seconds", {**of, "phase": phase}, _took(week, most)
     for version in VERSIONS:
         yield "watched_probe_info", {"probe": "web", "version": version}, _told(week, version)
     # It is issued for 90 days, and renewed when 30 are left, which is on the third day.
@@ -276,6 +332,11 @@ def _endpoint(week: Week) -> Iterator[Seen]:
         {"probe": "web", "file": "", "vhost": ""},
         lambda at: ends if at < 2 * DAY else ends + 60 * DAY,
     )
+
+
+def _took(week: Week, usual: float) -> Value:
+    """So long, and in traffic longer at times."""
+    return lambda at: usual * (1 + min(6.0, week.busy(at)) * _ripple(at, HOUR / 6))
 
 
 def _containers(week: Week) -> Iterator[Seen]:

@@ -93,13 +93,14 @@ PROBES = Row(
         lines(
             "How long probes take",
             "Each phase of the last exchange of each probe, from the slowest vantage.",
-            "steady; most of it is waiting for the answer.",
+            "below a second a phase, unless its objective is set; most of it is waiting.",
             Query(
                 "max by (app, probe, kind, phase) (watched_probe_duration_seconds{<ours probe>})",
                 "{{app}} {{probe}} {{kind}} {{phase}}",
             ),
             unit="s",
             stacked=True,
+            alerts=("WatchedProbeSlow",),
         ),
         table(
             "Why probes fail",

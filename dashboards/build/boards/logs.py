@@ -105,6 +105,7 @@ RECORDS = Row(
                 "{{app}} {{service}}",
             ),
             unit="cps",
+            alerts=("WatchedLogSilent",),
         ),
         lines(
             "Errors in ten minutes",

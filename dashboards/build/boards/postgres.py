@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboards.build.boards.upkeep import UPKEEP, limit, newest
 from dashboards.build.shapes import UP, Board, Query, Row, lines, stat, table
 
 SHARE = (
@@ -9,23 +10,6 @@ SHARE = (
     " / on (app, database)"
     " (max by (app, database) (watched_postgres_max_connections{<ours database>}) > 0)"
 )
-
-
-def newest(name: str, tells: str, **labels: str) -> Query:
-    """The value of a gauge of a database."""
-    more = "".join(f'{label}="{value}", ' for label, value in labels.items())
-    return Query(f"max by (app, database) ({name}{{{more}<ours database>}})", tells)
-
-
-def limit(name: str, objective: str, usual: int) -> Query:
-    """How long it may be: its objective, or what is usual where none is set."""
-    return Query(
-        "max by (app, database)"
-        f" (watched_postgres_{objective}_objective_seconds{{<ours database>}})"
-        f" or on (app, database) max by (app, database) ({name}{{<ours database>}}) * 0 + {usual}",
-        "objective {{app}} {{database}}",
-        goal=True,
-    )
 
 
 VERDICT = Row(
@@ -185,7 +169,7 @@ CAUSES = Row(
         lines(
             "Transactions",
             "Transactions a second that were committed or rolled back.",
-            "few rolled back.",
+            "few rolled back; the alert compares with a week.",
             Query(
                 "max by (app, database, outcome) (rate("
                 "watched_postgres_transactions_total{<ours database>}[$__rate_interval]))",
@@ -193,6 +177,7 @@ CAUSES = Row(
                 tones={"committed$": "ok", "rolled_back$": "warn"},
             ),
             unit="ops",
+            alerts=("WatchedPostgresRollbacks",),
         ),
         lines(
             "Locks and deadlocks",
@@ -217,23 +202,6 @@ CAUSES = Row(
             ),
             unit="Bps",
         ),
-        lines(
-            "Dead rows",
-            "Dead rows that wait for a vacuum.",
-            "a small part of the live ones.",
-            newest("watched_postgres_dead_rows", "{{app}} {{database}}"),
-        ),
-        lines(
-            "Write-ahead log and checkpoints",
-            "Bytes a second written ahead.",
-            "steady; bulk loads stand out.",
-            Query(
-                "max by (app, database)"
-                " (rate(watched_postgres_wal_bytes_total{<ours database>}[$__rate_interval]))",
-                "{{app}} {{database}}",
-            ),
-            unit="Bps",
-        ),
     ),
 )
 
@@ -254,47 +222,6 @@ REFERENCE = Row(
             order=("app", "database", "version", "role"),
             width=12,
         ),
-        table(
-            "Housekeeping",
-            "Tables that autovacuum should have been at, indexes that are not used, ages of ids.",
-            "0 overdue, 0 invalid, ages below 200 million.",
-            Query(
-                "max by (app, database) (watched_postgres_vacuum_overdue_tables{<ours database>})",
-                column="vacuum overdue",
-            ),
-            Query(
-                "max by (app, database) (watched_postgres_invalid_indexes{<ours database>})",
-                column="invalid indexes",
-            ),
-            Query(
-                "max by (app, database) (watched_postgres_xid_age{<ours database>})",
-                column="transaction ids",
-                unit="locale",
-            ),
-            Query(
-                "max by (app, database) (watched_postgres_multixact_age{<ours database>})",
-                column="multixact ids",
-                unit="locale",
-            ),
-            Query(
-                "max by (app, database) (watched_postgres_live_rows{<ours database>})",
-                column="live rows",
-                unit="locale",
-            ),
-            order=("app", "database"),
-            width=12,
-        ),
-        lines(
-            "Checkpoints",
-            "Checkpoints a second by what made them.",
-            "most of them timed.",
-            Query(
-                "max by (app, database, reason) (rate("
-                "watched_postgres_checkpoints_total{<ours database>}[$__rate_interval]))",
-                "{{database}} {{reason}}",
-            ),
-            unit="ops",
-        ),
         lines(
             "Clocks",
             "How far each server's clock is ahead of sidewatch's.",
@@ -303,35 +230,6 @@ REFERENCE = Row(
             unit="s",
             alerts=("SidewatchClockSkew",),
             negative=True,
-        ),
-        lines(
-            "Replicas",
-            "How far each replica is behind its primary. Dashed: how far it may be.",
-            "below the dashed line; 30 s where no objective is set.",
-            newest("watched_postgres_replication_lag_seconds", "{{app}} {{database}}"),
-            limit("watched_postgres_replication_lag_seconds", "replication_lag", 30),
-            unit="s",
-            alerts=("WatchedPostgresReplicaLate",),
-        ),
-        table(
-            "Replication slots",
-            "Write-ahead log that each slot keeps from being removed.",
-            "read, and little kept.",
-            Query(
-                "max by (app, database, slot) (watched_postgres_slot_active{<ours database>})",
-                column="read",
-                words=((1, "yes", "ok"), (0, "NO", "bad")),
-            ),
-            Query(
-                "max by (app, database, slot)"
-                " (watched_postgres_slot_retained_bytes{<ours database>})",
-                column="kept",
-                unit="bytes",
-                steps=((5000000000, "warn"),),
-            ),
-            order=("app", "database", "slot"),
-            alerts=("WatchedPostgresSlotRetains",),
-            width=12,
         ),
         lines(
             "agledger: who waits for a connection of its pool",
@@ -351,6 +249,6 @@ POSTGRES = Board(
     "sidewatch-postgres",
     "sidewatch 4: Postgres",
     "Does each database answer, is there room, and what holds it up?",
-    (VERDICT, CAPACITY, CAUSES, REFERENCE),
+    (VERDICT, CAPACITY, CAUSES, UPKEEP, REFERENCE),
     ("database",),
 )

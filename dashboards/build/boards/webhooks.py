@@ -262,7 +262,7 @@ OUTGOING = Row(
                 "objective {{app}} {{quota}}",
                 goal=True,
             ),
-            alerts=("WatchedQuotaLow",),
+            alerts=("WatchedQuotaLow", "WatchedQuotaBurns"),
             log=True,
         ),
         table(
