@@ -66,17 +66,30 @@ def of_head(plan: Plan, service: str, line: bytes, head: slice, *, dated: bool) 
 
 
 def of_message(
-    plan: Plan, service: str, level: str | None, message: str, serves: Callable[[str], bool]
+    plan: Plan,
+    service: str,
+    level: str | None,
+    message: str,
+    serves: Callable[[str], bool],
+    *,
+    captured: bool = False,
 ) -> tuple[Compiled, ...] | None:
     """The rules for a JSON line's message; None where its fields alone do not decide them.
 
-    `serves` tells whether a fast path can give the field of a name.
+    `serves` tells whether a fast path can give the field of a name; `captured`, whether it gives
+    what templates capture.
     """
     rules = possible(plan, service, JSON, level, message)
     if message == PYTHON_HEAD:
         return None
-    if not all(one.certain() and all(map(serves, one.fields())) for one in rules):
-        return None
+    for one in rules:
+        given = one.captures() if captured else frozenset()
+        if (
+            "service" in given
+            or not one.certain(given)
+            or not all(map(serves, one.fields() - given))
+        ):
+            return None
     return rules
 
 

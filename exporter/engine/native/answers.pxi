@@ -7,7 +7,8 @@ cdef class Answers:
 
     cdef Walk walk
     cdef object _counting, _plan, _mover, _seed
-    cdef dict _made, _slots
+    cdef dict _made, _slots, _gaps
+    cdef list _texts  # what patterns point into
     cdef list _programs, _questions
     cdef Py_ssize_t _learned, _room
 
@@ -15,7 +16,8 @@ cdef class Answers:
         cdef Walk* walk = &self.walk
         self._counting = counting
         self._plan, self._mover = counting.plan, counting.mover
-        self._made, self._slots, self._programs, self._questions = {}, {}, [], []
+        self._made, self._slots, self._gaps = {}, {}, {}
+        self._programs, self._questions, self._texts = [], [], []
         self._seed = int.from_bytes(os.urandom(8), "little")
         table_begin(&walk.heads, CACHED, self._seed)
         table_begin(&walk.once, CACHED, self._seed)
@@ -23,10 +25,11 @@ cdef class Answers:
         table_begin(&walk.ranks, CACHED, self._seed)
         table_begin(&walk.messages, CACHED, self._seed)
         table_begin(&walk.exceptions, CACHED, self._seed)
+        table_begin(&walk.literals, MOST_LITERALS, self._seed)
         table_begin(&walk.places, CACHED, self._seed)
-        self._want()
+        count = self._fit(self._want())
         walk.kept = <Kept*>calloc(KEPT, sizeof(Kept))
-        walk.line.slots = <Slot*>calloc(len(self._slots) + OWN_SLOTS, sizeof(Slot))
+        walk.line.slots = <Slot*>calloc(count, sizeof(Slot))
         if walk.kept == NULL or walk.line.slots == NULL:
             raise MemoryError
         offset = self._mover.zone.utcoffset(None)
@@ -37,13 +40,18 @@ cdef class Answers:
         self._locate()
 
     def __dealloc__(self) -> None:
+        cdef int i
         table_clear(&self.walk.heads)
         table_clear(&self.walk.once)
         table_clear(&self.walk.texts)
         table_clear(&self.walk.ranks)
         table_clear(&self.walk.messages)
         table_clear(&self.walk.exceptions)
+        table_clear(&self.walk.literals)
         table_clear(&self.walk.places)
+        for i in range(self.walk.patterns.count):
+            free(self.walk.patterns.all[i].gaps)
+        free(self.walk.patterns.all)
         if self.walk.wanted != NULL:
             wanted_free(self.walk.wanted)
         free(self.walk.scratch)
@@ -65,7 +73,72 @@ cdef class Answers:
                 raise MemoryError
             if found == YES:
                 self._slots[name] = len(self._slots)
-        return 0
+        return max(len(self._slots), len(asked)) + 1
+
+    cdef int _fit(self, int count) except -1:
+        """Give C the messages that rules ask for; how many slots there are with those of gaps."""
+        cdef Slot slot
+        cdef Spelling found
+        cdef int place = 0
+        templates = {one.message for one in self._plan.rules if one.message and one.message.gaps}
+        texts = [text for each in templates for text in (each.prefix, *(g.until for g in each.gaps))]
+        literals = [*self._plan.literal, "", PYTHON_HEAD]
+        if len(templates) > MOST_PATTERNS or len(literals) >= MOST_LITERALS:
+            return count
+        for text in (*texts, *literals):
+            if "\ufffd" in text or len(text.encode("utf-8", "surrogatepass")) > LONGEST_LITERAL:
+                return count
+        self.walk.fitted = True
+        for text in literals:
+            raw = text.encode("utf-8", "surrogatepass")
+            slot.at, slot.size, slot.kind, slot.stamp = raw, len(raw), KIND_STRING, 1
+            found = spelling(&self.walk.literals, &slot, FIRST_TWO, 1, 1)
+            table_put(&self.walk.literals, &slot, FIRST_TWO, 1, 1, &found, place)
+            if table_find(&self.walk.literals, &slot, FIRST_TWO, 1, 1, &found) == MISSING:
+                raise MemoryError
+            place += 1
+        self.walk.patterns.all = <Pattern*>calloc(max(1, len(templates)), sizeof(Pattern))
+        if self.walk.patterns.all == NULL:
+            raise MemoryError
+        for template in templates:
+            count = self._pattern(template, count)
+        return count
+
+    cdef bytes _text(self, str text):
+        """The bytes of a text, which stay where they are."""
+        raw = text.encode()
+        self._texts.append(raw)
+        return raw
+
+    cdef int _pattern(self, object template, int count) except -1:
+        cdef Patterns* patterns = &self.walk.patterns
+        cdef Pattern* one = &patterns.all[patterns.count]
+        cdef unsigned long long bit = <unsigned long long>1 << patterns.count
+        cdef int i
+        raw = self._text(template.prefix)
+        one.prefix, one.size = <const char*>raw, len(raw)
+        one.gaps = <Gap*>calloc(len(template.gaps), sizeof(Gap))
+        if one.gaps == NULL:
+            raise MemoryError
+        patterns.count += 1
+        if one.size:
+            patterns.first[<unsigned char>one.prefix[0]] |= bit
+        else:
+            patterns.any |= bit
+            for i in range(256):
+                patterns.first[i] |= bit
+        slots = self._gaps[template] = {}
+        for gap in template.gaps:
+            raw = self._text(gap.until)
+            one.gaps[one.count].until = <const char*>raw
+            one.gaps[one.count].size = len(raw)
+            one.gaps[one.count].numeric = gap.numeric
+            one.gaps[one.count].slot = count
+            one.count += 1
+            if gap.name:
+                slots[gap.name] = count
+            count += 1
+        return count
 
     cdef int _locate(self) except -1:
         """Find the cells that most lines move."""
@@ -117,7 +190,8 @@ cdef class Answers:
         if asked == ASK_HEAD:
             self._put(&walk.heads, 2, self._head())
         elif asked == ASK_MESSAGE:
-            self._put(&walk.messages, 2, self._message())
+            parts = 1 if walk.fitted and walk.key[1].kind == KIND_STRING else 2
+            self._put(&walk.messages, parts, self._message(parts == 1))
         elif asked == ASK_LEVEL:
             name = level(plain(&walk.key[0]))
             self._put(&walk.ranks, 1, -1 if name is None else _RANKS.index(name))
@@ -146,26 +220,28 @@ cdef class Answers:
         if meaning is None:
             return -1
         slots = {name: place for place, name in enumerate(meaning.names)}
-        return self._note(meaning.rules, meaning.names, slots, meaning.level, meaning.back)
+        each = (slots,) * len(meaning.rules)
+        return self._note(meaning.rules, meaning.names, each, meaning.level, meaning.back)
 
-    cdef int64_t _message(self) except -2:
+    cdef int64_t _message(self, bint captured) except -2:
         cdef Walk* walk = &self.walk
         name = _RANKS[walk.key[0].kind - RANK_KIND]
         known = None if name == UNKNOWN else name
         message = plain(&walk.key[1])
-        rules = of_message(self._plan, self._mover.service, known, message, self._serves)
-        return -1 if rules is None else self._note(rules, (), self._slots, name, 0)
-
-    def _serves(self, name: str) -> bool:
-        return name in self._slots
+        service, serves = self._mover.service, self._slots.__contains__
+        rules = of_message(self._plan, service, known, message, serves, captured=captured)
+        if rules is None:
+            return -1
+        slots = tuple({**self._slots, **self._gaps.get(one.message, {})} for one in rules)
+        return self._note(rules, (), slots, name, 0)
 
     cdef int64_t _note(
-        self, tuple rules, tuple names, dict slots, str name, int back
+        self, tuple rules, tuple names, tuple slots, str name, int back
     ) except -2:
         """A place in what was learned, for lines of this level and these rules."""
         cdef Program program
         cdef Learned* learned
-        made = (rules, slots is self._slots)
+        made = (rules, back > 0)
         if made not in self._made:
             if any(not {one.value, one.exemplar, ""}.isdisjoint({"service"}) for rule in rules for one in rule.effects):
                 return -1

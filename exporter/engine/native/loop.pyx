@@ -20,6 +20,7 @@ from exporter.engine.native.moves cimport (
     TEST, Moves, Op, bucket, moment_of,
 )
 from exporter.engine.native.wanted cimport wanted_add, wanted_free, wanted_new
+from exporter.engine.native.patterns cimport MOST_PATTERNS, Gap, Pattern, Patterns
 from exporter.engine.native.slots cimport (
     KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_INTEGER, KIND_RAW, KIND_STRING, KIND_TRUE, NO, YES,
     Slot,
@@ -30,7 +31,7 @@ from exporter.engine.native.state cimport (
     RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Track, Walk,
 )
 from exporter.engine.native.table cimport (
-    Spelling, Table, spelling, table_begin, table_clear, table_put,
+    MISSING, Spelling, Table, spelling, table_begin, table_clear, table_find, table_put,
 )
 from exporter.engine.native.taking cimport FIRST_TWO, NOWHERE, RANK_KIND
 from exporter.engine.native.times cimport LOCAL_UNKNOWN
@@ -49,13 +50,15 @@ from exporter.engine.pairs import spelled
 from exporter.engine.values import number
 from parsers import LEVELS
 from parsers.envelopes import STREAMS
-from parsers.exceptions import exception_type
+from parsers.exceptions import PYTHON_HEAD, exception_type
 from parsers.jsonlines import EXCEPTION_KEYS, LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, scalar
 from parsers.levels import level
 from parsers.times import seconds
 
 cdef enum:
     CACHED = 4096  # of heads, messages, texts, conditions
+    MOST_LITERALS = 1 << 14
+    LONGEST_LITERAL = 1024
     SPARE = 4  # spellings kept for each series that the family may have
 
 _RANKS = (*LEVELS, UNKNOWN)

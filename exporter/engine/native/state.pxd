@@ -1,12 +1,13 @@
 """The state of a walk over the lines of a block."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from exporter.engine.native.envelopes cimport Entry
 from exporter.engine.native.heads cimport Head, Key
 from exporter.engine.native.kept cimport Kept
 from exporter.engine.native.moves cimport Line, Moves, Present
 from exporter.engine.native.wanted cimport Wanted
+from exporter.engine.native.patterns cimport Patterns
 from exporter.engine.native.slots cimport Slot
 from exporter.engine.native.table cimport Table
 
@@ -53,6 +54,12 @@ cdef enum:
     RANKS = 7
 
 
+# What a message fits: the literal, -1 for none, and the patterns as bits.
+cdef struct Fitting:
+    int64_t literal
+    uint64_t patterns
+
+
 cdef struct Learned:
     Moves* moves
     const Key* keys
@@ -79,6 +86,9 @@ cdef struct Walk:
     Table texts  # whole lines, to 1 where they are nothing but text
     Table ranks  # spelled levels of JSON, to a rank or -1
     Table messages  # ranks and messages of JSON, to a place in `learned` or -1
+    Table literals  # messages that stand in rules, to their numbers
+    Patterns patterns
+    bint fitted  # messages are known by these
     Table exceptions  # the beginnings of exception lines, to a cell or -1
     Learned* learned
     Wanted* wanted
@@ -113,6 +123,7 @@ cdef struct Walk:
     bint is_json
     int subject  # the slot that is asked about
     Head front
+    Fitting fitting
     Slot[2] key
     Line line
     Present present

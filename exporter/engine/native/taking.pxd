@@ -5,6 +5,7 @@ from libc.string cimport memchr, memcmp
 
 from exporter.engine.native.heads cimport is_key_byte, read_head, read_pairs
 from exporter.engine.native.moves cimport TAKEN
+from exporter.engine.native.patterns cimport fitting
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
 from exporter.engine.native.slots cimport (
     ASK,
@@ -39,6 +40,7 @@ from exporter.engine.native.state cimport (
     SPOKEN,
     TIME_SLOT,
     TRACED,
+    Fitting,
     Learned,
     Walk,
 )
@@ -243,7 +245,7 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     cdef unsigned long long stamp
     cdef Spelling found
     cdef Slot* message = NULL
-    cdef int64_t place, rank = NO_LEVEL
+    cdef int64_t rank = NO_LEVEL
     cdef int verdict, i
     verdict = scan_json(walk.line.at, walk.line.size, walk.wanted, slots, walk.line.stamp)
     stamp = walk.line.stamp
@@ -272,16 +274,38 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
         if slots[i].stamp == stamp and slots[i].kind != KIND_NULLED:
             message = &slots[i]
             break
-    _fill(&walk.key[0], walk.line.at, 0, RANK_KIND + <int>rank, walk)
     if message == NULL:
         _fill(&walk.key[1], walk.line.at, 0, KIND_STRING, walk)
     elif message.kind <= KIND_ESCAPED:
         walk.key[1] = message[0]
     else:
         return DOUBT
-    place = _known(walk, &walk.messages, 2, &found)
+    return _take_message(walk, RANK_KIND + <int>rank)
+
+
+cdef inline int _take_message(Walk* walk, int rank) noexcept nogil:
+    """A line of JSON by what its message fits; one with escapes as it is spelled."""
+    cdef Slot* message = &walk.key[1]
+    cdef Spelling found
+    cdef int64_t place
+    cdef int parts = 2
+    _fill(&walk.key[0], walk.line.at, 0, rank, walk)
+    if message.kind == KIND_STRING and walk.fitted:
+        parts = 1
+        found = spelling(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp)
+        place = table_find(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp, &found)
+        walk.fitting.literal = -1 if place == MISSING else place
+        if fitting(
+            &walk.patterns, message.at, message.size, walk.line.slots, walk.line.stamp,
+            &walk.fitting.patterns,
+        ) == ASK:
+            return DOUBT
+        _fill(&walk.key[0], <const char*>&walk.fitting, sizeof(Fitting), rank, walk)
+    elif message.size > LONGEST_HEAD:
+        return DOUBT
+    place = _known(walk, &walk.messages, parts, &found)
     if place == MISSING:
-        return DOUBT if walk.refused or walk.key[1].size > LONGEST_HEAD else ASK_MESSAGE
+        return DOUBT if walk.refused else ASK_MESSAGE
     if place < 0:
         return DOUBT
     _mean(walk, &walk.learned[place], True)
