@@ -119,9 +119,13 @@ def exception_name(plan: Plan, line: str) -> str | None:
     kind = exception_type(line)
     if kind != name:
         return None
+    return kind if is_decided(plan, kind) else None
+
+
+def is_decided(plan: Plan, kind: str) -> bool:
+    """Whether no rule looks further than at the type of such an exception."""
     prefixes = [one.exception.prefix for one in plan.exceptions if one.exception]
-    decided = any(name.startswith(each) or each.startswith(name) for each in prefixes)
-    return None if decided else kind
+    return not any(kind.startswith(each) or each.startswith(kind) for each in prefixes)
 
 
 def broken_is_text(plan: Plan, service: str) -> bool:

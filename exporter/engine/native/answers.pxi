@@ -8,6 +8,7 @@ cdef class Answers:
     cdef Walk walk
     cdef object _counting, _plan, _mover, _seed
     cdef dict _made, _slots, _gaps
+    cdef list _kinds  # types of exceptions
     cdef list _texts  # what patterns point into
     cdef list _programs, _questions
     cdef Py_ssize_t _learned, _room
@@ -17,7 +18,8 @@ cdef class Answers:
         self._counting = counting
         self._plan, self._mover = counting.plan, counting.mover
         self._made, self._slots, self._gaps = {}, {}, {}
-        self._programs, self._questions, self._texts = [], [], []
+        self._programs, self._questions, self._texts, self._kinds = [], [], [], []
+        walk.kinds = <int64_t*>calloc(CACHED + 1, sizeof(int64_t))
         self._seed = int.from_bytes(os.urandom(8), "little")
         table_begin(&walk.heads, CACHED, self._seed)
         table_begin(&walk.once, CACHED, self._seed)
@@ -25,12 +27,13 @@ cdef class Answers:
         table_begin(&walk.ranks, CACHED, self._seed)
         table_begin(&walk.messages, CACHED, self._seed)
         table_begin(&walk.exceptions, CACHED, self._seed)
+        table_begin(&walk.types, CACHED, self._seed)
         table_begin(&walk.literals, MOST_LITERALS, self._seed)
         table_begin(&walk.places, CACHED, self._seed)
         count = self._fit(self._want())
         walk.kept = <Kept*>calloc(KEPT, sizeof(Kept))
         walk.line.slots = <Slot*>calloc(count, sizeof(Slot))
-        if walk.kept == NULL or walk.line.slots == NULL:
+        if walk.kinds == NULL or walk.kept == NULL or walk.line.slots == NULL:
             raise MemoryError
         offset = self._mover.zone.utcoffset(None)
         walk.local = LOCAL_UNKNOWN if offset is None else int(offset.total_seconds())
@@ -38,6 +41,10 @@ cdef class Answers:
         walk.present.late_seconds = LATE_SECONDS
         walk.broken_is_text = broken_is_text(self._plan, self._mover.service)
         self._locate()
+
+    cdef str kind(self, int place):
+        """The type of an exception that a line of JSON carries."""
+        return self._kinds[place]
 
     def __dealloc__(self) -> None:
         cdef int i
@@ -47,6 +54,7 @@ cdef class Answers:
         table_clear(&self.walk.ranks)
         table_clear(&self.walk.messages)
         table_clear(&self.walk.exceptions)
+        table_clear(&self.walk.types)
         table_clear(&self.walk.literals)
         table_clear(&self.walk.places)
         for i in range(self.walk.patterns.count):
@@ -58,10 +66,12 @@ cdef class Answers:
         free(self.walk.kept)
         free(self.walk.line.slots)
         free(self.walk.learned)
+        free(self.walk.kinds)
 
     cdef int _want(self) except -1:
         """Give each key of a JSON line a slot that a line is read by, or that a rule looks at."""
         names = [*LEVEL_KEYS, *MESSAGE_KEYS, *TIME_KEYS, *EXCEPTION_KEYS, "log"]
+        names += [f"{key}.type" for key in EXCEPTION_KEYS]
         asked = set().union(*(one.fields() for one in self._plan.rules))
         self.walk.wanted = wanted_new()
         if self.walk.wanted == NULL:
@@ -73,6 +83,8 @@ cdef class Answers:
                 raise MemoryError
             if found == YES:
                 self._slots[name] = len(self._slots)
+        if self._slots[names[-1]] != OWN_SLOTS - 1:
+            raise AssertionError("a key that every line is read by has no slot")
         return max(len(self._slots), len(asked)) + 1
 
     cdef int _fit(self, int count) except -1:
@@ -154,6 +166,8 @@ cdef class Answers:
         if not streams_only:
             self._unlearn()
             table_clear(&self.walk.exceptions)
+            table_clear(&self.walk.types)
+            self._kinds.clear()
             self._locate()
         return 0
 
@@ -202,6 +216,8 @@ cdef class Answers:
             kind = exception_name(self._plan, walk.key[0].at[: walk.key[0].size].decode())
             cell = -1 if kind is None else self._counting.exception_cell(kind)
             self._put(&walk.exceptions, 1, cell)
+        elif asked == ASK_TYPE:
+            self._put(&walk.types, 1, self._type())
         return 0
 
     cdef int _put(self, Table* table, int parts, int64_t value) except -1:
@@ -285,6 +301,15 @@ cdef class Answers:
         table_put(table, walk.line.slots, op.which, op.labels, walk.line.stamp, &found, op.cell)
         walk.line.told = True
         return 0
+
+    cdef int64_t _type(self) except -2:
+        """A place in what is known of types that JSON carries; -1 for what is no type."""
+        kind = type_name(self.walk.key[0].at[: self.walk.key[0].size].decode("utf-8", "replace"))
+        if kind is None or not is_decided(self._plan, kind) or len(self._kinds) >= CACHED:
+            return -1
+        self._kinds.append(kind)
+        self.walk.kinds[len(self._kinds) - 1] = self._counting.exception_cell(kind)
+        return len(self._kinds) - 1
 
     cdef tuple _parts(self, Op* op):
         """The values that an operation looks at."""

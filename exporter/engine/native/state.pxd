@@ -19,6 +19,7 @@ cdef enum:
     HEADED = 8  # a fast path took it: a traceback may begin
     TRACED = 16  # inside a traceback that nothing preceded
     RAISED = 32  # whose exception was counted here
+    NAMED = 64  # an indented line may name an exception
     TAKEN_LANE = 15
 
 # How far the present line is.
@@ -37,6 +38,7 @@ cdef enum:
     ASK_MESSAGE
     ASK_TEXT
     ASK_EXCEPTION
+    ASK_TYPE
     ASK_TIME
     ASK_TURN
     ASK_RARE
@@ -49,7 +51,8 @@ cdef enum:
     TIME_SLOT = 9
     EXCEPTION_SLOT = 14
     LOG_SLOT = 20
-    OWN_SLOTS = 21
+    OWN_SLOTS = 27
+    TYPE_SLOT = 21  # of each exception that is an object
     NO_LEVEL = 6
     RANKS = 7
 
@@ -76,6 +79,7 @@ cdef struct Track:
     Py_ssize_t head_size
     const char* raised  # the line that told the exception
     Py_ssize_t raised_size
+    int kind  # the exception that the newest line taken carries, or -1
     int64_t count  # lines
 
 
@@ -86,6 +90,8 @@ cdef struct Walk:
     Table texts  # whole lines, to 1 where they are nothing but text
     Table ranks  # spelled levels of JSON, to a rank or -1
     Table messages  # ranks and messages of JSON, to a place in `learned` or -1
+    Table types  # types of exceptions that JSON carries, to a place in `kinds` or -1
+    int64_t* kinds  # their cells
     Table literals  # messages that stand in rules, to their numbers
     Patterns patterns
     bint fitted  # messages are known by these
@@ -121,6 +127,7 @@ cdef struct Walk:
     # the present line
     int stage
     bint is_json
+    int kind  # the exception that it carries, or -1
     int subject  # the slot that is asked about
     Head front
     Fitting fitting

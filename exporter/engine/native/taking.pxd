@@ -26,12 +26,14 @@ from exporter.engine.native.state cimport (
     ASK_LEVEL,
     ASK_MESSAGE,
     ASK_TEXT,
+    ASK_TYPE,
     DOUBT,
     EXCEPTION_SLOT,
     HEADED,
     LEVEL_SLOT,
     LOG_SLOT,
     MESSAGE_SLOT,
+    NAMED,
     NO_LEVEL,
     PAIRED,
     PASSED,
@@ -40,6 +42,7 @@ from exporter.engine.native.state cimport (
     SPOKEN,
     TIME_SLOT,
     TRACED,
+    TYPE_SLOT,
     Fitting,
     Learned,
     Walk,
@@ -76,8 +79,13 @@ cdef inline int take(Walk* walk) noexcept nogil:
     cdef Py_ssize_t size = walk.line.size
     cdef int found
     walk.line.stamp += 1
-    if size == 0 or at[0] == c" " or at[0] == c"\t":
-        return PASSED if walk.own.flags & QUIET else DOUBT
+    walk.kind = -1
+    if size == 0:
+        return PASSED
+    if at[0] == c" " or at[0] == c"\t":
+        if walk.own.flags & QUIET or walk.own.flags & NAMED and _names_nothing(at, at + size):
+            return PASSED
+        return DOUBT
     if at[0] == c"{":
         return take_json(walk)
     if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and _is_trace(walk):
@@ -92,6 +100,25 @@ cdef inline int take(Walk* walk) noexcept nogil:
         if found != DOUBT:
             return found
     return take_text(walk) if walk.own.flags & SPOKEN else DOUBT
+
+
+cdef inline bint _names_nothing(const char* at, const char* end) noexcept nogil:
+    """Whether an indented line is sure not to be what is printed for an exception."""
+    while at < end and (at[0] == c" " or at[0] == c"\t"):
+        at += 1
+    if at == end:
+        return True
+    if end - at > 2 and at[0] == c"U" and at[1] == c"n":
+        return False  # what crashes are introduced by
+    while at < end and (is_key_byte(at[0]) or at[0] == c"+" or at[0] == c"<" or at[0] == c">"):
+        at += 1
+    if at == end or at[0] == c":":
+        return False
+    if at[0] == c" ":
+        at += 1
+        if at == end or at[0] == c" " or at[0] == c"(" or at[0] == c"[":
+            return False
+    return 0x20 < <unsigned char>at[0] < 0x7F
 
 
 cdef inline bint _is_trace(Walk* walk) noexcept nogil:
@@ -256,10 +283,14 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     if verdict != JSON_READ or slots[LOG_SLOT].stamp == stamp:
         return DOUBT
     for i in range(EXCEPTION_SLOT, LOG_SLOT):
-        if slots[i].stamp == stamp and slots[i].size and (
-            slots[i].kind == KIND_OBJECT or slots[i].kind <= KIND_ESCAPED
-        ):
-            return DOUBT
+        if slots[i].stamp == stamp and slots[i].size:
+            if slots[i].kind == KIND_OBJECT:
+                verdict = _take_type(walk, i - EXCEPTION_SLOT + TYPE_SLOT)
+                if verdict != TAKEN:
+                    return verdict
+                break
+            if slots[i].kind <= KIND_ESCAPED:
+                return DOUBT
     for i in range(LEVEL_SLOT, MESSAGE_SLOT):
         if slots[i].stamp == stamp:
             walk.key[0] = slots[i]
@@ -281,6 +312,21 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     else:
         return DOUBT
     return _take_message(walk, RANK_KIND + <int>rank)
+
+
+cdef inline int _take_type(Walk* walk, int place) noexcept nogil:
+    """The exception of a line of JSON, where its type is known."""
+    cdef const Slot* slot = &walk.line.slots[place]
+    cdef Spelling found
+    cdef int64_t kind
+    if slot.stamp != walk.line.stamp or slot.kind != KIND_STRING or slot.size > LONGEST_NAME:
+        return DOUBT
+    walk.key[0] = slot[0]
+    kind = _known(walk, &walk.types, 1, &found)
+    if kind == MISSING:
+        return DOUBT if walk.refused else ASK_TYPE
+    walk.kind = <int>kind
+    return TAKEN if kind >= 0 else DOUBT
 
 
 cdef inline int _take_message(Walk* walk, int rank) noexcept nogil:
