@@ -257,7 +257,7 @@ cdef class Answers:
         """A place in what was learned, for lines of this level and these rules."""
         cdef Program program
         cdef Learned* learned
-        made = (rules, back > 0)
+        made = (rules, bool(names))  # rules that need no field need no slots either
         if made not in self._made:
             if any(not {one.value, one.exemplar, ""}.isdisjoint({"service"}) for rule in rules for one in rule.effects):
                 return -1
