@@ -110,22 +110,24 @@ def possible(
     return tuple(one for one in rules if one.possible(form, level, service))
 
 
-def exception_name(plan: Plan, line: str) -> str | None:
-    """The type of a traceback's last line, where its name alone decides what the line moves.
+def exception_name(name: str) -> str | None:
+    """The type of a traceback's last line that begins with this name, and then a colon at most."""
+    return name if exception_type(name) == name else None
 
-    `line` is that name, with nothing in front of it and behind it at most a colon and a text.
+
+def exception_needles(plan: Plan) -> tuple[str, ...]:
+    """Texts one of which is part of every exception line that some rule fits.
+
+    They are searched for in JSON as it is spelled, so none holds what could be escaped there; an
+    empty one is part of every line.
     """
-    name = line.partition(":")[0]
-    kind = exception_type(line)
-    if kind != name:
-        return None
-    return kind if is_decided(plan, kind) else None
-
-
-def is_decided(plan: Plan, kind: str) -> bool:
-    """Whether no rule looks further than at the type of such an exception."""
-    prefixes = [one.exception.prefix for one in plan.exceptions if one.exception]
-    return not any(kind.startswith(each) or each.startswith(kind) for each in prefixes)
+    found = []
+    for template in (one.exception for one in plan.exceptions if one.exception):
+        texts = (template.prefix, *(gap.until for gap in template.gaps))
+        longest = max(texts, key=len)
+        plain = longest.isascii() and longest.isprintable() and not set(longest) & {*'"\\/'}
+        found.append(longest if plain else "")
+    return tuple(dict.fromkeys(found))
 
 
 def broken_is_text(plan: Plan, service: str) -> bool:

@@ -31,6 +31,7 @@ cdef class Answers:
         table_begin(&walk.literals, MOST_LITERALS, self._seed)
         table_begin(&walk.places, CACHED, self._seed)
         count = self._fit(self._want())
+        self._look()
         walk.kept = <Kept*>calloc(KEPT, sizeof(Kept))
         walk.line.slots = <Slot*>calloc(count, sizeof(Slot))
         if walk.kinds == NULL or walk.kept == NULL or walk.line.slots == NULL:
@@ -67,11 +68,12 @@ cdef class Answers:
         free(self.walk.line.slots)
         free(self.walk.learned)
         free(self.walk.kinds)
+        free(self.walk.needles)
 
     cdef int _want(self) except -1:
         """Give each key of a JSON line a slot that a line is read by, or that a rule looks at."""
         names = [*LEVEL_KEYS, *MESSAGE_KEYS, *TIME_KEYS, *EXCEPTION_KEYS, "log"]
-        names += [f"{key}.type" for key in EXCEPTION_KEYS]
+        names += [f"{key}.{name}" for name in ("type", "message") for key in EXCEPTION_KEYS]
         asked = set().union(*(one.fields() for one in self._plan.rules))
         self.walk.wanted = wanted_new()
         if self.walk.wanted == NULL:
@@ -115,6 +117,19 @@ cdef class Answers:
         for template in templates:
             count = self._pattern(template, count)
         return count
+
+    cdef int _look(self) except -1:
+        """Give C the texts that an exception line must hold for a rule to fit it."""
+        cdef int i
+        needles = exception_needles(self._plan)
+        self.walk.needles = <Needle*>calloc(len(needles) + 1, sizeof(Needle))
+        if self.walk.needles == NULL:
+            raise MemoryError
+        self.walk.needle_count = len(needles)
+        for i in range(self.walk.needle_count):
+            raw = self._text(needles[i])
+            self.walk.needles[i].at, self.walk.needles[i].size = <const char*>raw, len(raw)
+        return 0
 
     cdef bytes _text(self, str text):
         """The bytes of a text, which stay where they are."""
@@ -213,7 +228,7 @@ cdef class Answers:
             line = walk.line.at[: walk.line.size]
             self._put(&walk.texts, 1, is_plain_text(self._plan, self._mover.service, line))
         elif asked == ASK_EXCEPTION:
-            kind = exception_name(self._plan, walk.key[0].at[: walk.key[0].size].decode())
+            kind = exception_name(walk.key[0].at[: walk.key[0].size].decode())
             cell = -1 if kind is None else self._counting.exception_cell(kind)
             self._put(&walk.exceptions, 1, cell)
         elif asked == ASK_TYPE:
@@ -305,7 +320,7 @@ cdef class Answers:
     cdef int64_t _type(self) except -2:
         """A place in what is known of types that JSON carries; -1 for what is no type."""
         kind = type_name(self.walk.key[0].at[: self.walk.key[0].size].decode("utf-8", "replace"))
-        if kind is None or not is_decided(self._plan, kind) or len(self._kinds) >= CACHED:
+        if kind is None or len(self._kinds) >= CACHED:
             return -1
         self._kinds.append(kind)
         self.walk.kinds[len(self._kinds) - 1] = self._counting.exception_cell(kind)

@@ -28,7 +28,8 @@ from exporter.engine.native.slots cimport (
 from exporter.engine.native.state cimport (
     ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
     ASK_TURN, ASK_TYPE, DOUBT, ENDED, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET, RAISED,
-    RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Track, Walk,
+    RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Needle, Track,
+    Walk,
 )
 from exporter.engine.native.table cimport (
     MISSING, Spelling, Table, spelling, table_begin, table_clear, table_find, table_put,
@@ -42,7 +43,7 @@ from exporter.engine.counting import bare, unwrap
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
-    broken_is_text, exception_name, is_decided, is_plain_text, of_head, of_message,
+    broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
 )
 from exporter.engine.moves import LATE, LATE_SECONDS
 from exporter.engine.pairs import number as raw_number

@@ -51,10 +51,16 @@ cdef enum:
     TIME_SLOT = 9
     EXCEPTION_SLOT = 14
     LOG_SLOT = 20
-    OWN_SLOTS = 27
     TYPE_SLOT = 21  # of each exception that is an object
+    TEXT_SLOT = 27  # its message
+    OWN_SLOTS = 33
     NO_LEVEL = 6
     RANKS = 7
+
+
+cdef struct Needle:
+    const char* at
+    Py_ssize_t size
 
 
 # What a message fits: the literal, -1 for none, and the patterns as bits.
@@ -92,6 +98,9 @@ cdef struct Walk:
     Table messages  # ranks and messages of JSON, to a place in `learned` or -1
     Table types  # types of exceptions that JSON carries, to a place in `kinds` or -1
     int64_t* kinds  # their cells
+    # Texts one of which is part of every exception line that a rule looks at.
+    Needle* needles
+    int needle_count
     Table literals  # messages that stand in rules, to their numbers
     Patterns patterns
     bint fitted  # messages are known by these

@@ -1,11 +1,11 @@
 """Lines recognised: each kind of line up to the moves that it means; nothing is moved here."""
 
 from libc.stdint cimport int64_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memcpy
 
 from exporter.engine.native.heads cimport is_key_byte, read_head, read_pairs
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.patterns cimport fitting
+from exporter.engine.native.patterns cimport fitting, memmem
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
 from exporter.engine.native.slots cimport (
     ASK,
@@ -40,6 +40,7 @@ from exporter.engine.native.state cimport (
     QUIET,
     RAISED,
     SPOKEN,
+    TEXT_SLOT,
     TIME_SLOT,
     TRACED,
     TYPE_SLOT,
@@ -61,6 +62,7 @@ cdef enum:
     LONGEST_HEAD = 1024
     LONGEST_TEXT = 256
     LONGEST_NAME = 100
+    LONGEST_RAISED = 1024
     TRACE_SIZE = 34
     DATED = 2
     RANK_KIND = 32
@@ -233,6 +235,8 @@ cdef inline int take_exception(Walk* walk) noexcept nogil:
         return DOUBT
     if at < end and (end - at < 2 or at[0] != c":" or at[1] != c" " or _quotes_trace(at, end)):
         return DOUBT
+    if _is_looked_at(walk, walk.line.at, walk.line.size):
+        return DOUBT
     _fill(&walk.key[0], walk.line.at, at - walk.line.at, 1, walk)
     cell = _known(walk, &walk.exceptions, 1, &found)
     if cell == MISSING:
@@ -314,6 +318,33 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     return _take_message(walk, RANK_KIND + <int>rank)
 
 
+cdef inline bint _is_looked_at(Walk* walk, const char* at, Py_ssize_t size) noexcept nogil:
+    """Whether a rule may fit an exception line."""
+    cdef int i
+    for i in range(walk.needle_count):
+        if memmem(at, size, walk.needles[i].at, walk.needles[i].size) != NULL:
+            return True
+    return False
+
+
+cdef inline bint _may_be_looked_at(Walk* walk, const Slot* kind, const Slot* text) noexcept nogil:
+    """The same of `type: message` in a line of JSON."""
+    cdef char[LONGEST_RAISED] line
+    cdef Py_ssize_t size = kind.size
+    if walk.needle_count == 0:
+        return False
+    memcpy(line, kind.at, size)
+    if text.stamp == walk.line.stamp and text.kind <= KIND_ESCAPED and text.size:
+        if size + 2 + text.size > LONGEST_RAISED:
+            return True
+        if text.kind == KIND_ESCAPED and memmem(text.at, text.size, b"\\u", 2) != NULL:
+            return True
+        memcpy(line + size, b": ", 2)
+        memcpy(line + size + 2, text.at, text.size)
+        size += 2 + text.size
+    return _is_looked_at(walk, line, size)
+
+
 cdef inline int _take_type(Walk* walk, int place) noexcept nogil:
     """The exception of a line of JSON, where its type is known."""
     cdef const Slot* slot = &walk.line.slots[place]
@@ -326,7 +357,9 @@ cdef inline int _take_type(Walk* walk, int place) noexcept nogil:
     if kind == MISSING:
         return DOUBT if walk.refused else ASK_TYPE
     walk.kind = <int>kind
-    return TAKEN if kind >= 0 else DOUBT
+    if kind < 0 or _may_be_looked_at(walk, slot, slot + (TEXT_SLOT - TYPE_SLOT)):
+        return DOUBT
+    return TAKEN
 
 
 cdef inline int _take_message(Walk* walk, int rank) noexcept nogil:
