@@ -66,17 +66,30 @@ def of_head(plan: Plan, service: str, line: bytes, head: slice, *, dated: bool) 
 
 
 def of_message(
-    plan: Plan, service: str, level: str | None, message: str, serves: Callable[[str], bool]
+    plan: Plan,
+    service: str,
+    level: str | None,
+    message: str,
+    serves: Callable[[str], bool],
+    *,
+    captured: bool = False,
 ) -> tuple[Compiled, ...] | None:
     """The rules for a JSON line's message; None where its fields alone do not decide them.
 
-    `serves` tells whether a fast path can give the field of a name.
+    `serves` tells whether a fast path can give the field of a name; `captured`, whether it gives
+    what templates capture.
     """
     rules = possible(plan, service, JSON, level, message)
     if message == PYTHON_HEAD:
         return None
-    if not all(one.certain() and all(map(serves, one.fields())) for one in rules):
-        return None
+    for one in rules:
+        given = one.captures() if captured else frozenset()
+        if (
+            "service" in given
+            or not one.certain(given)
+            or not all(map(serves, one.fields() - given))
+        ):
+            return None
     return rules
 
 
@@ -97,18 +110,24 @@ def possible(
     return tuple(one for one in rules if one.possible(form, level, service))
 
 
-def exception_name(plan: Plan, line: str) -> str | None:
-    """The type of a traceback's last line, where its name alone decides what the line moves.
+def exception_name(name: str) -> str | None:
+    """The type of a traceback's last line that begins with this name, and then a colon at most."""
+    return name if exception_type(name) == name else None
 
-    `line` is that name, with nothing in front of it and behind it at most a colon and a text.
+
+def exception_needles(plan: Plan) -> tuple[str, ...]:
+    """Texts one of which is part of every exception line that some rule fits.
+
+    They are searched for in JSON as it is spelled, so none holds what could be escaped there; an
+    empty one is part of every line.
     """
-    name = line.partition(":")[0]
-    kind = exception_type(line)
-    if kind != name:
-        return None
-    prefixes = [one.exception.prefix for one in plan.exceptions if one.exception]
-    decided = any(name.startswith(each) or each.startswith(name) for each in prefixes)
-    return None if decided else kind
+    found = []
+    for template in (one.exception for one in plan.exceptions if one.exception):
+        texts = (template.prefix, *(gap.until for gap in template.gaps))
+        longest = max(texts, key=len)
+        plain = longest.isascii() and longest.isprintable() and not set(longest) & {*'"\\/'}
+        found.append(longest if plain else "")
+    return tuple(dict.fromkeys(found))
 
 
 def broken_is_text(plan: Plan, service: str) -> bool:

@@ -119,9 +119,12 @@ class Compiled:
             return False
         return all(meets(where, service) for where in rule.where if where.field == "service")
 
-    def certain(self) -> bool:
-        """Whether fields alone, beside what `possible` asks, decide and fill the rule."""
-        names = self.fields()
+    def certain(self, given: frozenset[str] = frozenset()) -> bool:
+        """Whether fields alone, beside what `possible` asks, decide and fill the rule.
+
+        `given` are names whose values are known otherwise.
+        """
+        names = self.fields() - given
         if any(len(name) > _LONGEST_NAME or name.count(".") >= _DEEPEST for name in names):
             return False  # JSON objects that deep stay objects
         return not names & (OWN_NAMES | self.captures())

@@ -7,7 +7,9 @@ cdef class Answers:
 
     cdef Walk walk
     cdef object _counting, _plan, _mover, _seed
-    cdef dict _made, _slots
+    cdef dict _made, _slots, _gaps
+    cdef list _kinds  # types of exceptions
+    cdef list _texts  # what patterns point into
     cdef list _programs, _questions
     cdef Py_ssize_t _learned, _room
 
@@ -15,7 +17,9 @@ cdef class Answers:
         cdef Walk* walk = &self.walk
         self._counting = counting
         self._plan, self._mover = counting.plan, counting.mover
-        self._made, self._slots, self._programs, self._questions = {}, {}, [], []
+        self._made, self._slots, self._gaps = {}, {}, {}
+        self._programs, self._questions, self._texts, self._kinds = [], [], [], []
+        walk.kinds = <int64_t*>calloc(CACHED + 1, sizeof(int64_t))
         self._seed = int.from_bytes(os.urandom(8), "little")
         table_begin(&walk.heads, CACHED, self._seed)
         table_begin(&walk.once, CACHED, self._seed)
@@ -23,11 +27,14 @@ cdef class Answers:
         table_begin(&walk.ranks, CACHED, self._seed)
         table_begin(&walk.messages, CACHED, self._seed)
         table_begin(&walk.exceptions, CACHED, self._seed)
+        table_begin(&walk.types, CACHED, self._seed)
+        table_begin(&walk.literals, MOST_LITERALS, self._seed)
         table_begin(&walk.places, CACHED, self._seed)
-        self._want()
+        count = self._fit(self._want())
+        self._look()
         walk.kept = <Kept*>calloc(KEPT, sizeof(Kept))
-        walk.line.slots = <Slot*>calloc(len(self._slots) + OWN_SLOTS, sizeof(Slot))
-        if walk.kept == NULL or walk.line.slots == NULL:
+        walk.line.slots = <Slot*>calloc(count, sizeof(Slot))
+        if walk.kinds == NULL or walk.kept == NULL or walk.line.slots == NULL:
             raise MemoryError
         offset = self._mover.zone.utcoffset(None)
         walk.local = LOCAL_UNKNOWN if offset is None else int(offset.total_seconds())
@@ -36,24 +43,37 @@ cdef class Answers:
         walk.broken_is_text = broken_is_text(self._plan, self._mover.service)
         self._locate()
 
+    cdef str kind(self, int place):
+        """The type of an exception that a line of JSON carries."""
+        return self._kinds[place]
+
     def __dealloc__(self) -> None:
+        cdef int i
         table_clear(&self.walk.heads)
         table_clear(&self.walk.once)
         table_clear(&self.walk.texts)
         table_clear(&self.walk.ranks)
         table_clear(&self.walk.messages)
         table_clear(&self.walk.exceptions)
+        table_clear(&self.walk.types)
+        table_clear(&self.walk.literals)
         table_clear(&self.walk.places)
+        for i in range(self.walk.patterns.count):
+            free(self.walk.patterns.all[i].gaps)
+        free(self.walk.patterns.all)
         if self.walk.wanted != NULL:
             wanted_free(self.walk.wanted)
         free(self.walk.scratch)
         free(self.walk.kept)
         free(self.walk.line.slots)
         free(self.walk.learned)
+        free(self.walk.kinds)
+        free(self.walk.needles)
 
     cdef int _want(self) except -1:
         """Give each key of a JSON line a slot that a line is read by, or that a rule looks at."""
         names = [*LEVEL_KEYS, *MESSAGE_KEYS, *TIME_KEYS, *EXCEPTION_KEYS, "log"]
+        names += [f"{key}.{name}" for name in ("type", "message") for key in EXCEPTION_KEYS]
         asked = set().union(*(one.fields() for one in self._plan.rules))
         self.walk.wanted = wanted_new()
         if self.walk.wanted == NULL:
@@ -65,7 +85,87 @@ cdef class Answers:
                 raise MemoryError
             if found == YES:
                 self._slots[name] = len(self._slots)
+        if self._slots[names[-1]] != OWN_SLOTS - 1:
+            raise AssertionError("a key that every line is read by has no slot")
+        return max(len(self._slots), len(asked)) + 1
+
+    cdef int _fit(self, int count) except -1:
+        """Give C the messages that rules ask for; how many slots there are with those of gaps."""
+        cdef Slot slot
+        cdef Spelling found
+        cdef int place = 0
+        templates = {one.message for one in self._plan.rules if one.message and one.message.gaps}
+        texts = [text for each in templates for text in (each.prefix, *(g.until for g in each.gaps))]
+        literals = [*self._plan.literal, "", PYTHON_HEAD]
+        if len(templates) > MOST_PATTERNS or len(literals) >= MOST_LITERALS:
+            return count
+        for text in (*texts, *literals):
+            if "\ufffd" in text or len(text.encode("utf-8", "surrogatepass")) > LONGEST_LITERAL:
+                return count
+        self.walk.fitted = True
+        for text in literals:
+            raw = text.encode("utf-8", "surrogatepass")
+            slot.at, slot.size, slot.kind, slot.stamp = raw, len(raw), KIND_STRING, 1
+            found = spelling(&self.walk.literals, &slot, FIRST_TWO, 1, 1)
+            table_put(&self.walk.literals, &slot, FIRST_TWO, 1, 1, &found, place)
+            if table_find(&self.walk.literals, &slot, FIRST_TWO, 1, 1, &found) == MISSING:
+                raise MemoryError
+            place += 1
+        self.walk.patterns.all = <Pattern*>calloc(max(1, len(templates)), sizeof(Pattern))
+        if self.walk.patterns.all == NULL:
+            raise MemoryError
+        for template in templates:
+            count = self._pattern(template, count)
+        return count
+
+    cdef int _look(self) except -1:
+        """Give C the texts that an exception line must hold for a rule to fit it."""
+        cdef int i
+        needles = exception_needles(self._plan)
+        self.walk.needles = <Needle*>calloc(len(needles) + 1, sizeof(Needle))
+        if self.walk.needles == NULL:
+            raise MemoryError
+        self.walk.needle_count = len(needles)
+        for i in range(self.walk.needle_count):
+            raw = self._text(needles[i])
+            self.walk.needles[i].at, self.walk.needles[i].size = <const char*>raw, len(raw)
         return 0
+
+    cdef bytes _text(self, str text):
+        """The bytes of a text, which stay where they are."""
+        raw = text.encode()
+        self._texts.append(raw)
+        return raw
+
+    cdef int _pattern(self, object template, int count) except -1:
+        cdef Patterns* patterns = &self.walk.patterns
+        cdef Pattern* one = &patterns.all[patterns.count]
+        cdef unsigned long long bit = <unsigned long long>1 << patterns.count
+        cdef int i
+        raw = self._text(template.prefix)
+        one.prefix, one.size = <const char*>raw, len(raw)
+        one.gaps = <Gap*>calloc(len(template.gaps), sizeof(Gap))
+        if one.gaps == NULL:
+            raise MemoryError
+        patterns.count += 1
+        if one.size:
+            patterns.first[<unsigned char>one.prefix[0]] |= bit
+        else:
+            patterns.any |= bit
+            for i in range(256):
+                patterns.first[i] |= bit
+        slots = self._gaps[template] = {}
+        for gap in template.gaps:
+            raw = self._text(gap.until)
+            one.gaps[one.count].until = <const char*>raw
+            one.gaps[one.count].size = len(raw)
+            one.gaps[one.count].numeric = gap.numeric
+            one.gaps[one.count].slot = count
+            one.count += 1
+            if gap.name:
+                slots[gap.name] = count
+            count += 1
+        return count
 
     cdef int _locate(self) except -1:
         """Find the cells that most lines move."""
@@ -81,6 +181,8 @@ cdef class Answers:
         if not streams_only:
             self._unlearn()
             table_clear(&self.walk.exceptions)
+            table_clear(&self.walk.types)
+            self._kinds.clear()
             self._locate()
         return 0
 
@@ -117,7 +219,8 @@ cdef class Answers:
         if asked == ASK_HEAD:
             self._put(&walk.heads, 2, self._head())
         elif asked == ASK_MESSAGE:
-            self._put(&walk.messages, 2, self._message())
+            parts = 1 if walk.fitted and walk.key[1].kind == KIND_STRING else 2
+            self._put(&walk.messages, parts, self._message(parts == 1))
         elif asked == ASK_LEVEL:
             name = level(plain(&walk.key[0]))
             self._put(&walk.ranks, 1, -1 if name is None else _RANKS.index(name))
@@ -125,9 +228,11 @@ cdef class Answers:
             line = walk.line.at[: walk.line.size]
             self._put(&walk.texts, 1, is_plain_text(self._plan, self._mover.service, line))
         elif asked == ASK_EXCEPTION:
-            kind = exception_name(self._plan, walk.key[0].at[: walk.key[0].size].decode())
+            kind = exception_name(walk.key[0].at[: walk.key[0].size].decode())
             cell = -1 if kind is None else self._counting.exception_cell(kind)
             self._put(&walk.exceptions, 1, cell)
+        elif asked == ASK_TYPE:
+            self._put(&walk.types, 1, self._type())
         return 0
 
     cdef int _put(self, Table* table, int parts, int64_t value) except -1:
@@ -146,26 +251,28 @@ cdef class Answers:
         if meaning is None:
             return -1
         slots = {name: place for place, name in enumerate(meaning.names)}
-        return self._note(meaning.rules, meaning.names, slots, meaning.level, meaning.back)
+        each = (slots,) * len(meaning.rules)
+        return self._note(meaning.rules, meaning.names, each, meaning.level, meaning.back)
 
-    cdef int64_t _message(self) except -2:
+    cdef int64_t _message(self, bint captured) except -2:
         cdef Walk* walk = &self.walk
         name = _RANKS[walk.key[0].kind - RANK_KIND]
         known = None if name == UNKNOWN else name
         message = plain(&walk.key[1])
-        rules = of_message(self._plan, self._mover.service, known, message, self._serves)
-        return -1 if rules is None else self._note(rules, (), self._slots, name, 0)
-
-    def _serves(self, name: str) -> bool:
-        return name in self._slots
+        service, serves = self._mover.service, self._slots.__contains__
+        rules = of_message(self._plan, service, known, message, serves, captured=captured)
+        if rules is None:
+            return -1
+        slots = tuple({**self._slots, **self._gaps.get(one.message, {})} for one in rules)
+        return self._note(rules, (), slots, name, 0)
 
     cdef int64_t _note(
-        self, tuple rules, tuple names, dict slots, str name, int back
+        self, tuple rules, tuple names, tuple slots, str name, int back
     ) except -2:
         """A place in what was learned, for lines of this level and these rules."""
         cdef Program program
         cdef Learned* learned
-        made = (rules, slots is self._slots)
+        made = (rules, bool(names))  # rules that need no field need no slots either
         if made not in self._made:
             if any(not {one.value, one.exemplar, ""}.isdisjoint({"service"}) for rule in rules for one in rule.effects):
                 return -1
@@ -209,6 +316,15 @@ cdef class Answers:
         table_put(table, walk.line.slots, op.which, op.labels, walk.line.stamp, &found, op.cell)
         walk.line.told = True
         return 0
+
+    cdef int64_t _type(self) except -2:
+        """A place in what is known of types that JSON carries; -1 for what is no type."""
+        kind = type_name(self.walk.key[0].at[: self.walk.key[0].size].decode("utf-8", "replace"))
+        if kind is None or len(self._kinds) >= CACHED:
+            return -1
+        self._kinds.append(kind)
+        self.walk.kinds[len(self._kinds) - 1] = self._counting.exception_cell(kind)
+        return len(self._kinds) - 1
 
     cdef tuple _parts(self, Op* op):
         """The values that an operation looks at."""

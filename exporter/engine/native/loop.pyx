@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: language_level=3
 """The compiled engine's fast paths: the lines of a block walked in C, the lock released.
 
 Python is asked for what is new (a head, a spelling), and the walk goes on with the same line. What
@@ -20,17 +20,19 @@ from exporter.engine.native.moves cimport (
     TEST, Moves, Op, bucket, moment_of,
 )
 from exporter.engine.native.wanted cimport wanted_add, wanted_free, wanted_new
+from exporter.engine.native.patterns cimport MOST_PATTERNS, Gap, Pattern, Patterns
 from exporter.engine.native.slots cimport (
     KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_INTEGER, KIND_RAW, KIND_STRING, KIND_TRUE, NO, YES,
     Slot,
 )
 from exporter.engine.native.state cimport (
     ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
-    ASK_TURN, DOUBT, ENDED, FRESH, HEADED, NO_LEVEL, OWN_SLOTS, PAIRED, QUIET, RAISED, RANKS,
-    RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Track, Walk,
+    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET, RAISED,
+    RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Needle, Track,
+    Walk,
 )
 from exporter.engine.native.table cimport (
-    Spelling, Table, spelling, table_begin, table_clear, table_put,
+    MISSING, Spelling, Table, spelling, table_begin, table_clear, table_find, table_put,
 )
 from exporter.engine.native.taking cimport FIRST_TWO, NOWHERE, RANK_KIND
 from exporter.engine.native.times cimport LOCAL_UNKNOWN
@@ -41,7 +43,7 @@ from exporter.engine.counting import bare, unwrap
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
-    broken_is_text, exception_name, is_plain_text, of_head, of_message,
+    broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
 )
 from exporter.engine.moves import LATE, LATE_SECONDS
 from exporter.engine.pairs import number as raw_number
@@ -49,13 +51,15 @@ from exporter.engine.pairs import spelled
 from exporter.engine.values import number
 from parsers import LEVELS
 from parsers.envelopes import STREAMS
-from parsers.exceptions import exception_type
+from parsers.exceptions import PYTHON_HEAD, exception_type, type_name
 from parsers.jsonlines import EXCEPTION_KEYS, LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, scalar
 from parsers.levels import level
 from parsers.times import seconds
 
 cdef enum:
     CACHED = 4096  # of heads, messages, texts, conditions
+    MOST_LITERALS = 1 << 14
+    LONGEST_LITERAL = 1024
     SPARE = 4  # spellings kept for each series that the family may have
 
 _RANKS = (*LEVELS, UNKNOWN)
@@ -189,8 +193,10 @@ cdef class Lines:
         track.flags = 0 if one.trace == "python" else PAIRED
         if not one.claims:
             track.flags |= SPOKEN
-        awaited = one.candidate or one.message is not None
-        if one.awaits_message or (one.counted is None and awaited):
+        if one.awaits_message or (one.counted is None and one.candidate):
+            return 0
+        if one.counted is None and one.message is not None:
+            track.flags |= NAMED
             return 0
         track.flags |= QUIET
         if one.trace == "python" and one.counted is None and not one.chained:
@@ -203,6 +209,10 @@ cdef class Lines:
             return 0
         if track.head != NULL:
             lane.took(*self._line(track.head[: track.head_size], wrapped))
+            if track.kind >= 0:
+                counted = self._answers.kind(track.kind)
+                lane.open = Open(lane.head.decode("utf-8", "replace"), counted=counted)
+                lane.head = None
         if lane.head is not None and track.flags & (TRACED | RAISED):
             lane.open = Open(lane.head.decode("utf-8", "replace"), trace="python")
             lane.head = None

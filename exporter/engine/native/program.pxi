@@ -3,7 +3,7 @@
 
 @cython.final
 cdef class Program:
-    """What records move that some rules hold for. `slots` gives each field its slot."""
+    """What records move that some rules hold for. `slots` gives each rule's fields their slots."""
 
     cdef Moves moves
     cdef Key* keys  # of a key-value line, in the line's order
@@ -11,7 +11,7 @@ cdef class Program:
     cdef tuple _names
 
     def __cinit__(
-        self, rules: tuple, slots: dict, names: tuple, questions: list, mover: object, seed: int
+        self, rules: tuple, slots: tuple, names: tuple, questions: list, mover: object, seed: int
     ) -> None:
         cdef int i
         counted = sum(len(one.effects) + len(one.rule.where) for one in rules)
@@ -24,9 +24,9 @@ cdef class Program:
         for i in range(self.key_count):
             self.keys[i].at = <const char*>self._names[i]
             self.keys[i].size = len(self._names[i])
-            self.keys[i].slot = slots[names[i]]
-        for one in rules:
-            self._rule(one, slots, questions, mover, seed)
+            self.keys[i].slot = slots[0][names[i]]
+        for one, own in zip(rules, slots, strict=True):
+            self._rule(one, own, questions, mover, seed)
 
     def __dealloc__(self) -> None:
         cdef int i

@@ -1,12 +1,13 @@
 """The state of a walk over the lines of a block."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from exporter.engine.native.envelopes cimport Entry
 from exporter.engine.native.heads cimport Head, Key
 from exporter.engine.native.kept cimport Kept
 from exporter.engine.native.moves cimport Line, Moves, Present
 from exporter.engine.native.wanted cimport Wanted
+from exporter.engine.native.patterns cimport Patterns
 from exporter.engine.native.slots cimport Slot
 from exporter.engine.native.table cimport Table
 
@@ -18,6 +19,7 @@ cdef enum:
     HEADED = 8  # a fast path took it: a traceback may begin
     TRACED = 16  # inside a traceback that nothing preceded
     RAISED = 32  # whose exception was counted here
+    NAMED = 64  # an indented line may name an exception
     TAKEN_LANE = 15
 
 # How far the present line is.
@@ -36,6 +38,7 @@ cdef enum:
     ASK_MESSAGE
     ASK_TEXT
     ASK_EXCEPTION
+    ASK_TYPE
     ASK_TIME
     ASK_TURN
     ASK_RARE
@@ -48,9 +51,22 @@ cdef enum:
     TIME_SLOT = 9
     EXCEPTION_SLOT = 14
     LOG_SLOT = 20
-    OWN_SLOTS = 21
+    TYPE_SLOT = 21  # of each exception that is an object
+    TEXT_SLOT = 27  # its message
+    OWN_SLOTS = 33
     NO_LEVEL = 6
     RANKS = 7
+
+
+cdef struct Needle:
+    const char* at
+    Py_ssize_t size
+
+
+# What a message fits: the literal, -1 for none, and the patterns as bits.
+cdef struct Fitting:
+    int64_t literal
+    uint64_t patterns
 
 
 cdef struct Learned:
@@ -69,6 +85,7 @@ cdef struct Track:
     Py_ssize_t head_size
     const char* raised  # the line that told the exception
     Py_ssize_t raised_size
+    int kind  # the exception that the newest line taken carries, or -1
     int64_t count  # lines
 
 
@@ -79,6 +96,14 @@ cdef struct Walk:
     Table texts  # whole lines, to 1 where they are nothing but text
     Table ranks  # spelled levels of JSON, to a rank or -1
     Table messages  # ranks and messages of JSON, to a place in `learned` or -1
+    Table types  # types of exceptions that JSON carries, to a place in `kinds` or -1
+    int64_t* kinds  # their cells
+    # Texts one of which is part of every exception line that a rule looks at.
+    Needle* needles
+    int needle_count
+    Table literals  # messages that stand in rules, to their numbers
+    Patterns patterns
+    bint fitted  # messages are known by these
     Table exceptions  # the beginnings of exception lines, to a cell or -1
     Learned* learned
     Wanted* wanted
@@ -111,8 +136,10 @@ cdef struct Walk:
     # the present line
     int stage
     bint is_json
+    int kind  # the exception that it carries, or -1
     int subject  # the slot that is asked about
     Head front
+    Fitting fitting
     Slot[2] key
     Line line
     Present present

@@ -1,10 +1,11 @@
 """Lines recognised: each kind of line up to the moves that it means; nothing is moved here."""
 
 from libc.stdint cimport int64_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memcpy
 
 from exporter.engine.native.heads cimport is_key_byte, read_head, read_pairs
 from exporter.engine.native.moves cimport TAKEN
+from exporter.engine.native.patterns cimport fitting, memmem
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
 from exporter.engine.native.slots cimport (
     ASK,
@@ -25,20 +26,25 @@ from exporter.engine.native.state cimport (
     ASK_LEVEL,
     ASK_MESSAGE,
     ASK_TEXT,
+    ASK_TYPE,
     DOUBT,
     EXCEPTION_SLOT,
     HEADED,
     LEVEL_SLOT,
     LOG_SLOT,
     MESSAGE_SLOT,
+    NAMED,
     NO_LEVEL,
     PAIRED,
     PASSED,
     QUIET,
     RAISED,
     SPOKEN,
+    TEXT_SLOT,
     TIME_SLOT,
     TRACED,
+    TYPE_SLOT,
+    Fitting,
     Learned,
     Walk,
 )
@@ -56,6 +62,7 @@ cdef enum:
     LONGEST_HEAD = 1024
     LONGEST_TEXT = 256
     LONGEST_NAME = 100
+    LONGEST_RAISED = 1024
     TRACE_SIZE = 34
     DATED = 2
     RANK_KIND = 32
@@ -74,8 +81,13 @@ cdef inline int take(Walk* walk) noexcept nogil:
     cdef Py_ssize_t size = walk.line.size
     cdef int found
     walk.line.stamp += 1
-    if size == 0 or at[0] == c" " or at[0] == c"\t":
-        return PASSED if walk.own.flags & QUIET else DOUBT
+    walk.kind = -1
+    if size == 0:
+        return PASSED
+    if at[0] == c" " or at[0] == c"\t":
+        if walk.own.flags & QUIET or walk.own.flags & NAMED and _names_nothing(at, at + size):
+            return PASSED
+        return DOUBT
     if at[0] == c"{":
         return take_json(walk)
     if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and _is_trace(walk):
@@ -90,6 +102,25 @@ cdef inline int take(Walk* walk) noexcept nogil:
         if found != DOUBT:
             return found
     return take_text(walk) if walk.own.flags & SPOKEN else DOUBT
+
+
+cdef inline bint _names_nothing(const char* at, const char* end) noexcept nogil:
+    """Whether an indented line is sure not to be what is printed for an exception."""
+    while at < end and (at[0] == c" " or at[0] == c"\t"):
+        at += 1
+    if at == end:
+        return True
+    if end - at > 2 and at[0] == c"U" and at[1] == c"n":
+        return False  # what crashes are introduced by
+    while at < end and (is_key_byte(at[0]) or at[0] == c"+" or at[0] == c"<" or at[0] == c">"):
+        at += 1
+    if at == end or at[0] == c":":
+        return False
+    if at[0] == c" ":
+        at += 1
+        if at == end or at[0] == c" " or at[0] == c"(" or at[0] == c"[":
+            return False
+    return 0x20 < <unsigned char>at[0] < 0x7F
 
 
 cdef inline bint _is_trace(Walk* walk) noexcept nogil:
@@ -204,6 +235,8 @@ cdef inline int take_exception(Walk* walk) noexcept nogil:
         return DOUBT
     if at < end and (end - at < 2 or at[0] != c":" or at[1] != c" " or _quotes_trace(at, end)):
         return DOUBT
+    if _is_looked_at(walk, walk.line.at, walk.line.size):
+        return DOUBT
     _fill(&walk.key[0], walk.line.at, at - walk.line.at, 1, walk)
     cell = _known(walk, &walk.exceptions, 1, &found)
     if cell == MISSING:
@@ -243,7 +276,7 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     cdef unsigned long long stamp
     cdef Spelling found
     cdef Slot* message = NULL
-    cdef int64_t place, rank = NO_LEVEL
+    cdef int64_t rank = NO_LEVEL
     cdef int verdict, i
     verdict = scan_json(walk.line.at, walk.line.size, walk.wanted, slots, walk.line.stamp)
     stamp = walk.line.stamp
@@ -254,10 +287,14 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     if verdict != JSON_READ or slots[LOG_SLOT].stamp == stamp:
         return DOUBT
     for i in range(EXCEPTION_SLOT, LOG_SLOT):
-        if slots[i].stamp == stamp and slots[i].size and (
-            slots[i].kind == KIND_OBJECT or slots[i].kind <= KIND_ESCAPED
-        ):
-            return DOUBT
+        if slots[i].stamp == stamp and slots[i].size:
+            if slots[i].kind == KIND_OBJECT:
+                verdict = _take_type(walk, i - EXCEPTION_SLOT + TYPE_SLOT)
+                if verdict != TAKEN:
+                    return verdict
+                break
+            if slots[i].kind <= KIND_ESCAPED:
+                return DOUBT
     for i in range(LEVEL_SLOT, MESSAGE_SLOT):
         if slots[i].stamp == stamp:
             walk.key[0] = slots[i]
@@ -272,16 +309,82 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
         if slots[i].stamp == stamp and slots[i].kind != KIND_NULLED:
             message = &slots[i]
             break
-    _fill(&walk.key[0], walk.line.at, 0, RANK_KIND + <int>rank, walk)
     if message == NULL:
         _fill(&walk.key[1], walk.line.at, 0, KIND_STRING, walk)
     elif message.kind <= KIND_ESCAPED:
         walk.key[1] = message[0]
     else:
         return DOUBT
-    place = _known(walk, &walk.messages, 2, &found)
+    return _take_message(walk, RANK_KIND + <int>rank)
+
+
+cdef inline bint _is_looked_at(Walk* walk, const char* at, Py_ssize_t size) noexcept nogil:
+    """Whether a rule may fit an exception line."""
+    cdef int i
+    for i in range(walk.needle_count):
+        if memmem(at, size, walk.needles[i].at, walk.needles[i].size) != NULL:
+            return True
+    return False
+
+
+cdef inline bint _may_be_looked_at(Walk* walk, const Slot* kind, const Slot* text) noexcept nogil:
+    """The same of `type: message` in a line of JSON."""
+    cdef char[LONGEST_RAISED] line
+    cdef Py_ssize_t size = kind.size
+    if walk.needle_count == 0:
+        return False
+    memcpy(line, kind.at, size)
+    if text.stamp == walk.line.stamp and text.kind <= KIND_ESCAPED and text.size:
+        if size + 2 + text.size > LONGEST_RAISED:
+            return True
+        if text.kind == KIND_ESCAPED and memmem(text.at, text.size, b"\\u", 2) != NULL:
+            return True
+        memcpy(line + size, b": ", 2)
+        memcpy(line + size + 2, text.at, text.size)
+        size += 2 + text.size
+    return _is_looked_at(walk, line, size)
+
+
+cdef inline int _take_type(Walk* walk, int place) noexcept nogil:
+    """The exception of a line of JSON, where its type is known."""
+    cdef const Slot* slot = &walk.line.slots[place]
+    cdef Spelling found
+    cdef int64_t kind
+    if slot.stamp != walk.line.stamp or slot.kind != KIND_STRING or slot.size > LONGEST_NAME:
+        return DOUBT
+    walk.key[0] = slot[0]
+    kind = _known(walk, &walk.types, 1, &found)
+    if kind == MISSING:
+        return DOUBT if walk.refused else ASK_TYPE
+    walk.kind = <int>kind
+    if kind < 0 or _may_be_looked_at(walk, slot, slot + (TEXT_SLOT - TYPE_SLOT)):
+        return DOUBT
+    return TAKEN
+
+
+cdef inline int _take_message(Walk* walk, int rank) noexcept nogil:
+    """A line of JSON by what its message fits; one with escapes as it is spelled."""
+    cdef Slot* message = &walk.key[1]
+    cdef Spelling found
+    cdef int64_t place
+    cdef int parts = 2
+    _fill(&walk.key[0], walk.line.at, 0, rank, walk)
+    if message.kind == KIND_STRING and walk.fitted:
+        parts = 1
+        found = spelling(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp)
+        place = table_find(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp, &found)
+        walk.fitting.literal = -1 if place == MISSING else place
+        if fitting(
+            &walk.patterns, message.at, message.size, walk.line.slots, walk.line.stamp,
+            &walk.fitting.patterns,
+        ) == ASK:
+            return DOUBT
+        _fill(&walk.key[0], <const char*>&walk.fitting, sizeof(Fitting), rank, walk)
+    elif message.size > LONGEST_HEAD:
+        return DOUBT
+    place = _known(walk, &walk.messages, parts, &found)
     if place == MISSING:
-        return DOUBT if walk.refused or walk.key[1].size > LONGEST_HEAD else ASK_MESSAGE
+        return DOUBT if walk.refused else ASK_MESSAGE
     if place < 0:
         return DOUBT
     _mean(walk, &walk.learned[place], True)

@@ -33,7 +33,9 @@ from exporter.engine.native.state cimport (
     DOUBT,
     ENDED,
     FRESH,
+    PAIRED,
     PASSED,
+    QUIET,
     RESOLVING,
     TAKEN_LANE,
     TIMED,
@@ -163,7 +165,8 @@ cdef inline void done(Walk* walk) noexcept nogil:
     """The line is counted: it is the newest head."""
     walk.own.head = walk.at
     walk.own.head_size = walk.next - 1 - walk.at
-    walk.own.flags = TAKEN_LANE
+    walk.own.kind = walk.kind
+    walk.own.flags = TAKEN_LANE if walk.kind < 0 else QUIET | PAIRED
     pass_on(walk)
 
 
@@ -188,6 +191,8 @@ cdef inline bint apply(Walk* walk) noexcept nogil:
     cdef double when
     cdef int i
     walk.values[line.record] += 1.0
+    if walk.kind >= 0:
+        walk.values[walk.kinds[walk.kind]] += 1.0
     for i in range(line.moves.count):
         op = &line.moves.ops[i]
         if op.cell < 0:
