@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 WORK = native.ROOT / "build" / "fuzz"
 SANITIZE = "-fsanitize=fuzzer-no-link,address,undefined"
 SEEDS = 60  # of each format, ten lines each
-LONGEST = 1 << 13
+LONGEST = 1 << 11
 
 
 def sanitized(source: Path) -> Path:
@@ -79,7 +79,7 @@ def dictionary(file: Path) -> Path:
     texts = (*hostile.KEYS, *hostile.TEXTS, *hostile.MESSAGES, *hostile.LEVELS, *hostile.TIMES)
     words = {*hostile.BITS, *(text.encode() for text in texts)}
     lines = ("".join(f"\\x{byte:02x}" for byte in word) for word in sorted(words) if word)
-    file.write_text("".join(f'"{line}"\n' for line in lines if len(line) < LONGEST // 32))
+    file.write_text("".join(f'"{line}"\n' for line in lines if len(line) < LONGEST // 8))
     return file
 
 

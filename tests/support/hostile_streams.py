@@ -51,7 +51,7 @@ STREAMS: Mapping[str, Callable[[int], bytes]] = MappingProxyType(
         "open quotes": lambda i: b'INFO Job done who=b%d took=12 kind="a size=5' % i,
         "text behind closing quotes": lambda i: b'INFO Job done kind="a"b who="b%d"c took=12' % i,
         "escaped quotes": lambda i: b'INFO Job done kind="%d\\"a\\"\\\\" took=12' % i,
-        "a new label in each pair line": lambda i: _PAIRS + b" who=%d" % i,
+        "a key twice in each pair line": lambda i: _PAIRS + b" who=%d" % i,
         "new labels, key-value": lambda i: b"INFO Job done kind=k%d who=w%d took=%d" % (i, i, i),
         "new labels, JSON": lambda i: _json(kind=f"k{i}", who=f"w{i}", took=i),
         "new labels with escapes": lambda i: _json(kind=f"ż{i}", who=f'"{i}"', took=i),

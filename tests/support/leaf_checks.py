@@ -89,7 +89,6 @@ class Checks:
             assert not self.module.is_utf8(text), text
         else:
             assert self.module.is_utf8(text), text
-        assert self.module.is_ascii(text) == text.isascii(), text
 
     def docker(self, line: bytes) -> int:
         """A line that may be an entry of a json-file."""

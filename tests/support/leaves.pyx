@@ -131,13 +131,6 @@ def is_utf8(bytes text):
     return bool(found)
 
 
-def is_ascii(bytes text):
-    cdef char* copy = copied(text)
-    found = utf8.is_ascii(copy, len(text))
-    free(copy)
-    return bool(found)
-
-
 def docker_entry(bytes line):
     """The answer; and of YES the entry: text, stream, time, whether partial, whether plain."""
     cdef char* copy = copied(line)

@@ -34,6 +34,20 @@ cdef enum:
     MOST_EXPONENT = 9999
 
 
+cdef inline bint _gather(
+    const char** at, const char* end, uint64_t* digits, int* significant
+) noexcept nogil:
+    """Take digits up; False where they are too many to be exact."""
+    while at[0] < end and c"0" <= at[0][0] <= c"9":
+        if significant[0] or at[0][0] != c"0":
+            significant[0] += 1
+            if significant[0] > MOST_DIGITS:
+                return False
+        digits[0] = digits[0] * 10 + <unsigned>(at[0][0] - c"0")
+        at[0] += 1
+    return True
+
+
 cdef inline int number(const char* at, Py_ssize_t size, double* out) noexcept nogil:
     """Of a text, out of its quotes. NO for what is no number; `out` is finite after YES."""
     cdef const char* end = at + size
@@ -47,25 +61,13 @@ cdef inline int number(const char* at, Py_ssize_t size, double* out) noexcept no
         negative = at[0] == c"-"
         at += 1
     begin = at
-    while at < end and c"0" <= at[0] <= c"9":
-        if significant or at[0] != c"0":
-            significant += 1
-            if significant > MOST_DIGITS:
-                return ASK
-        digits = digits * 10 + <unsigned>(at[0] - c"0")
-        at += 1
+    if not _gather(&at, end, &digits, &significant):
+        return ASK
     some = at > begin
     if at < end and at[0] == c".":
         at += 1
         begin = at
-        while at < end and c"0" <= at[0] <= c"9":
-            if significant or at[0] != c"0":
-                significant += 1
-                if significant > MOST_DIGITS:
-                    return ASK
-            digits = digits * 10 + <unsigned>(at[0] - c"0")
-            at += 1
-        if at - begin > MOST_EXPONENT:
+        if not _gather(&at, end, &digits, &significant) or at - begin > MOST_EXPONENT:
             return ASK
         power = -<int>(at - begin)
         some = some or at > begin

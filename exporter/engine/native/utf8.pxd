@@ -3,10 +3,6 @@
 from exporter.engine.native.seeking cimport seek_high
 
 
-cdef inline bint is_ascii(const char* at, Py_ssize_t size) noexcept nogil:
-    return seek_high(at, at + size) == at + size
-
-
 cdef inline bint is_utf8(const char* at, Py_ssize_t size) noexcept nogil:
     cdef const char* end = at + size
     cdef unsigned char first, least, most
