@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.lives import FORGET_SECONDS
 from exporter.model import Family
-from exporter.registry import Registry
+from exporter.registry import FORGET_SECONDS, Registry
 
 Key = tuple[str, tuple[str, ...]]
 

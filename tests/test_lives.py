@@ -9,10 +9,9 @@ from random import Random
 
 import pytest
 
-from exporter import lives
 from exporter.exposition import render
 from exporter.model import Family
-from exporter.registry import Registry
+from exporter.registry import Registry, lives
 from exporter.state import StateFile
 
 START = 1_800_000_000.0

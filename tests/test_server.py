@@ -126,6 +126,24 @@ async def test_head_tells_the_length_and_sends_nothing(
                 assert await head.read() == b""
 
 
+async def test_a_long_answer_comes_whole_and_at_its_length(
+    house: House, client: aiohttp.ClientSession
+) -> None:
+    for number in range(20_000):
+        house.registry.inc(LINES, (f"service-{number}",), 0.0)
+    expected = render(await house.snapshots())
+    assert len(expected) > 10**6
+    async with house.serve() as server:
+        url, plain = f"{server.url}/metrics", {"Accept-Encoding": "identity"}
+        for _ in range(2):  # over one connection
+            async with client.get(url, headers=plain) as got:
+                assert await got.read() == expected
+                assert got.headers["Content-Length"] == str(len(expected))
+        async with client.head(url, headers=plain) as head:
+            assert head.headers["Content-Length"] == str(len(expected))
+            assert await head.read() == b""
+
+
 async def test_health_is_ok_whatever_readiness_says(
     house: House, client: aiohttp.ClientSession
 ) -> None:

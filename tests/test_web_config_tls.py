@@ -41,6 +41,16 @@ async def test_a_client_that_trusts_the_authority_is_served(shut: Door, house: H
     assert "handshake" in house.refused
 
 
+async def test_a_long_answer_comes_whole(shut: Door, house: House) -> None:
+    house.access = shut.access()
+    house.services = [f"{number}{'x' * 2000}" for number in range(900)]
+    async with house.serve() as server:
+        url, root = f"{server.url}/metrics", ("--cacert", shut.authority.root)
+        status, body = await asyncio.to_thread(curl, url, *root)
+        assert (status, body.count("\nwatched_log_lines_total{")) == (200, 900)
+    assert len(body) > 10**6
+
+
 @pytest.mark.parametrize(
     ("given", "options", "served"),
     [

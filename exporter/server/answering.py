@@ -116,7 +116,8 @@ async def _send(request: web.Request, response: web.StreamResponse, seconds: flo
     if transport is None:
         return
     # Nothing waits in our own buffers after this, so a connection closed later closes at once.
-    transport.set_write_buffer_limits(0)
+    # (A byte may: from 0 on, asyncio's TLS pauses at an empty buffer and does not go on.)
+    transport.set_write_buffer_limits(high=1, low=0)
     try:
         async with asyncio.timeout(seconds):
             await response.prepare(request)

@@ -42,12 +42,14 @@ class House:
     refused: list[str] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     hold: Callable[[], Any] | None = None
+    services: Sequence[str] = ("web",)
 
     async def expose(self) -> Sequence[Snapshot]:
         if self.hold is not None:
             await self.hold()
         registry = Registry((("app", "shop"),))
-        registry.inc(SHOWN, ("web",), 0.0, 5)
+        for service in self.services:
+            registry.inc(SHOWN, (service,), 0.0, 5)
         return [registry.snapshot(0.0, final=True)]
 
     @asynccontextmanager

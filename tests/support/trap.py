@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Never
 
-from exporter import lives, saving
+from exporter import saving
 from exporter.__main__ import main
 from exporter.model import Cursor, Snapshot
+from exporter.registry import lives
 from exporter.saving import Saver
 from exporter.shard import Shard
 from exporter.state import StateFile

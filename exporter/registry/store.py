@@ -1,4 +1,4 @@
-"""The series of one application: create, bound, hide, snapshot.
+"""All numbers and series of one application, and what of them is shown and saved.
 
 All numbers lie in one arena of doubles, so the engine moves a counter by its index and a save is
 one copy. What is *shown* is decided when a snapshot is taken, on the snapshot's copy: births,
@@ -15,8 +15,8 @@ from itertools import pairwise
 from typing import Any
 
 from exporter.gauges import EMPTY, Aggregate, Window, Windows
-from exporter.lives import Lives, pasts, size
 from exporter.model import Exemplar, Family, Series, Snapshot
+from exporter.registry.lives import Lives, pasts, size
 
 OTHER = "other"
 NAN = math.nan
