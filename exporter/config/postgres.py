@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 from exporter.config.build import Builder, Raw, entries, instead
@@ -13,6 +12,7 @@ from exporter.config.nodes import At, Entries, Refused, compose
 from exporter.config.queues import FOLDER, queue_queries
 from exporter.config.rows import queries as row_queries
 from exporter.config.settings import SHORT, PostgresPart
+from exporter.config.texts import SHIPPED
 from exporter.model import Family
 from exporter.sources.postgres import Postgres, Query
 
@@ -31,7 +31,7 @@ class Queries:
 @cache
 def health() -> tuple[Query, ...]:
     """The queries about the health of any database, which come with sidewatch."""
-    text = (files("exporter") / HEALTH).read_text(encoding="utf-8")
+    text = (SHIPPED / HEALTH).read_text(encoding="utf-8")
     at = At(HEALTH)
     try:
         return Builder().build(Queries, compose(text, at, shipped=True), at).queries

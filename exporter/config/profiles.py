@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from exporter.config.postgres import check_rows, postgres
 from exporter.config.probes import Probing, probing
 from exporter.config.rows import states
 from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profile
-from exporter.config.texts import read_text
+from exporter.config.texts import SHIPPED, read_text
 from exporter.engine.rules import LogRules
 from exporter.forward.settings import Way
 from exporter.model import JOB_BUCKETS, Duration, Family
@@ -66,7 +65,7 @@ class AppPlan:
 
 def built_in() -> dict[str, Path]:
     """The profiles that come with sidewatch, by name."""
-    folder = Path(str(files("exporter"))) / "profiles"
+    folder = SHIPPED / "profiles"
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 
 from exporter.config.build import Builder, entries, instead
 from exporter.config.nodes import At, Entries, Node, Refused, compose
-from exporter.config.texts import read_text
+from exporter.config.texts import SHIPPED, read_text
 from exporter.sources.postgres import Library, Postgres, Query, library_queries
 
 FOLDER = "queues"
@@ -19,7 +18,7 @@ FOLDER = "queues"
 @cache  # files of the installation; each takes a hundredth of a second
 def libraries() -> Mapping[str, Library]:
     """The libraries that come with sidewatch, by name."""
-    folder = Path(str(files("exporter"))) / FOLDER
+    folder = SHIPPED / FOLDER
     found = {}
     for path in sorted(folder.glob("*.yaml")):
         at = At(f"{FOLDER}/{path.name}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 LONGEST_FILE = 1 << 20
+# What comes along. Not by importlib.resources, which loads all that it takes to read out of a zip.
+SHIPPED = Path(__file__).parents[1]
 
 
 def read_text(path: Path) -> str:

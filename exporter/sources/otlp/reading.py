@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
 from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
@@ -83,6 +82,8 @@ def status(content_type: str, text: str) -> bytes:
 
 def _spelled(message: Message, content_type: str) -> bytes:
     if content_type == JSON:
+        from google.protobuf.json_format import MessageToJson
+
         return MessageToJson(message, indent=None).encode()
     return message.SerializeToString()
 
@@ -104,6 +105,8 @@ def _unpacked(encoding: str, body: bytes) -> bytes:
 
 def _parse_json(plain: bytes, request: ExportLogsServiceRequest) -> None:
     """OTLP's JSON is protobuf's but for the ids, which are hexadecimal."""
+    from google.protobuf.json_format import ParseDict, ParseError
+
     try:
         found = json.loads(plain)
         if not isinstance(found, dict):

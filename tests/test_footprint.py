@@ -1,0 +1,107 @@
+"""What a sidewatch costs that has little to do: what it loads, and how often it wakes.
+
+Loads and wakes are counted, not timed, so that a busy machine changes nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import costs
+from tests.support.process import running
+from tests.support.waiting import free_port, wait_for
+from tests.test_floors import DOORS
+
+ROOT = Path(__file__).parents[1]
+CONFIG = """\
+listen: 127.0.0.1:{port}
+state: state
+apps:
+  - name: pullapprove
+    profile: pullapprove
+    logs:
+      - {{files: ["{folder}/*.log"], service: server}}
+"""
+# What a plain `run` needs: a server, YAML, JSON, redaction, inotify, hashes of passwords.
+NEEDED = {"aiohttp", "asyncinotify", "bcrypt", "msgspec", "re2", "yaml"}
+UNUSED = {
+    "exporter.app.outbound",
+    "exporter.app.receiving",
+    "exporter.collector",
+    "exporter.commands.check",
+    "exporter.demo",
+    "exporter.export",
+    "exporter.forward.delivery",
+    "exporter.hops",
+    "exporter.lint",
+    "exporter.page.render",
+    "exporter.promql",
+    "exporter.sources.containers.watch",
+    "exporter.sources.postgres.collect",
+    "exporter.sources.probes.round",
+}
+IDLE_SECONDS = 4.0
+MOST_WAKES = 15.0  # a second, of all threads; there are 10
+SHOW = """\
+import asyncio
+import sys
+from exporter.commands import run
+from exporter.app import running
+from exporter.__main__ import main
+
+async def supervise(self, stop):
+    while self.unready():
+        await asyncio.sleep(0.01)
+    await self.expose()
+    print(*sys.modules, sep="\\n")
+
+running.Running._supervise = supervise
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(10):
+        (tmp_path / f"server-{number}.log").write_text("INFO was here before\n")
+    config = CONFIG.format(port=free_port(), folder=tmp_path)
+    (tmp_path / "sidewatch.yaml").write_text(config)
+    return tmp_path
+
+
+@pytest.fixture
+def at_work(folder: Path) -> Iterator[int]:
+    """The pid of one that watches these files."""
+    log = folder / "out"
+    config = folder / "sidewatch.yaml"
+    command = [sys.executable, "-m", "exporter", "run", "--config", str(config)]
+    with running(command, log, lambda: "metrics at" in log.read_text(), within=60) as child:
+        yield child.process.pid
+
+
+def loaded(folder: Path) -> set[str]:
+    """The modules that are there once the first scrape has been answered."""
+    command = [sys.executable, "-c", SHOW, "run", "--config", str(folder / "sidewatch.yaml")]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(answer.stdout.split())
+
+
+def test_a_plain_run_loads_no_library_and_no_room_that_it_does_not_use(folder: Path) -> None:
+    modules = loaded(folder)
+    libraries = {name.partition(".")[0] for name in modules}
+    assert libraries & DOORS.keys() == NEEDED
+    assert not modules & UNUSED
+
+
+def test_who_has_nothing_to_do_seldom_wakes(at_work: int) -> None:
+    wait_for(lambda: costs.threads(at_work) >= 4, "its threads", within=60)
+    time.sleep(1.0)  # past the first looks
+    before, began = costs.wakes(at_work), time.monotonic()
+    time.sleep(IDLE_SECONDS)
+    assert (costs.wakes(at_work) - before) / (time.monotonic() - began) < MOST_WAKES
