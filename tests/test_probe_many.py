@@ -15,6 +15,7 @@ import pytest
 from exporter.app import Running
 from exporter.clock import WallClock
 from exporter.config import load
+from exporter.sources.probes.round import first_within
 from tests.support.asking import until
 from tests.support.desk import shown
 from tests.support.probing import DRIP, head, http, once, plan_of, probed, saying, serving, silence
@@ -37,6 +38,17 @@ def test_there_is_room_for_all_to_hang(count: int, timeout: str, places: int) ->
     plan = plan_of(f"base: http://shop\ntimeout: {timeout}\nhttp: {{{probes}}}")
     assert plan.probing.probes is not None
     assert plan.probing.probes.concurrency == places
+
+
+@pytest.mark.parametrize(
+    ("count", "interval", "seconds"),
+    [(1, 15.0, 2.0), (400, 15.0, 2.0), (2000, 15.0, 10.0), (2000, 5.0, 5.0), (9, 1.0, 1.0)],
+)
+def test_very_many_are_not_first_asked_in_one_burst(
+    count: int, interval: float, seconds: float
+) -> None:
+    """They keep their distance, so that they would come together at each interval."""
+    assert first_within(count, interval) == seconds
 
 
 async def test_many_that_hang_are_all_told_and_hide_none(monkeypatch: pytest.MonkeyPatch) -> None:

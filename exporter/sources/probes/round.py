@@ -21,6 +21,7 @@ from exporter.sources.probes.verdict import REASONS, Latch, ProbeError, Result
 from exporter.sources.worker import Worker
 
 FIRST_SECONDS = 2.0  # within which the first questions are spread
+APART_SECONDS = 0.005  # and how far apart at the least: together once, they stay so for minutes
 JITTER = 0.05  # of an interval, so that many probes do not ask at once for ever
 STEP_SECONDS = 1.0  # how often it is looked whether something has become old
 
@@ -118,7 +119,8 @@ class Round:
     async def _keep(self, lane: Lane) -> None:
         """Ask one check for ever."""
         interval = lane.check.interval
-        await asyncio.sleep(self.dice.uniform(0.0, min(interval, FIRST_SECONDS)))
+        first = first_within(len(self.settings.checks), interval)
+        await asyncio.sleep(self.dice.uniform(0.0, first))
         while True:
             due = self.now() + interval * self.dice.uniform(1 - JITTER, 1 + JITTER)
             async with self._gate.place(failing=lane.good is False):
@@ -200,6 +202,11 @@ class Round:
             log.warning("%s: %s: %s", who, failure.reason, failure)
         else:
             log.info("%s: is well again", who)
+
+
+def first_within(count: int, interval: float) -> float:
+    """Within how many seconds a probe is first asked, of so many."""
+    return min(interval, max(FIRST_SECONDS, count * APART_SECONDS))
 
 
 def _key(metric: str, labels: Mapping[str, str]) -> Key:
