@@ -20,8 +20,8 @@ COPY . .
 RUN /pip/bin/python -m pip --python /opt/sidewatch/bin/python install --no-cache-dir --no-compile \
     --disable-pip-version-check ".${EXTRAS}"
 # An extension is optional where it cannot be compiled; an image without it would be a slow one. So
-# each that pyproject.toml declares must be there.
-RUN /opt/sidewatch/bin/python -c 'import importlib, tomllib; tool = tomllib.load(open("pyproject.toml", "rb"))["tool"]["setuptools"]; [importlib.import_module(one["name"]) for one in tool.get("ext-modules", ())]'
+# each that pyproject.toml declares must be there (-P: installed, not in this folder).
+RUN /opt/sidewatch/bin/python -P -c 'import importlib, tomllib; tool = tomllib.load(open("pyproject.toml", "rb"))["tool"]["setuptools"]; [importlib.import_module(one["name"]) for one in tool.get("ext-modules", ())]'
 # The root file system may be read-only, so what is not compiled now would be compiled at each start.
 RUN /opt/sidewatch/bin/python -m compileall -q -j 0 /opt/sidewatch/lib && mkdir /state
 
