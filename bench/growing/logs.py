@@ -14,6 +14,7 @@ from growing.feed import BENCH, Feed, generated
 from growing.findings import Curve, Measure
 from growing.side import Side, sidewatch
 
+RATES = (500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 REST = 12.0  # seconds: past the first looks at the files, and the first save
 SAMPLE = 50_000  # lines of the generator, taken again and again
 NOON = 1_795_262_400_000  # of a day, in milliseconds since 1970
@@ -73,7 +74,7 @@ class Fed:
 def lines(effort: Effort, folder: Path) -> Curve:
     """Key-value and JSON lines of bench/gen.py in one file, each with the rules of the bench."""
     curve = Curve("lines", "lines a second", ())
-    rates = effort.of((500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000), (1_000, 10_000, 50_000))
+    rates = effort.of(RATES, (1_000, 10_000, 100_000))
     measures = []
     with ExitStack() as stack:
         kinds = {}
