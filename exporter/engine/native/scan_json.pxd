@@ -20,14 +20,7 @@ from exporter.engine.native.slots cimport (
     KIND_TRUE,
     Slot,
 )
-from exporter.engine.native.wanted cimport (
-    Key,
-    Wanted,
-    key_place,
-    wanted_add,
-    wanted_free,
-    wanted_new,
-)
+from exporter.engine.native.wanted cimport Key, Wanted, key_place
 
 cdef enum:
     JSON_DOUBT = -1  # the exact reading must decide
