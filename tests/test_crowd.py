@@ -19,14 +19,14 @@ from tests.support.desk import Desk, at_once, lines
 LINES = 100_000
 
 
-def _hold(held: Held, own: float, elapsed: float) -> None:
-    """The loop's own work between two ticks is bounded; so, by and large, is what others see.
+def _hold(held: Held, own: float) -> None:
+    """The loop's own work between two ticks is bounded; what others usually wait is, too.
 
-    The first is what the promise is about and hardly feels a busy machine; a machine that gives
-    this process no core makes any tick late.
+    The first is what the promise is about, and hardly feels a busy machine. How late the latest
+    tick came does: a machine that gives this process no core makes any tick late.
     """
     assert max(held.worked) < own
-    assert statistics.quantiles(held.waited, n=20)[-1] < elapsed
+    assert statistics.median(held.waited) < 0.05
 
 
 @pytest.mark.alone(reason="it asserts how long the loop is held up")
@@ -44,12 +44,12 @@ async def test_a_hundred_thousand_series_hold_up_the_loop_for_no_50_ms(
                 assert size > first > LINES
             made.behind(90)
             await made.scrape(FORMS["text, gzip"])
-        _hold(held, own=0.05, elapsed=0.1)
+        _hold(held, own=0.05)
         made.clock.advance(2)
         made.move()
         async with holding() as held:
             assert await made.saver.save(sync=True)
-        _hold(held, own=0.01, elapsed=0.1)
+        _hold(held, own=0.01)
 
 
 async def test_each_application_is_shown_in_a_turn_of_its_own(

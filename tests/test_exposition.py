@@ -90,6 +90,20 @@ def test_start_times_come_only_when_asked_for_and_in_openmetrics(
     assert (b"_created" in render([final(shop)], form, created=True)) == form.openmetrics
 
 
+def test_a_start_time_stands_with_every_number_and_without_one_nowhere() -> None:
+    registry = a_registry()
+    registry.inc(EVENTS, ("web", "endless"), NOW, math.inf)
+    registry.inc(EVENTS, ("web", "unknown"), NOW, math.nan)
+    registry.inc(EVENTS, ("web", "known"), NOW, 2)
+    body = render([final(registry)], Form.OPENMETRICS, created=True).decode()
+    assert [line for line in body.splitlines() if not line.startswith("#")] == [
+        'watched_events_total{app="shop",service="web",event="endless"} +Inf',
+        'watched_events_created{app="shop",service="web",event="endless"} 1700000000.0',
+        'watched_events_total{app="shop",service="web",event="known"} 2.0',
+        'watched_events_created{app="shop",service="web",event="known"} 1700000000.0',
+    ]
+
+
 @FORMS
 def test_a_family_of_two_applications_stands_once_and_together(form: Form) -> None:
     shop, mill = a_registry("shop"), a_registry("mill")

@@ -128,11 +128,12 @@ class Lives:
         start, stop = self._next, min(self._next + MOST_AT_ONCE, len(self._series))
         self._next = stop if stop < len(self._series) else 0
         self._note_moved(now, slice(start, stop), present)
-        gone = []
-        for slot, at in enumerate(self._changed[start:stop], start):
-            if now - at >= HIDE_SECONDS:
-                gone += self._idle(slot, now, present)
-        return gone
+        columns = enumerate(self._changed[start:stop], start)
+        idle = [slot for slot, at in columns if now - at >= HIDE_SECONDS]
+        # Who is being born is not idle, however long ago it moved.
+        young = set(chain(self._new, *(slots for _, slots in self._births))) if idle else set()
+        gone = [self._idle(slot, now, present) for slot in idle if slot not in young]
+        return [series for series in gone if series is not None]
 
     def _resume(self, now: float, present: array[float]) -> None:
         """What is hidden and has moved is born again, at what it was hidden at."""
@@ -173,35 +174,24 @@ class Lives:
         )
         self._seen[part] = found
 
-    def _idle(self, slot: int, now: float, present: array[float]) -> list[Series]:
+    def _idle(self, slot: int, now: float, present: array[float]) -> Series | None:
         """Hide a series that has been idle for long; it, where it is to be forgotten."""
-        series, value = self._series[slot], present[self._index[slot]]
-        if series is None:
-            return []
-        gauge = series.family.kind == "gauge"
+        series = self._at(slot)
+        gauge, value = series.family.kind == "gauge", present[series.index]
         if gauge and not math.isnan(value):
             self._changed[slot] = now  # it is told, and may stand still
         elif now - self._changed[slot] >= FORGET_SECONDS:
             self._leave(slot)
-            return [series]
+            return series
         elif not gauge and slot not in self._hidden and slot not in self._hidden_wide:
-            self._settle_now(slot)
             self.births += 1
             if slot in self._wide:
                 self._hidden_wide[slot] = self._numbers(slot, present).tobytes()
             else:
                 self._hidden[slot] = value
-        return []
-
-    def _settle_now(self, slot: int) -> None:
-        """Whatever it was being born to is over. It is rare, for who is idle was born long ago."""
-        self._bases.pop(slot, None)
-        for slots in (self._new, *(slots for _, slots in self._births)):
-            if slot in slots:
-                slots.remove(slot)
+        return None
 
     def _leave(self, slot: int) -> None:
-        self._settle_now(slot)
         self._hidden.pop(slot, None)
         self._hidden_wide.pop(slot, None)
         self._wide.discard(slot)
@@ -279,8 +269,13 @@ class Lives:
         )
 
     def _numbers(self, slot: int, arena: array[float]) -> array[float]:
-        series, at = self._series[slot], self._index[slot]
-        return arena[at : at + (1 if series is None else size(series.family))]
+        series = self._at(slot)
+        return arena[series.index : series.index + size(series.family)]
+
+    def _at(self, slot: int) -> Series:
+        series = self._series[slot]
+        assert series is not None  # noqa: S101  nothing is asked of a slot that is free
+        return series
 
     # -- saving -------------------------------------------------------------------------------
 

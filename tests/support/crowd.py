@@ -180,10 +180,12 @@ async def crowd(folder: Path, apps: int, lines: int) -> AsyncIterator[Crowd]:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )
-            yield made
-            assert made.client.stdin is not None
-            made.client.stdin.close()
-            await made.client.wait()
+            try:
+                yield made
+            finally:
+                assert made.client.stdin is not None
+                made.client.stdin.close()
+                await made.client.wait()
     finally:
         worker.close()
 
