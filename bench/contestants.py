@@ -23,6 +23,8 @@ from pathlib import Path
 from report import package
 from totals import Totals, samples
 
+from exporter.engine import choice
+
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
 PATIENCE = 600.0  # seconds that Fluent Bit may take
@@ -51,17 +53,11 @@ Reader = Callable[[Log], Run]
 
 def sidewatch(engine: str) -> Reader | None:
     """Ours with this engine; None where it is the compiled one and was not compiled."""
-    # With its bytecode kept, as everybody's installation has it.
-    unwritten = {"PYTHONDONTWRITEBYTECODE": ""}
-    environment = {"PYTHONPATH": str(HERE.parent), "SIDEWATCH_ENGINE": engine, **unwritten}
-    asked = [sys.executable, "-c", "import exporter.engine.native.loop"]
-    if (
-        engine == "compiled"
-        and subprocess.run(
-            asked, env={**os.environ, **environment}, stderr=subprocess.DEVNULL, check=False
-        ).returncode
-    ):
+    if engine == choice.COMPILED and not choice.available():
         return None
+    # With its bytecode kept, as everybody's installation has it.
+    kept = {"PYTHONDONTWRITEBYTECODE": ""}
+    environment = {"PYTHONPATH": str(HERE.parent), "SIDEWATCH_ENGINE": engine, **kept}
 
     def read(log: Log) -> Run:
         command = [sys.executable, "-m", "exporter", "replay", "--profile", log.profile, log.path]

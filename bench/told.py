@@ -23,13 +23,13 @@ LESS = """\
 Equal totals in every round: counters, and counts and sums of histograms. What the peers leave out,
 and therefore do not pay for:
 
-- Both: no record is joined of its lines, so no exception is counted and a text behind a traceback
-  is nobody's; no times, so no events with their moment, no heartbeats, no windows over gauges; no
-  limit of series; nothing is saved. A label that is mapped (routes, lower case) is one expression
-  for each of its values with mtail, and left out with Fluent Bit.
+- Both: no record is joined of its lines, so no exception is counted; no times, so no moment of an
+  event, no heartbeats, no windows over gauges; no limit of series; nothing is saved. A route is one
+  expression for each of its values with mtail, and left out with Fluent Bit.
 - mtail reads JSON by regular expressions over its text: it depends on the order of the fields, and
   would take an escaped quote for the end of a text.
-- Fluent Bit counts neither levels nor what it cannot read, and shows a boolean as an empty label.
+- Fluent Bit counts levels in `gen.py`'s JSON alone, no events, and nothing of what it cannot read;
+  a boolean becomes an empty label.
 """
 
 
