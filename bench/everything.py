@@ -74,7 +74,7 @@ class _Answering(BaseHTTPRequestHandler):
 def everything(folder: Path) -> Iterator[tuple[Sidecar, str]]:
     """One at work, and what it has to do."""
     (folder / "logs").mkdir(parents=True)
-    (folder / "logs/a.log").write_text('level=info msg="a line"\n' * 100)
+    (folder / "logs/a.log").write_text("INFO A line\n" * 100)
     (folder / "password").write_text("first")
     Authority(folder / "authority")
     shutil.copy(folder / "authority/root.pem", folder)

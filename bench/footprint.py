@@ -1,15 +1,13 @@
 """What a sidewatch costs that has little to do: CPU, latency, start, memory; of the real process.
 
-`./run bench footprint [idle|latency|start|memory ...]`, by default all of them. Idle means that
-the files are there and nobody appends. Each table says for how long or how often it was measured.
+`./run bench footprint [idle|latency|start|memory ...]`, by default all of them; `--write` puts the
+tables into docs/performance.md. Idle means that the files are there and nobody appends.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -17,10 +15,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 
 from everything import everything
+from report import heading, table, write
 from sidecar import PROGRAM, Sidecar, answers, environment, series, sidecar
 
 from tests.support import costs
@@ -46,18 +44,16 @@ apps:
     metrics: {{shop_orders_total: {{type: counter, help: Orders., labels: [customer]}}}}
     limits: {{shop_orders_total: 100000}}
     rules:
-      - {{message: ordered, count: {{shop_orders_total: {{customer: customer}}}}}}
+      - {{message: Order taken, count: {{shop_orders_total: {{customer: customer}}}}}}
     logs:
       - {{files: ["{logs}/*.log"], service: server, from: beginning}}
 """
 
 
-def idle(folder: Path, seconds: float) -> None:
+def idle(folder: Path, given: argparse.Namespace) -> str:
     """CPU and wake-ups of processes that have nothing to do, all side by side."""
-    print(f"\nidle for {seconds:g} s: nothing is appended")
-    print("  files  scraped      CPU, % of a core   wake-ups/s   threads   PSS, MiB")
+    kinds, rows = list(itertools.product((10, 1000), (False, True))), []
     with ExitStack() as stack:
-        kinds = list(itertools.product((10, 1000), (False, True)))
         at_work = []
         for files, scraped in kinds:
             here = folder / f"idle-{files}-{scraped}"
@@ -65,14 +61,17 @@ def idle(folder: Path, seconds: float) -> None:
             at_work.append(stack.enter_context(sidecar(here, PLAIN.format(logs=logs))))
         time.sleep(SETTLE_SECONDS)
         before = [(time.monotonic(), costs.fine_cpu(x.pid), costs.wakes(x.pid)) for x in at_work]
-        _scrape([one for (_, scraped), one in zip(kinds, at_work, strict=True) if scraped], seconds)
+        asked = [one for (_, scraped), one in zip(kinds, at_work, strict=True) if scraped]
+        _scrape(asked, given.seconds)
         for (files, scraped), one, then in zip(kinds, at_work, before, strict=True):
             took = time.monotonic() - then[0]
             share = 100 * (costs.fine_cpu(one.pid) - then[1]) / took
             woken = (costs.wakes(one.pid) - then[2]) / took
             how = f"each {SCRAPE_SECONDS:g} s" if scraped else "never"
-            count = costs.threads(one.pid)
-            print(f"  {files:5}  {how:9} {share:16.3f} {woken:14.1f} {count:9} {one.pss():10.1f}")
+            numbers = f"{share:.3f}", f"{woken:.1f}", f"{costs.threads(one.pid)}"
+            rows.append((f"{files:,}", how, *numbers, f"{one.pss():.1f}"))
+    heads = ("files", "scraped", "CPU, % of a core", "wakes a second", "threads", "PSS, MiB")
+    return f"Nothing is appended for {given.seconds:g} s.\n\n{table(heads, rows)}"
 
 
 def _scrape(those: Sequence[Sidecar], seconds: float) -> None:
@@ -83,17 +82,20 @@ def _scrape(those: Sequence[Sidecar], seconds: float) -> None:
             one.page()
 
 
-def latency(folder: Path, appends: int) -> None:
-    """From just before an append to its having been counted, in the process's own clock."""
-    print("\nfrom append to counted, ms; one line at a time, 20 to 120 ms apart")
-    print("  how        files   appends      p50      p95      p99      max")
+def latency(folder: Path, given: argparse.Namespace) -> str:
+    """From just before an append to its having been counted, by the system's clock."""
+    rows = []
     for how, files in itertools.product(("inotify", "polling"), (10, 1000)):
         here = folder / f"{how}-{files}"
-        logs = _logs(here, files)
+        logs, appends = _logs(here, files), given.appends
         some = sorted(_latencies(here, logs, how, appends if how == "inotify" else appends // 10))
-        cuts = [some[min(len(some) - 1, int(len(some) * x))] * 1e3 for x in (0.5, 0.95, 0.99)]
-        told = " ".join(f"{one:8.2f}" for one in (*cuts, some[-1] * 1e3))
-        print(f"  {how:9} {files:6} {len(some):9} {told}")
+        cuts = [some[min(len(some) - 1, int(len(some) * x))] for x in (0.5, 0.95, 0.99)]
+        rows.append(
+            (how, f"{files:,}", f"{len(some)}", *(f"{1e3 * x:.2f}" for x in (*cuts, some[-1])))
+        )
+    heads = ("how", "files", "appends", "p50, ms", "p95, ms", "p99, ms", "most, ms")
+    text = "One line at a time, each 20 to 120 ms after the one before was counted."
+    return f"{text}\n\n{table(heads, rows)}"
 
 
 def _latencies(here: Path, logs: Path, how: str, appends: int) -> list[float]:
@@ -116,30 +118,35 @@ def _latencies(here: Path, logs: Path, how: str, appends: int) -> list[float]:
                 time.sleep(0.02 + 0.1 * (number * 37 % 100) / 100)
                 with files[number * 7 % len(files)].open("ab", buffering=0) as file:
                     began = time.monotonic_ns()
-                    file.write(b'level=info msg="a line like any other"\n')
+                    file.write(b"INFO A line like any other\n")
                 taken.append((int(child.stdout.readline()) - began) / 1e9)
         finally:
             child.terminate()
     return taken
 
 
-def start(folder: Path, rounds: int) -> None:
+def start(folder: Path, given: argparse.Namespace) -> str:
     """From starting the process to the end of the first answer."""
-    print(f"\nstart to first scrape answered, ms, {rounds} rounds each; 10 files, logs only")
-    print("  bytecode                                median      min      max   CPU, median")
     logs, compiled = _logs(folder / "start", 10), folder / "compiled"
-    runs: dict[str, list[tuple[float, float]]] = {}
-    for number in range(rounds + 1):
+    runs: dict[str, list[tuple[float, float]]] = {
+        "of nothing, not even of the libraries": [],
+        "of everything": [],
+    }
+    for number in range(given.rounds + 1):
         cold = _start(folder / "start", logs, folder / f"cold-{number}")
         warm = _start(folder / "start", logs, compiled)
         if number:  # the first round compiles what the others find
-            runs.setdefault("of none, not even the libraries'", []).append(cold)
-            runs.setdefault("of all", []).append(warm)
+            runs["of nothing, not even of the libraries"].append(cold)
+            runs["of everything"].append(warm)
+    rows = []
     for name, some in runs.items():
-        walls = [1e3 * wall for wall, _ in some]
-        cpu = 1e3 * statistics.median(cpu for _, cpu in some)
-        middle = statistics.median(walls)
-        print(f"  {name:38} {middle:7.0f} {min(walls):8.0f} {max(walls):8.0f} {cpu:13.0f}")
+        walls = [wall for wall, _ in some]
+        cpu = statistics.median(cpu for _, cpu in some)
+        times = statistics.median(walls), min(walls), max(walls), cpu
+        rows.append((name, *(f"{1e3 * one:.0f}" for one in times)))
+    heads = ("bytecode is there", "median, ms", "least", "most", "CPU, median")
+    text = f"{given.rounds} rounds in turns; 10 files, no other source."
+    return f"{text}\n\n{table(heads, rows)}"
 
 
 def _start(here: Path, logs: Path, bytecode: Path) -> tuple[float, float]:
@@ -161,63 +168,64 @@ def _start(here: Path, logs: Path, bytecode: Path) -> tuple[float, float]:
             child.terminate()
 
 
-def memory(folder: Path) -> None:
+def memory(folder: Path, _: argparse.Namespace) -> str:
     """With one application and a few thousand series, and with every source but gRPC."""
-    print("\nmemory, MiB, after a minute; the interpreter's own pages count in part in PSS")
-    print("  what                                      series   threads     PSS     RSS")
-    here = folder / "many"
+    here, rows = folder / "many", []
     logs = _logs(here, 10)
     (logs / "server-0.log").write_text(
-        "".join(f'level=info msg="ordered" customer=c{n}\n' for n in range(VALUES))
+        "".join(f"INFO Order taken customer=c{n}\n" for n in range(VALUES))
     )
     with sidecar(here, MANY.format(logs=logs)) as one:
-        _tell("one application, logs only", one)
+        rows.append(("one application, its logs", *_memory(one)))
     with everything(folder / "all") as (one, parts):
-        _tell("all sources but gRPC", one)
-        print(f"    {parts}")
+        rows.append(("all sources but gRPC", *_memory(one)))
+    heads = ("what is watched", "series", "threads", "PSS, MiB", "RSS, MiB")
+    text = (
+        "After a minute of scrapes. PSS counts pages in part that other processes have as well:"
+        f" here those of the interpreter. All sources are {parts}."
+    )
+    return f"{text}\n\n{table(heads, rows)}"
 
 
-def _tell(what: str, one: Sidecar, seconds: float = 60.0) -> None:
+def _memory(one: Sidecar, seconds: float = 60.0) -> tuple[str, ...]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(5)
         one.page()
     found, count = costs.memory(one.pid), costs.threads(one.pid)
-    told = f"{series(one.page()):7} {count:9} {found['Pss']:7.1f} {found['Rss']:7.1f}"
-    print(f"  {what:40} {told}")
+    return f"{series(one.page()):,}", f"{count}", f"{found['Pss']:.1f}", f"{found['Rss']:.1f}"
 
 
 def _logs(here: Path, files: int) -> Path:
     logs = here / "logs"
     logs.mkdir(parents=True)
     for number in range(files):
-        (logs / f"server-{number}.log").write_text('level=info msg="was here before"\n')
+        (logs / f"server-{number}.log").write_text("INFO Was here before\n")
     return logs
+
+
+PARTS = {"idle": idle, "latency": latency, "start": start, "memory": memory}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    kinds = ("idle", "latency", "start", "memory")
-    parser.add_argument("what", nargs="*", choices=[*kinds, []], help="(default: all)")
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--seconds", type=float, default=60.0, help="of idling")
     parser.add_argument("--appends", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=9, help="of starting")
-    given = parser.parse_args()
-    wanted = given.what or kinds
-    print(
-        f"{os.cpu_count()} CPUs, Linux {platform.release()}, Python {platform.python_version()},"
-        f" sidewatch {version('sidewatch')}, load {os.getloadavg()[0]:.1f}"
+    parser.add_argument(
+        "--write", action="store_true", help="put the figures into docs/performance.md"
     )
+    given = parser.parse_args()
+    if strange := set(given.what) - PARTS.keys():
+        parser.error(f"there is no {', '.join(strange)}")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if "idle" in wanted:
-            idle(folder, given.seconds)
-        if "latency" in wanted:
-            latency(folder, given.appends)
-        if "start" in wanted:
-            start(folder, given.rounds)
-        if "memory" in wanted:
-            memory(folder)
+        for what in given.what or PARTS:
+            figures = PARTS[what](Path(name), given)
+            text = f"{heading(f'./run bench footprint {what}')}\n\n{figures}"
+            print(text, end="\n\n", flush=True)
+            if given.write:
+                write(f"footprint {what}", text)
 
 
 if __name__ == "__main__":

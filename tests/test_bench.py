@@ -63,4 +63,7 @@ def test_a_measurement_takes_the_place_of_the_one_before(tmp_path: Path) -> None
 
 def test_the_page_has_a_place_for_each_measurement_that_writes_there() -> None:
     page = (ROOT / "docs/performance.md").read_text()
-    assert page.count("<!-- engine: begin -->\n") == page.count("<!-- engine: end -->\n") == 1
+    footprint = [f"footprint {part}" for part in ("idle", "latency", "start", "memory")]
+    for name in ("engine", *footprint):
+        assert page.count(f"<!-- {name}: begin -->\n") == 1
+        assert page.count(f"<!-- {name}: end -->\n") == 1
