@@ -34,9 +34,14 @@ class Window:
     turned: float = -math.inf
     history: deque[tuple[float, float]] = field(default_factory=deque)
 
+    @property
+    def due(self) -> float:
+        """When it is to be turned next."""
+        return self.turned + self.seconds / PARTS_OF_A_WINDOW
+
     def turn(self, now: float, gathered: float, arena: array[float]) -> None:
         """Move what the cell gathered, the last of it at `gathered`, into the history."""
-        if now - self.turned < self.seconds / PARTS_OF_A_WINDOW and now >= self.turned:
+        if self.turned <= now < self.due:
             return
         value = arena[self.cell]
         empty = EMPTY[self.aggregate]
@@ -71,6 +76,7 @@ class Windows:
         self._by_series: dict[int, dict[str, Window]] = {}
         self._turned = -math.inf
         self._present = -math.inf  # when a cell was last open for writing
+        self._begun, self._due = -math.inf, -math.inf  # between them no window has to be turned
 
     def find(self, index: int, part: str) -> Window | None:
         """The window of this series and stream, where there is one."""
@@ -79,6 +85,7 @@ class Windows:
     def add(self, index: int, part: str, window: Window) -> None:
         """Show `window` at the series whose number lies at `index`."""
         self._by_series.setdefault(index, {})[part] = window
+        self._due = -math.inf
 
     def turn(self, now: float, arena: array[float]) -> None:
         """Turn every window whose time has come; call it before each burst of writing.
@@ -90,9 +97,13 @@ class Windows:
         if 0 <= now - self._turned < 1.0:
             return
         self._turned = now
-        for parts in self._by_series.values():
-            for window in parts.values():
-                window.turn(now, min(gathered, now), arena)
+        if self._begun <= now < self._due:
+            return
+        windows = [window for parts in self._by_series.values() for window in parts.values()]
+        for window in windows:
+            window.turn(now, min(gathered, now), arena)
+        self._begun = max((window.turned for window in windows), default=now)
+        self._due = min((window.due for window in windows), default=math.inf)
 
     def show(self, now: float, arena: array[float], shown: array[float]) -> None:
         """Write the present value of every windowed gauge into `shown`."""

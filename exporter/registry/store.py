@@ -40,6 +40,7 @@ class Registry:
         self.epoch = 0
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.on_create: Callable[[Series], None] | None = None
+        self._floods: dict[str, tuple[int, int]] = {}  # by family: series, and the label of most
         self._limits = dict(limits or {})
         self._families: dict[str, Family] = {}
         self._series: dict[str, dict[tuple[str, ...], Series]] = {}
@@ -150,15 +151,25 @@ class Registry:
         limit: int,
     ) -> tuple[str, ...]:
         """Labels with `other` for the one that floods, or for all where that floods too."""
-        guilty = max(
-            range(len(family.labels)), key=lambda i: len({labels[i] for labels in known}), default=0
-        )
+        guilty = self._guilty(family, known)
         self.dropped[family.name, family.labels[guilty] if family.labels else ""] += 1
         folded = (*labels[:guilty], OTHER, *labels[guilty + 1 :])
         if folded in known or len(known) < limit + max(10, limit // 10):
             return folded
         named = zip(family.labels, labels, strict=True)
         return tuple(value if name == "service" else OTHER for name, value in named)
+
+    def _guilty(self, family: Family, known: dict[tuple[str, ...], Series]) -> int:
+        """Which label has the most values. It is asked at every overflow: a flood must be cheap."""
+        count, guilty = self._floods.get(family.name, (0, 0))
+        if count != len(known):
+            guilty = max(
+                range(len(family.labels)),
+                key=lambda i: len({labels[i] for labels in known}),
+                default=0,
+            )
+            self._floods[family.name] = len(known), guilty
+        return guilty
 
     def _room(self, count: int, empty: float) -> int:
         free = self._free.get(count)
@@ -214,6 +225,7 @@ class Registry:
     def _forget(self, series: Series) -> None:
         index, count = series.index, size(series.family)
         del self._series[series.family.name][series.labels]
+        self._floods.pop(series.family.name, None)
         for i in range(index, index + count):
             self.exemplars.pop(i, None)
         self._free.setdefault(count, []).append(index)

@@ -30,8 +30,8 @@ cdef class Answers:
         table_begin(&walk.types, CACHED, self._seed)
         table_begin(&walk.literals, MOST_LITERALS, self._seed)
         table_begin(&walk.places, CACHED, self._seed)
-        count = self._fit(self._want())
-        self._look()
+        count = fit(walk, self._plan, self._texts, self._gaps, self._want())
+        look(walk, self._plan, self._texts)
         walk.kept = <Kept*>calloc(KEPT, sizeof(Kept))
         walk.line.slots = <Slot*>calloc(count, sizeof(Slot))
         if walk.kinds == NULL or walk.kept == NULL or walk.line.slots == NULL:
@@ -79,7 +79,7 @@ cdef class Answers:
         if self.walk.wanted == NULL:
             raise MemoryError
         for name in (*names, *sorted(asked.difference(names))):
-            raw = name.encode()
+            raw = name.encode("utf-8", "surrogatepass")
             found = wanted_add(self.walk.wanted, raw, len(raw), len(self._slots))
             if found != YES and found != NO:
                 raise MemoryError
@@ -88,84 +88,6 @@ cdef class Answers:
         if self._slots[names[-1]] != OWN_SLOTS - 1:
             raise AssertionError("a key that every line is read by has no slot")
         return max(len(self._slots), len(asked)) + 1
-
-    cdef int _fit(self, int count) except -1:
-        """Give C the messages that rules ask for; how many slots there are with those of gaps."""
-        cdef Slot slot
-        cdef Spelling found
-        cdef int place = 0
-        templates = {one.message for one in self._plan.rules if one.message and one.message.gaps}
-        texts = [text for each in templates for text in (each.prefix, *(g.until for g in each.gaps))]
-        literals = [*self._plan.literal, "", PYTHON_HEAD]
-        if len(templates) > MOST_PATTERNS or len(literals) >= MOST_LITERALS:
-            return count
-        for text in (*texts, *literals):
-            if "\ufffd" in text or len(text.encode("utf-8", "surrogatepass")) > LONGEST_LITERAL:
-                return count
-        self.walk.fitted = True
-        for text in literals:
-            raw = text.encode("utf-8", "surrogatepass")
-            slot.at, slot.size, slot.kind, slot.stamp = raw, len(raw), KIND_STRING, 1
-            found = spelling(&self.walk.literals, &slot, FIRST_TWO, 1, 1)
-            table_put(&self.walk.literals, &slot, FIRST_TWO, 1, 1, &found, place)
-            if table_find(&self.walk.literals, &slot, FIRST_TWO, 1, 1, &found) == MISSING:
-                raise MemoryError
-            place += 1
-        self.walk.patterns.all = <Pattern*>calloc(max(1, len(templates)), sizeof(Pattern))
-        if self.walk.patterns.all == NULL:
-            raise MemoryError
-        for template in templates:
-            count = self._pattern(template, count)
-        return count
-
-    cdef int _look(self) except -1:
-        """Give C the texts that an exception line must hold for a rule to fit it."""
-        cdef int i
-        needles = exception_needles(self._plan)
-        self.walk.needles = <Needle*>calloc(len(needles) + 1, sizeof(Needle))
-        if self.walk.needles == NULL:
-            raise MemoryError
-        self.walk.needle_count = len(needles)
-        for i in range(self.walk.needle_count):
-            raw = self._text(needles[i])
-            self.walk.needles[i].at, self.walk.needles[i].size = <const char*>raw, len(raw)
-        return 0
-
-    cdef bytes _text(self, str text):
-        """The bytes of a text, which stay where they are."""
-        raw = text.encode()
-        self._texts.append(raw)
-        return raw
-
-    cdef int _pattern(self, object template, int count) except -1:
-        cdef Patterns* patterns = &self.walk.patterns
-        cdef Pattern* one = &patterns.all[patterns.count]
-        cdef unsigned long long bit = <unsigned long long>1 << patterns.count
-        cdef int i
-        raw = self._text(template.prefix)
-        one.prefix, one.size = <const char*>raw, len(raw)
-        one.gaps = <Gap*>calloc(len(template.gaps), sizeof(Gap))
-        if one.gaps == NULL:
-            raise MemoryError
-        patterns.count += 1
-        if one.size:
-            patterns.first[<unsigned char>one.prefix[0]] |= bit
-        else:
-            patterns.any |= bit
-            for i in range(256):
-                patterns.first[i] |= bit
-        slots = self._gaps[template] = {}
-        for gap in template.gaps:
-            raw = self._text(gap.until)
-            one.gaps[one.count].until = <const char*>raw
-            one.gaps[one.count].size = len(raw)
-            one.gaps[one.count].numeric = gap.numeric
-            one.gaps[one.count].slot = count
-            one.count += 1
-            if gap.name:
-                slots[gap.name] = count
-            count += 1
-        return count
 
     cdef int _locate(self) except -1:
         """Find the cells that most lines move."""

@@ -34,7 +34,8 @@ from exporter.engine.native.state cimport (
 from exporter.engine.native.table cimport (
     MISSING, Spelling, Table, spelling, table_begin, table_clear, table_find, table_put,
 )
-from exporter.engine.native.taking cimport FIRST_TWO, NOWHERE, RANK_KIND
+from exporter.engine.native.recall cimport FIRST_TWO
+from exporter.engine.native.taking cimport NOWHERE, RANK_KIND
 from exporter.engine.native.times cimport LOCAL_UNKNOWN
 from exporter.engine.native.walk cimport done, go, pass_on
 
@@ -65,6 +66,7 @@ cdef enum:
 _RANKS = (*LEVELS, UNKNOWN)
 
 include "program.pxi"
+include "fitting.pxi"
 include "answers.pxi"
 
 

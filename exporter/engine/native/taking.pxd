@@ -1,32 +1,30 @@
 """Lines recognised: each kind of line up to the moves that it means; nothing is moved here."""
 
 from libc.stdint cimport int64_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr
 
-from exporter.engine.native.heads cimport is_key_byte, read_head, read_pairs
+from exporter.engine.native.heads cimport read_head, read_pairs
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.patterns cimport fitting, memmem
+from exporter.engine.native.patterns cimport fitting
+from exporter.engine.native.raising cimport is_trace, names_nothing, take_exception, take_type
+from exporter.engine.native.recall cimport FIRST_TWO, again, fill, known
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
 from exporter.engine.native.slots cimport (
     ASK,
     KIND_ESCAPED,
     KIND_FLOAT,
-    KIND_INTEGER,
     KIND_NULLED,
     KIND_OBJECT,
-    KIND_RAW,
     KIND_STRING,
     NO,
     YES,
     Slot,
 )
 from exporter.engine.native.state cimport (
-    ASK_EXCEPTION,
     ASK_HEAD,
     ASK_LEVEL,
     ASK_MESSAGE,
     ASK_TEXT,
-    ASK_TYPE,
     DOUBT,
     EXCEPTION_SLOT,
     HEADED,
@@ -38,9 +36,7 @@ from exporter.engine.native.state cimport (
     PAIRED,
     PASSED,
     QUIET,
-    RAISED,
     SPOKEN,
-    TEXT_SLOT,
     TIME_SLOT,
     TRACED,
     TYPE_SLOT,
@@ -48,32 +44,15 @@ from exporter.engine.native.state cimport (
     Learned,
     Walk,
 )
-from exporter.engine.native.table cimport (
-    MISSING,
-    Spelling,
-    Table,
-    spelling,
-    table_find,
-    table_put,
-)
+from exporter.engine.native.table cimport MISSING, Spelling, spelling, table_find
 from exporter.engine.native.times cimport json_seconds, text_seconds
 
 cdef enum:
     LONGEST_HEAD = 1024
     LONGEST_TEXT = 256
-    LONGEST_NAME = 100
-    LONGEST_RAISED = 1024
-    TRACE_SIZE = 34
     DATED = 2
     RANK_KIND = 32
     NOWHERE = -1
-
-cdef extern from *:
-    """
-    static const int taking_first_two[2] = {0, 1};
-    """
-    const int* FIRST_TWO "taking_first_two"
-
 
 cdef inline int take(Walk* walk) noexcept nogil:
     """What the present line is: TAKEN with its moves, PASSED where it moves nothing more, DOUBT."""
@@ -85,12 +64,12 @@ cdef inline int take(Walk* walk) noexcept nogil:
     if size == 0:
         return PASSED
     if at[0] == c" " or at[0] == c"\t":
-        if walk.own.flags & QUIET or walk.own.flags & NAMED and _names_nothing(at, at + size):
+        if walk.own.flags & QUIET or walk.own.flags & NAMED and names_nothing(at, at + size):
             return PASSED
         return DOUBT
     if at[0] == c"{":
         return take_json(walk)
-    if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and _is_trace(walk):
+    if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and is_trace(walk):
         if walk.own.flags & TRACED:
             return DOUBT
         walk.own.flags = QUIET | TRACED
@@ -102,54 +81,6 @@ cdef inline int take(Walk* walk) noexcept nogil:
         if found != DOUBT:
             return found
     return take_text(walk) if walk.own.flags & SPOKEN else DOUBT
-
-
-cdef inline bint _names_nothing(const char* at, const char* end) noexcept nogil:
-    """Whether an indented line is sure not to be what is printed for an exception."""
-    while at < end and (at[0] == c" " or at[0] == c"\t"):
-        at += 1
-    if at == end:
-        return True
-    if end - at > 2 and at[0] == c"U" and at[1] == c"n":
-        return False  # what crashes are introduced by
-    while at < end and (is_key_byte(at[0]) or at[0] == c"+" or at[0] == c"<" or at[0] == c">"):
-        at += 1
-    if at == end or at[0] == c":":
-        return False
-    if at[0] == c" ":
-        at += 1
-        if at == end or at[0] == c" " or at[0] == c"(" or at[0] == c"[":
-            return False
-    return 0x20 < <unsigned char>at[0] < 0x7F
-
-
-cdef inline bint _is_trace(Walk* walk) noexcept nogil:
-    return (
-        walk.line.size >= TRACE_SIZE
-        and memcmp(walk.line.at, b"Traceback (most recent call last):", TRACE_SIZE) == 0
-    )
-
-
-cdef inline void _fill(Slot* slot, const char* at, Py_ssize_t size, int kind, Walk* walk) noexcept nogil:
-    slot.at = at
-    slot.size = size
-    slot.kind = kind
-    slot.stamp = walk.line.stamp
-
-
-cdef inline int64_t _known(Walk* walk, Table* table, int parts, Spelling* found) noexcept nogil:
-    """What a table says of the first parts of the present key."""
-    found[0] = spelling(table, walk.key, FIRST_TWO, parts, walk.line.stamp)
-    return table_find(table, walk.key, FIRST_TWO, parts, walk.line.stamp, found)
-
-
-cdef inline bint _again(Walk* walk, int parts) noexcept nogil:
-    """Whether the present key was met before: most that come once never come again."""
-    cdef Spelling found
-    if _known(walk, &walk.once, parts, &found) != MISSING:
-        return True
-    table_put(&walk.once, walk.key, FIRST_TWO, parts, walk.line.stamp, &found, 1)
-    return False
 
 
 cdef inline void _mean(Walk* walk, const Learned* learned, bint is_json) noexcept nogil:
@@ -168,17 +99,17 @@ cdef inline int take_pairs(Walk* walk) noexcept nogil:
     if not read_head(walk.line.at, end, &walk.front):
         return DOUBT
     # A word in front is where the line begins.
-    _fill(
+    fill(
         &walk.key[0],
         walk.line.at,
         walk.front.token_size,
         DATED if walk.front.time != NULL else 1,
         walk,
     )
-    _fill(&walk.key[1], walk.front.at, walk.front.end - walk.front.at, 1, walk)
-    place = _known(walk, &walk.heads, 2, &found)
+    fill(&walk.key[1], walk.front.at, walk.front.end - walk.front.at, 1, walk)
+    place = known(walk, &walk.heads, 2, &found)
     if place == MISSING:
-        if walk.key[1].size > LONGEST_HEAD or walk.refused or not _again(walk, 2):
+        if walk.key[1].size > LONGEST_HEAD or walk.refused or not again(walk, 2):
             return DOUBT
         return ASK_HEAD
     if place < 0:
@@ -203,16 +134,16 @@ cdef inline int take_pairs(Walk* walk) noexcept nogil:
 cdef inline int take_text(Walk* walk) noexcept nogil:
     """A text that is known letter for letter: it counts, and moves nothing else."""
     cdef Spelling found
-    cdef int64_t known
+    cdef int64_t told
     if walk.line.size > LONGEST_TEXT:
         return DOUBT
-    _fill(&walk.key[0], walk.line.at, walk.line.size, 3, walk)
-    known = _known(walk, &walk.texts, 1, &found)
-    if known == MISSING:
-        if walk.refused or not _again(walk, 1):
+    fill(&walk.key[0], walk.line.at, walk.line.size, 3, walk)
+    told = known(walk, &walk.texts, 1, &found)
+    if told == MISSING:
+        if walk.refused or not again(walk, 1):
             return DOUBT
         return ASK_TEXT
-    if known == 0:
+    if told == 0:
         return DOUBT
     _text(walk)
     return TAKEN
@@ -221,44 +152,6 @@ cdef inline int take_text(Walk* walk) noexcept nogil:
 cdef inline void _text(Walk* walk) noexcept nogil:
     walk.line.moves = NULL
     walk.line.record = walk.unknown
-
-
-cdef inline int take_exception(Walk* walk) noexcept nogil:
-    """The line that ends a traceback, where its type is known."""
-    cdef const char* at = walk.line.at
-    cdef const char* end = at + walk.line.size
-    cdef Spelling found
-    cdef int64_t cell
-    while at < end and is_key_byte(at[0]) and at[0] != c"-":
-        at += 1
-    if at == walk.line.at or at - walk.line.at > LONGEST_NAME:
-        return DOUBT
-    if at < end and (end - at < 2 or at[0] != c":" or at[1] != c" " or _quotes_trace(at, end)):
-        return DOUBT
-    if _is_looked_at(walk, walk.line.at, walk.line.size):
-        return DOUBT
-    _fill(&walk.key[0], walk.line.at, at - walk.line.at, 1, walk)
-    cell = _known(walk, &walk.exceptions, 1, &found)
-    if cell == MISSING:
-        return DOUBT if walk.refused else ASK_EXCEPTION
-    if cell < 0:
-        return DOUBT
-    walk.values[cell] += 1.0
-    walk.own.raised = walk.at
-    walk.own.raised_size = walk.next - 1 - walk.at
-    walk.own.flags = QUIET | PAIRED | RAISED
-    return PASSED
-
-
-cdef inline bint _quotes_trace(const char* at, const char* end) noexcept nogil:
-    """Whether the head of a traceback may stand in a text."""
-    while True:
-        at = <const char*>memchr(at, c"T", end - at)
-        if at == NULL:
-            return False
-        if end - at >= 9 and memcmp(at, b"Traceback", 9) == 0:
-            return True
-        at += 1
 
 
 cdef inline bint _is_plain(const char* at, Py_ssize_t size) noexcept nogil:
@@ -289,7 +182,7 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     for i in range(EXCEPTION_SLOT, LOG_SLOT):
         if slots[i].stamp == stamp and slots[i].size:
             if slots[i].kind == KIND_OBJECT:
-                verdict = _take_type(walk, i - EXCEPTION_SLOT + TYPE_SLOT)
+                verdict = take_type(walk, i - EXCEPTION_SLOT + TYPE_SLOT)
                 if verdict != TAKEN:
                     return verdict
                 break
@@ -298,7 +191,7 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     for i in range(LEVEL_SLOT, MESSAGE_SLOT):
         if slots[i].stamp == stamp:
             walk.key[0] = slots[i]
-            rank = _known(walk, &walk.ranks, 1, &found)
+            rank = known(walk, &walk.ranks, 1, &found)
             if rank == MISSING:
                 walk.subject = i
                 return DOUBT if walk.refused else ASK_LEVEL
@@ -310,56 +203,12 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
             message = &slots[i]
             break
     if message == NULL:
-        _fill(&walk.key[1], walk.line.at, 0, KIND_STRING, walk)
+        fill(&walk.key[1], walk.line.at, 0, KIND_STRING, walk)
     elif message.kind <= KIND_ESCAPED:
         walk.key[1] = message[0]
     else:
         return DOUBT
     return _take_message(walk, RANK_KIND + <int>rank)
-
-
-cdef inline bint _is_looked_at(Walk* walk, const char* at, Py_ssize_t size) noexcept nogil:
-    """Whether a rule may fit an exception line."""
-    cdef int i
-    for i in range(walk.needle_count):
-        if memmem(at, size, walk.needles[i].at, walk.needles[i].size) != NULL:
-            return True
-    return False
-
-
-cdef inline bint _may_be_looked_at(Walk* walk, const Slot* kind, const Slot* text) noexcept nogil:
-    """The same of `type: message` in a line of JSON."""
-    cdef char[LONGEST_RAISED] line
-    cdef Py_ssize_t size = kind.size
-    if walk.needle_count == 0:
-        return False
-    memcpy(line, kind.at, size)
-    if text.stamp == walk.line.stamp and text.kind <= KIND_ESCAPED and text.size:
-        if size + 2 + text.size > LONGEST_RAISED:
-            return True
-        if text.kind == KIND_ESCAPED and memmem(text.at, text.size, b"\\u", 2) != NULL:
-            return True
-        memcpy(line + size, b": ", 2)
-        memcpy(line + size + 2, text.at, text.size)
-        size += 2 + text.size
-    return _is_looked_at(walk, line, size)
-
-
-cdef inline int _take_type(Walk* walk, int place) noexcept nogil:
-    """The exception of a line of JSON, where its type is known."""
-    cdef const Slot* slot = &walk.line.slots[place]
-    cdef Spelling found
-    cdef int64_t kind
-    if slot.stamp != walk.line.stamp or slot.kind != KIND_STRING or slot.size > LONGEST_NAME:
-        return DOUBT
-    walk.key[0] = slot[0]
-    kind = _known(walk, &walk.types, 1, &found)
-    if kind == MISSING:
-        return DOUBT if walk.refused else ASK_TYPE
-    walk.kind = <int>kind
-    if kind < 0 or _may_be_looked_at(walk, slot, slot + (TEXT_SLOT - TYPE_SLOT)):
-        return DOUBT
-    return TAKEN
 
 
 cdef inline int _take_message(Walk* walk, int rank) noexcept nogil:
@@ -368,7 +217,7 @@ cdef inline int _take_message(Walk* walk, int rank) noexcept nogil:
     cdef Spelling found
     cdef int64_t place
     cdef int parts = 2
-    _fill(&walk.key[0], walk.line.at, 0, rank, walk)
+    fill(&walk.key[0], walk.line.at, 0, rank, walk)
     if message.kind == KIND_STRING and walk.fitted:
         parts = 1
         found = spelling(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp)
@@ -379,10 +228,10 @@ cdef inline int _take_message(Walk* walk, int rank) noexcept nogil:
             &walk.fitting.patterns,
         ) == ASK:
             return DOUBT
-        _fill(&walk.key[0], <const char*>&walk.fitting, sizeof(Fitting), rank, walk)
+        fill(&walk.key[0], <const char*>&walk.fitting, sizeof(Fitting), rank, walk)
     elif message.size > LONGEST_HEAD:
         return DOUBT
-    place = _known(walk, &walk.messages, parts, &found)
+    place = known(walk, &walk.messages, parts, &found)
     if place == MISSING:
         return DOUBT if walk.refused else ASK_MESSAGE
     if place < 0:

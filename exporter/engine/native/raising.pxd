@@ -1,0 +1,136 @@
+"""Exceptions: the lines that tell one, in tracebacks and in JSON, and those that do not."""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memchr, memcmp, memcpy
+
+from exporter.engine.native.heads cimport is_key_byte
+from exporter.engine.native.moves cimport TAKEN
+from exporter.engine.native.patterns cimport memmem
+from exporter.engine.native.recall cimport fill, known
+from exporter.engine.native.slots cimport KIND_ESCAPED, KIND_STRING, Slot
+from exporter.engine.native.state cimport (
+    ASK_EXCEPTION,
+    ASK_TYPE,
+    DOUBT,
+    PAIRED,
+    PASSED,
+    QUIET,
+    RAISED,
+    TEXT_SLOT,
+    TYPE_SLOT,
+    Walk,
+)
+from exporter.engine.native.table cimport MISSING, Spelling
+
+cdef enum:
+    LONGEST_NAME = 100
+    LONGEST_RAISED = 1024
+    TRACE_SIZE = 34
+
+
+cdef inline bint names_nothing(const char* at, const char* end) noexcept nogil:
+    """Whether an indented line is sure not to be what is printed for an exception."""
+    while at < end and (at[0] == c" " or at[0] == c"\t"):
+        at += 1
+    if at == end:
+        return True
+    if end - at > 2 and at[0] == c"U" and at[1] == c"n":
+        return False  # what crashes are introduced by
+    while at < end and (is_key_byte(at[0]) or at[0] == c"+" or at[0] == c"<" or at[0] == c">"):
+        at += 1
+    if at == end or at[0] == c":":
+        return False
+    if at[0] == c" ":
+        at += 1
+        if at == end or at[0] == c" " or at[0] == c"(" or at[0] == c"[":
+            return False
+    return 0x20 < <unsigned char>at[0] < 0x7F
+
+
+cdef inline bint is_trace(Walk* walk) noexcept nogil:
+    return (
+        walk.line.size >= TRACE_SIZE
+        and memcmp(walk.line.at, b"Traceback (most recent call last):", TRACE_SIZE) == 0
+    )
+
+
+cdef inline int take_exception(Walk* walk) noexcept nogil:
+    """The line that ends a traceback, where its type is known."""
+    cdef const char* at = walk.line.at
+    cdef const char* end = at + walk.line.size
+    cdef Spelling found
+    cdef int64_t cell
+    while at < end and is_key_byte(at[0]) and at[0] != c"-":
+        at += 1
+    if at == walk.line.at or at - walk.line.at > LONGEST_NAME:
+        return DOUBT
+    if at < end and (end - at < 2 or at[0] != c":" or at[1] != c" " or _quotes_trace(at, end)):
+        return DOUBT
+    if _is_looked_at(walk, walk.line.at, walk.line.size):
+        return DOUBT
+    fill(&walk.key[0], walk.line.at, at - walk.line.at, 1, walk)
+    cell = known(walk, &walk.exceptions, 1, &found)
+    if cell == MISSING:
+        return DOUBT if walk.refused else ASK_EXCEPTION
+    if cell < 0:
+        return DOUBT
+    walk.values[cell] += 1.0
+    walk.own.raised = walk.at
+    walk.own.raised_size = walk.next - 1 - walk.at
+    walk.own.flags = QUIET | PAIRED | RAISED
+    return PASSED
+
+
+cdef inline bint _quotes_trace(const char* at, const char* end) noexcept nogil:
+    """Whether the head of a traceback may stand in a text."""
+    while True:
+        at = <const char*>memchr(at, c"T", end - at)
+        if at == NULL:
+            return False
+        if end - at >= 9 and memcmp(at, b"Traceback", 9) == 0:
+            return True
+        at += 1
+
+
+cdef inline bint _is_looked_at(Walk* walk, const char* at, Py_ssize_t size) noexcept nogil:
+    """Whether a rule may fit an exception line."""
+    cdef int i
+    for i in range(walk.needle_count):
+        if memmem(at, size, walk.needles[i].at, walk.needles[i].size) != NULL:
+            return True
+    return False
+
+
+cdef inline bint _may_be_looked_at(Walk* walk, const Slot* kind, const Slot* text) noexcept nogil:
+    """The same of `type: message` in a line of JSON."""
+    cdef char[LONGEST_RAISED] line
+    cdef Py_ssize_t size = kind.size
+    if walk.needle_count == 0:
+        return False
+    memcpy(line, kind.at, size)
+    if text.stamp == walk.line.stamp and text.kind <= KIND_ESCAPED and text.size:
+        if size + 2 + text.size > LONGEST_RAISED:
+            return True
+        if text.kind == KIND_ESCAPED and memmem(text.at, text.size, b"\\u", 2) != NULL:
+            return True
+        memcpy(line + size, b": ", 2)
+        memcpy(line + size + 2, text.at, text.size)
+        size += 2 + text.size
+    return _is_looked_at(walk, line, size)
+
+
+cdef inline int take_type(Walk* walk, int place) noexcept nogil:
+    """The exception of a line of JSON, where its type is known."""
+    cdef const Slot* slot = &walk.line.slots[place]
+    cdef Spelling found
+    cdef int64_t kind
+    if slot.stamp != walk.line.stamp or slot.kind != KIND_STRING or slot.size > LONGEST_NAME:
+        return DOUBT
+    walk.key[0] = slot[0]
+    kind = known(walk, &walk.types, 1, &found)
+    if kind == MISSING:
+        return DOUBT if walk.refused else ASK_TYPE
+    walk.kind = <int>kind
+    if kind < 0 or _may_be_looked_at(walk, slot, slot + (TEXT_SLOT - TYPE_SLOT)):
+        return DOUBT
+    return TAKEN
