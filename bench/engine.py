@@ -117,7 +117,7 @@ def _measure(made: Made, readers: Mapping[str, Reader], rounds: int) -> Spent:
                 log = made.whole[form] if name == "compiled" else part
                 whole = read(log) if log is not part else one
                 spent.note(form, name, whole.cpu / log.lines)
-            if name in OURS:
+            if name in (*OURS, "mtail"):
                 spent.note("start", name, read(nothing).cpu / log.lines)
     if "compiled" in readers:
         spent.threads = _threads(made.part["bare"])

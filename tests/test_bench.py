@@ -34,7 +34,7 @@ def test_mtail_and_both_engines_count_the_same_of_an_applications_lines(parts: P
     parts.need("mtail")
     lines = told("--only", "pullapprove").splitlines()
     costs, envelopes = (line for line in lines if line.startswith("| pullapprove"))
-    assert costs.count("not beside") == 2  # Fluent Bit, and what is told beside it
+    assert costs.count("not beside") == 3  # Fluent Bit, and what is told beside it
     assert "not beside" not in envelopes
 
 
