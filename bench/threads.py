@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
 
-from exporter.app import assemble
+from exporter.app.assembly import assemble
 from exporter.clock import SetClock
 from exporter.config import AppPlan, load_profile
 from exporter.model import Cursor

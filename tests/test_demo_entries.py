@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from exporter.app import assemble, declare
+from exporter.app.assembly import assemble, declare
 from exporter.clock import SetClock
 from exporter.config import load_profile
 from exporter.demo import kodiai, pullapprove

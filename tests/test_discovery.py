@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from exporter.__main__ import main
-from exporter.app import Running, doubled
 from exporter.app.discovery import FORGET_SECONDS, Discoverer, Known, sort_out
+from exporter.app.doubles import doubled
+from exporter.app.running import Running
 from exporter.clock import SetClock, WallClock
 from exporter.config import Plan, parse
 from exporter.errors import ConfigError

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from exporter.__main__ import main
-from exporter.app import Running, doubled, json_logs
+from exporter.app.doubles import doubled, json_logs
+from exporter.app.running import Running
 from exporter.clock import WallClock
 from exporter.config import load
 from exporter.errors import ConfigError

@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from exporter.__main__ import main
-from exporter.app import Running
+from exporter.app.running import Running
 from exporter.clock import WallClock
 from exporter.config import Plan, load
 from exporter.server import Server

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from exporter.__main__ import main
-from exporter.app import Running
+from exporter.app.running import Running
 from exporter.clock import WallClock
 from exporter.config import load
 from tests.support.desk import shown

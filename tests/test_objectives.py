@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import assemble, declare
+from exporter.app.assembly import assemble, declare
 from exporter.clock import SetClock
 from exporter.config import load_profile
 from exporter.exposition import render

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from exporter.app import assemble
+from exporter.app.assembly import assemble
 from exporter.clock import Clock, SetClock
 from exporter.config import load_profile
 from exporter.errors import SourceError

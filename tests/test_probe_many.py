@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from exporter.app import Running
+from exporter.app.running import Running
 from exporter.clock import WallClock
 from exporter.config import load
 from exporter.sources.probes.round import first_within

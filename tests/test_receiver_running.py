@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.app import Running
+from exporter.app.running import Running
 from exporter.clock import WallClock
 from exporter.config import load
 from exporter.exposition import render

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import assemble
+from exporter.app.assembly import assemble
 from exporter.clock import WallClock
 from exporter.config import load
 from exporter.errors import ConfigError

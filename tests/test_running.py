@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import Running, running
+from exporter.app import running
+from exporter.app.running import Running
 from exporter.clock import Clock, SetClock, WallClock
 from exporter.config import Plan, load
 from exporter.config.settings import PlacedSource

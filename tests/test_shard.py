@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import assemble
+from exporter.app.assembly import assemble
 from exporter.clock import SetClock
 from exporter.config import load_profile
 from exporter.model import Cursor

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import Running
+from exporter.app.running import Running
 from exporter.clock import SetClock
 from exporter.config import load
 from exporter.errors import StateError

@@ -9,8 +9,8 @@ import ssl
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
-from exporter.app import doubled, json_logs
 from exporter.app.discovery import WHY, sort_out
+from exporter.app.doubles import doubled, json_logs
 from exporter.app.outlets import ask_empty
 from exporter.clock import WallClock
 from exporter.commands.types import Subparsers, add_config, add_web, environment

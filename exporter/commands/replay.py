@@ -11,7 +11,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import BinaryIO
 
-from exporter.app import assemble, declare
+from exporter.app.assembly import assemble, declare
 from exporter.clock import SetClock
 from exporter.commands.types import Subparsers
 from exporter.config import AppPlan, load, load_profile, seconds

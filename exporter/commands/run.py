@@ -22,7 +22,7 @@ from exporter.commands.types import Subparsers, add_config, add_web, environment
 from exporter.redact import hide, log_the_uncaught
 
 if TYPE_CHECKING:
-    from exporter.app import Running
+    from exporter.app.running import Running
     from exporter.server import Server
 
 log = logging.getLogger("sidewatch")
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         config: Path = arguments.config
         environ = environment(arguments)
         plan = load(config, environ)
-        from exporter.app import Running  # noqa: PLC0415 - as said above
+        from exporter.app.running import Running  # noqa: PLC0415 - as said above
     logging.basicConfig(
         level=plan.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )

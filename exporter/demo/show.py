@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from exporter.app import Running
+from exporter.app.running import Running
 from exporter.clock import WallClock
 from exporter.config import LISTEN_VARIABLE, load
 from exporter.demo import kodiai, pullapprove, workers

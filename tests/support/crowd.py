@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from exporter.app import assemble
+from exporter.app.assembly import assemble
 from exporter.clock import SetClock
 from exporter.config import load_profile
 from exporter.model import REQUEST_BUCKETS, Cursor, Family

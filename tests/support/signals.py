@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.app import assemble, declare
+from exporter.app.assembly import assemble, declare
 from exporter.clock import SetClock
 from exporter.config import AppPlan, parse, seconds
 from exporter.exposition import timeline

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exporter.app import assemble, declare
+from exporter.app.assembly import assemble, declare
 from exporter.clock import SetClock
 from exporter.config import parse
 from exporter.exposition import timeline
