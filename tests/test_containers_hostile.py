@@ -110,7 +110,7 @@ async def served(engine: Engine) -> AsyncIterator[str]:
 async def test_events_that_are_never_answered_are_told_and_hide_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("exporter.sources.containers.source.HUNG_SECONDS", 1.0)
+    monkeypatch.setattr("exporter.sources.containers.watch.HUNG_SECONDS", 1.0)
     engine = Engine(answers=False)
     async with served(engine) as part, watched(part) as app:
         await until(lambda: app.value(RUNNING, "web") == 1, "the state")

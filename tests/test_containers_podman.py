@@ -35,7 +35,7 @@ def podman(parts: Parts) -> Iterator[Podman]:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look again at once, though Podman takes its time to say its version."""
-    monkeypatch.setattr("exporter.sources.containers.source.SHARE", 1.0)
+    monkeypatch.setattr("exporter.sources.containers.watch.SHARE", 1.0)
 
 
 @asynccontextmanager
