@@ -23,9 +23,7 @@ JOURNALS = Path(__file__).parents[1] / "tests/journal"
 PROTOBUF = "application/x-protobuf"
 CONFIG = """\
 state: state
-push: {{endpoint: "http://127.0.0.1:{web}", interval: 10s}}
-forward: {{central: "http://127.0.0.1:{web}"}}
-apps:
+{outlets}apps:
   - name: pullapprove
     profile: pullapprove
     logs:
@@ -43,9 +41,13 @@ apps:
     containers: {{project: none, url: "{docker}"}}
     files: {{data: {{mount: /}}, logs: {{glob: "{folder}/logs/*", every: 1h}}}}
 """
-PARTS = (
+OUTLETS = """\
+push: {{endpoint: "http://127.0.0.1:{web}", interval: 10s}}
+forward: {{central: "http://127.0.0.1:{web}"}}
+"""
+SOURCES = (
     "files, Docker's logs and containers, journald, OTLP in, Postgres with all queue libraries,"
-    " HTTP and TCP probes, certificates, Redis, disk; logs forwarded and metrics pushed over HTTP"
+    " HTTP and TCP probes, certificates, Redis, disk"
 )
 
 
@@ -71,8 +73,8 @@ class _Answering(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def everything(folder: Path) -> Iterator[tuple[Sidecar, str]]:
-    """One at work, and what it has to do."""
+def everything(folder: Path, *, sending: bool) -> Iterator[Sidecar]:
+    """One that watches all of `SOURCES`; `sending`: it forwards its logs and pushes its metrics."""
     (folder / "logs").mkdir(parents=True)
     (folder / "logs/a.log").write_text("INFO A line\n" * 100)
     (folder / "password").write_text("first")
@@ -89,6 +91,7 @@ def everything(folder: Path) -> Iterator[tuple[Sidecar, str]]:
         dockerd(_program("dockerd")) as daemon,
     ):
         config = CONFIG.format(
+            outlets=OUTLETS.format(web=web) if sending else "",
             web=web,
             folder=folder,
             docker=daemon.url,
@@ -98,7 +101,7 @@ def everything(folder: Path) -> Iterator[tuple[Sidecar, str]]:
         )
         with sidecar(folder, config) as one:
             _push(one.port)
-            yield one, PARTS
+            yield one
 
 
 def _program(name: str) -> Path:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from everything import everything
+from everything import SOURCES, everything
 from report import heading, table, write
 from sidecar import PROGRAM, Sidecar, answers, environment, series, sidecar
 
@@ -177,12 +177,14 @@ def memory(folder: Path, _: argparse.Namespace) -> str:
     )
     with sidecar(here, MANY.format(logs=logs)) as one:
         rows.append(("one application, its logs", *_memory(one)))
-    with everything(folder / "all") as (one, parts):
-        rows.append(("all sources but gRPC", *_memory(one)))
+    for sending, name in ((False, "all sources but gRPC"), (True, "and logs and metrics sent")):
+        with everything(folder / f"all-{sending}", sending=sending) as one:
+            rows.append((name, *_memory(one)))
     heads = ("what is watched", "series", "threads", "PSS, MiB", "RSS, MiB")
     text = (
         "After a minute of scrapes. PSS counts pages in part that other processes have as well:"
-        f" here those of the interpreter. All sources are {parts}."
+        f" here those of the interpreter. All sources are {SOURCES}. In the last row logs are"
+        " forwarded and metrics pushed too, both over HTTP."
     )
     return f"{text}\n\n{table(heads, rows)}"
 
