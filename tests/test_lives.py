@@ -115,10 +115,10 @@ def test_the_forgotten_leave_their_places_to_others() -> None:
     registry, names = Registry(), [f"n{number}" for number in range(7)]
     for name in names:
         _count(registry, name, START, 5, "web")
-    _shown(registry, START)
     size = len(registry.values)
-    for turn in range(8):
-        _shown(registry, START + 25 * HOUR + 61 * turn)
+    for began in (START, START + 25 * HOUR):
+        for turn in range(8):
+            _shown(registry, began + 61 * turn)
     assert all(registry.value("watched_calls_total", (name,)) is None for name in names)
     assert registry.epoch == 7
     now = START + 26 * HOUR
@@ -129,6 +129,26 @@ def test_the_forgotten_leave_their_places_to_others() -> None:
         "they are not the first ones' service's"
     )
     assert _shown(registry, now, withheld=["mail"]) == {}
+
+
+@pytest.mark.parametrize("seen", [(), (1, 31)], ids=["never scraped", "scraped at first"])
+@pytest.mark.parametrize("hours", [2, 25])
+def test_what_counts_while_nobody_looks_is_neither_hidden_nor_forgotten(
+    hours: int, seen: tuple[int, ...]
+) -> None:
+    registry = Registry()
+    registry.snapshot(START)
+    for minute in range(hours * 60):
+        _count(registry, "a", START + 60 * minute)
+        if not minute:
+            for second in seen:
+                _shown(registry, START + second)
+    end = START + 3600 * hours
+    for second in range(0, 300, 15):
+        shown = _shown(registry, end + second)
+    assert shown == {_call("a"): f"{hours * 60}.0"}
+    _count(registry, "a", end + 300)
+    assert _shown(registry, end + 300) == {_call("a"): f"{hours * 60 + 1}.0"}
 
 
 def test_a_series_is_withheld_with_each_service_that_moves_it_and_a_stamp_with_none() -> None:

@@ -121,6 +121,7 @@ class Lives:
         for as many snapshots as it takes.
         """
         self._resume(now, present)
+        self._meet(now, present)
         if not self._next:
             if 0 <= now - self._swept < SWEEP_SECONDS:
                 return []
@@ -154,6 +155,16 @@ class Lives:
         for slot in woken[:MOST_AT_ONCE]:
             self._wake(slot, self._hidden_wide.pop(slot), now)
 
+    def _meet(self, now: float, present: array[float]) -> None:
+        """What is new has moved just now; the next sweep tells whether it has since."""
+        for slot in self._new[:MOST_AT_ONCE]:
+            wide = slot in self._wide
+            self._seen[slot] = (
+                sum(self._numbers(slot, present)) if wide else present[self._index[slot]]
+            )
+            if self._changed[slot] < NEVER:
+                self._changed[slot] = now
+
     def _wake(self, slot: int, base: bytes, now: float) -> None:
         self._changed[slot] = now
         self._bases[slot] = base
@@ -167,8 +178,8 @@ class Lives:
         columns = zip(found, self._seen[part], self._changed[part], strict=True)
         self._changed[part] = array(
             "d",
-            [  # spelled so that it is false where one of the two is not a number
-                now if (value > before or value < before) and at < NEVER else at
+            [  # what no sweep has seen yet has moved; what is not a number has not
+                now if value != before and value == value and at < NEVER else at  # noqa: PLR0124
                 for value, before, at in columns
             ],
         )
