@@ -20,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     1, and 2 of `lint`: a mistake of the configuration or the surroundings.
     """
     parser = argparse.ArgumentParser(
-        prog="sidewatch", description="Watches self-hosted applications by what they emit."
+        prog="sidewatch",
+        description="Watches self-hosted applications by what they emit.",
+        allow_abbrev=False,
     )
     parser.set_defaults(cannot=1)
     words = sys.argv[1:] if arguments is None else arguments

@@ -87,6 +87,11 @@ class Windows:
         self._by_series.setdefault(index, {})[part] = window
         self._due = -math.inf
 
+    def keep(self, window: Window, seconds: float) -> None:
+        """Let its values stay so long: a reload may have shortened that."""
+        if window.seconds != seconds:
+            window.seconds, self._due = seconds, -math.inf
+
     def turn(self, now: float, arena: array[float]) -> None:
         """Turn every window whose time has come; call it before each burst of writing.
 

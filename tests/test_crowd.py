@@ -13,7 +13,7 @@ from exporter import saving
 from exporter.model import Snapshot
 from exporter.saving import Saver
 from exporter.shard import Shard
-from tests.support.crowd import FORMS, Held, crowd, holding
+from tests.support.crowd import FORMS, Crowd, Held, crowd, holding
 from tests.support.desk import Desk, at_once, lines
 
 LINES = 100_000
@@ -42,6 +42,9 @@ async def test_a_hundred_thousand_series_hold_up_the_loop_for_no_50_ms(
             for form in ("text, gzip", "OpenMetrics, gzip"):
                 _, size = await made.scrape(FORMS[form])
                 assert size > first > LINES
+        _hold(held, own=0.05)
+        assert min([await _latest(made) for _ in range(4)]) < 0.1, "nor does a thread"
+        async with holding() as held:
             made.behind(90)
             await made.scrape(FORMS["text, gzip"])
         _hold(held, own=0.05)
@@ -50,6 +53,13 @@ async def test_a_hundred_thousand_series_hold_up_the_loop_for_no_50_ms(
         async with holding() as held:
             assert await made.saver.save(sync=True)
         _hold(held, own=0.01)
+
+
+async def _latest(made: Crowd) -> float:
+    """How late the latest tick came while a scrape was answered, in seconds."""
+    async with holding() as held:
+        await made.scrape(FORMS["text, gzip"])
+    return max(held.waited)
 
 
 async def test_each_application_is_shown_in_a_turn_of_its_own(

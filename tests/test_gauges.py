@@ -42,6 +42,20 @@ def test_what_is_older_than_the_window_counts_no_more() -> None:
     assert windows.present(0, START + 61, arena) == 7.0
 
 
+def test_a_window_that_a_reload_shortens_is_turned_by_its_new_length() -> None:
+    windows, arena = _windows("max", 600.0)
+    windows.turn(START, arena)
+    arena[1] = 9.0
+    windows.turn(START + 2, arena)
+    window = windows.find(0, "")
+    assert window is not None
+    windows.keep(window, 60.0)
+    for second in range(3, 130, 2):
+        windows.turn(START + second, arena)
+        arena[1] = 1.0
+    assert windows.present(0, START + 130, arena) == 1.0
+
+
 def test_nothing_fresh_is_unknown_not_zero() -> None:
     windows, arena = _windows("last", 60.0)
     windows.turn(START, arena)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from exporter.app.assembly import assemble
+from exporter.app.status import Status
 from exporter.clock import SetClock
 from exporter.config import load_profile
 from exporter.model import Cursor
+from exporter.redact import Redaction, redactor
 from tests.support.desk import NOON, SOURCE, Desk, lines, started
 from tests.support.scrape import one
 
@@ -181,6 +183,14 @@ async def test_a_new_series_shows_zero_for_thirty_seconds(tmp_path: Path) -> Non
         desk.clock.advance(10)
     assert seen == [0, 0, 0, 3, 3]
     assert desk.saved()[one(LINES, app="shop", service="web", stream="file")] == 3
+
+
+async def test_what_the_status_page_takes_down_is_born_by_a_scrape(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.says(*lines(3))
+    Status(desk.clock, lambda: redactor(Redaction()), {}, desk.saver.expose)._note([desk.shard])
+    desk.clock.advance(15)
+    assert await desk.scrape() == 0, "Prometheus has to see the 0 that the first lines rise from"
 
 
 async def test_a_declared_series_shows_its_first_line_at_once(tmp_path: Path) -> None:

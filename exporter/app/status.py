@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -77,18 +77,21 @@ class Status:
         """Take down the probes' latencies, for ever."""
         while True:
             await asyncio.sleep(NOTE_INTERVAL)
-            if not any(_probes(one.plan) for one in self.watched.values()):
+            probing = [one.shard for one in self.watched.values() if _probes(one.plan)]
+            if not probing:
                 continue
             try:
-                self._note(await self.expose())
+                self._note(probing)
             except Exception:
                 log.exception("latencies could not be noted for the status page")
 
-    def _note(self, snapshots: Sequence[Snapshot]) -> None:
+    def _note(self, probing: Iterable[Shard]) -> None:
         from exporter.page.gather import latencies  # noqa: PLC0415 - only who probes has any
 
         now = self.clock.now()
-        found = dict(one for snapshot in snapshots for one in latencies(snapshot))
+        # Final, for nothing may be born by a look of our own: its 0 is to be scraped.
+        looks = (shard.registry.snapshot(now, final=True) for shard in probing)
+        found = dict(one for look in looks for one in latencies(look))
         for probe, seconds in found.items():
             self._history.note(probe, seconds, now)
         self._history.keep(set(found))

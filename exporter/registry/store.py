@@ -75,7 +75,7 @@ class Registry:
         if window is None:
             window = Window(aggregate, seconds, self._room(1, EMPTY[aggregate]))
             self.windows.add(series.index, part, window)
-        window.seconds = seconds
+        self.windows.keep(window, seconds)
         return window.cell
 
     def inc(

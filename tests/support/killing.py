@@ -71,7 +71,7 @@ TRAP_SECONDS = 8.0  # a trap that nothing has stepped into by then becomes a kil
 
 
 class VainError(AssertionError):
-    """What was waited for never came: lines that are not counted, or no answer at all."""
+    """What was waited for never came: lines are not counted."""
 
 
 @dataclass
@@ -315,6 +315,7 @@ class Harness:
         while not ask():
             self._tend()
             if time.monotonic() >= deadline:
+                assert scraped(self.url) is not None, self.output()[-4000:]
                 raise VainError(f"waited in vain for {what}: {self.differences()[:5]}")
             time.sleep(0.02)
 
