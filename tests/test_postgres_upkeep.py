@@ -82,6 +82,23 @@ async def test_an_index_that_is_being_built_is_no_fault_even_to_a_stranger(
         assert app.value(INVALID, database) == 1
 
 
+async def test_the_index_of_a_partitioned_table_is_no_fault_until_its_parts_are_attached(
+    each_postgres: Server,
+) -> None:
+    database = each_postgres.database()
+    each_postgres.psql(
+        "CREATE TABLE whole (i int) PARTITION BY RANGE (i);"
+        "CREATE TABLE part PARTITION OF whole FOR VALUES FROM (0) TO (9);"
+        "CREATE INDEX awaits ON ONLY whole (i)",
+        database,
+    )
+    invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+    assert each_postgres.psql(invalid, database) == "1"
+    async with asked(settings(each_postgres, database)) as app:
+        await until(lambda: app.value(INVALID, database) is not None, "the indexes")
+        assert app.value(INVALID, database) == 0
+
+
 async def test_a_slot_that_the_server_gave_up_is_told(each_postgres: Server) -> None:
     database = each_postgres.database()
     each_postgres.psql("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
