@@ -145,9 +145,9 @@ async def test_replicas_are_counted_and_a_failing_archive_is_told_until_it_works
                     assert app.value(f"{REPLICAS}_objective", "postgres") == 1
                     assert {labels[2] for labels in app.series("watched_postgres_info")} == {role}
                     assert app.value(REPLICAS, "postgres") == (role == "primary")
-                    # A replica archives nothing, and cannot tell of what is being built elsewhere.
-                    assert (ARCHIVE in _told(app)) == (role == "primary")
-                    assert (INVALID in _told(app)) == (role == "primary")
+                    # A replica archives nothing, has none of the primary's statistics, and cannot
+                    # tell of what is being built elsewhere.
+                    assert _told(app) == ({ARCHIVE, DEAD, INVALID} if role == "primary" else set())
         await until(lambda: _archiver(primary, "failed_count") > 0, "the archiver to fail")
         async with asked(settings(primary, "postgres")) as app:
             await all_asked(app)
@@ -163,7 +163,7 @@ async def test_replicas_are_counted_and_a_failing_archive_is_told_until_it_works
 
 
 def _told(app: Asked) -> set[str]:
-    return {metric for metric in (ARCHIVE, INVALID) if app.series(metric)}
+    return {metric for metric in (ARCHIVE, DEAD, INVALID) if app.series(metric)}
 
 
 def _archiver(one: Server, column: str) -> int:
