@@ -82,6 +82,23 @@ async def test_an_index_that_is_being_built_is_no_fault_even_to_a_stranger(
         assert app.value(INVALID, database) == 1
 
 
+async def test_the_index_of_a_partitioned_table_is_no_fault_until_its_parts_are_attached(
+    each_postgres: Server,
+) -> None:
+    database = each_postgres.database()
+    each_postgres.psql(
+        "CREATE TABLE whole (i int) PARTITION BY RANGE (i);"
+        "CREATE TABLE part PARTITION OF whole FOR VALUES FROM (0) TO (9);"
+        "CREATE INDEX awaits ON ONLY whole (i)",
+        database,
+    )
+    invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+    assert each_postgres.psql(invalid, database) == "1"
+    async with asked(settings(each_postgres, database)) as app:
+        await until(lambda: app.value(INVALID, database) is not None, "the indexes")
+        assert app.value(INVALID, database) == 0
+
+
 async def test_a_slot_that_the_server_gave_up_is_told(each_postgres: Server) -> None:
     database = each_postgres.database()
     each_postgres.psql("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
@@ -128,9 +145,9 @@ async def test_replicas_are_counted_and_a_failing_archive_is_told_until_it_works
                     assert app.value(f"{REPLICAS}_objective", "postgres") == 1
                     assert {labels[2] for labels in app.series("watched_postgres_info")} == {role}
                     assert app.value(REPLICAS, "postgres") == (role == "primary")
-                    # A replica archives nothing, and cannot tell of what is being built elsewhere.
-                    assert (ARCHIVE in _told(app)) == (role == "primary")
-                    assert (INVALID in _told(app)) == (role == "primary")
+                    # A replica archives nothing, has none of the primary's statistics, and cannot
+                    # tell of what is being built elsewhere.
+                    assert _told(app) == ({ARCHIVE, DEAD, INVALID} if role == "primary" else set())
         await until(lambda: _archiver(primary, "failed_count") > 0, "the archiver to fail")
         async with asked(settings(primary, "postgres")) as app:
             await all_asked(app)
@@ -146,7 +163,7 @@ async def test_replicas_are_counted_and_a_failing_archive_is_told_until_it_works
 
 
 def _told(app: Asked) -> set[str]:
-    return {metric for metric in (ARCHIVE, INVALID) if app.series(metric)}
+    return {metric for metric in (ARCHIVE, DEAD, INVALID) if app.series(metric)}
 
 
 def _archiver(one: Server, column: str) -> int:
