@@ -48,6 +48,8 @@ RULES = LogRules(
     )
 )
 KEYVALUE = b"INFO 2026-11-20T23:59:%02d.%03dZ Job done kind=a took=0.25 size=7 id=x%d"
+LOGFMT = b'level=info ts=2026-11-20T23:59:%02d.%03dZ msg="Job done" kind=a took=0.25 size=7 id=x%d'
+BRACKETED = b"[info] Job done   kind=a took=0.%d size=7 id=x%d"
 JSON = b'{"level":30,"time":1795219198%03d,"msg":"Job done","kind":"a","took":0.2%d,"id":"x%d"}'
 ENDED = b'{"level":30,"msg":"Job k%d ended in %d.5s","err":null}'
 FAILED = (
@@ -68,6 +70,8 @@ def _known() -> dict[str, list[bytes]]:
     trace = [keyvalue[0], *TRACE[:1], TRACE[1], TRACE[2], TRACE[3]]
     return {
         "keyvalue": keyvalue,
+        "logfmt": [LOGFMT % (i % 60, i % 1000, i) for i in range(KNOWN)],
+        "bracketed": [BRACKETED % (i % 10, i) for i in range(KNOWN)],
         "json": json,
         "template": [ENDED % (i % 40, i) for i in range(KNOWN)],
         "exception": [FAILED % (i, i) for i in range(KNOWN)],

@@ -73,13 +73,14 @@ def of_message(
     serves: Callable[[str], bool],
     *,
     captured: bool = False,
+    form: str = JSON,
 ) -> tuple[Compiled, ...] | None:
-    """The rules for a JSON line's message; None where its fields alone do not decide them.
+    """The rules for a message of a format; None where its fields alone do not decide them.
 
     `serves` tells whether a fast path can give the field of a name; `captured`, whether it gives
     what templates capture.
     """
-    rules = possible(plan, service, JSON, level, message)
+    rules = possible(plan, service, form, level, message)
     if message == PYTHON_HEAD:
         return None
     for one in rules:

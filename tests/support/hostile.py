@@ -45,6 +45,12 @@ TIMES = (
     "2026-11-20T23:59:60.000Z", "2026-11-20T23:59:59.1234567890Z", "2026-11-20T23:59",
     "2026-11-20T23:59:59.123Z ", "20/Nov/2026:23:59:58 +0000",
 )  # fmt: skip
+LOGFMT_LEVELS = ("info", "info", "info", "warn", "error", "debug", "30", "[info]", "nope", "")
+GO_ESCAPES = (
+    "\\n", "\\t", "\\x41", "\\u00e9", "\\ud83d\\ude80", "\\ud800", "\\q", "\\\\", "\\", '\\"',
+    "\\U0001F680",
+)  # fmt: skip
+ODD_TOKENS = ("ok", "msg", "1x", "-", "a=b=c", "='x'", 'x="a\\"', "x='a b'", "żółć=1", "kind")
 PUNCTUATED = (
     "[app.jobs]", "app.jobs:", "app.Jobs[3]", "10.0.0.7", '"GET /x HTTP/1.1"', "200 512", "-",
     "[2026-11-20", "ForkPoolWorker-1]", "at run (/app/x.ts:1:1)", "Error: no", "KeyError:", "#12",
@@ -151,7 +157,12 @@ class Hostile:
             yield self._mutated(dice.choice(self.real))
             return
         kind = dice.choice(self.made)
-        make = {"keyvalue": self._keyvalue, "json": self._json, "text": self._text}[kind]
+        make = {
+            "keyvalue": self._keyvalue,
+            "logfmt": self._logfmt,
+            "json": self._json,
+            "text": self._text,
+        }[kind]
         line = make()
         yield self._mutated(line) if dice.random() < 0.3 else line
 
@@ -214,6 +225,33 @@ class Hostile:
         if dice.random() < 0.05:
             pairs.insert(dice.randrange(len(pairs) + 1), dice.choice(KEYS))
         return " ".join((*head, *message, *pairs)).encode()
+
+    def _logfmt(self) -> bytes:
+        """Pairs alone, mostly in a logger's order, and seldom something in front of them."""
+        dice = self.dice
+        found = (
+            (self._usually(("level", "lvl", "severity")), dice.choice((*LOGFMT_LEVELS, *LEVELS))),
+            (self._usually(("time", "ts", "timestamp")), dice.choice(TIMES)),
+            (self._usually(("msg", "message")), dice.choice((*MESSAGES, *TEXTS))),
+        )
+        pairs = [self._told(key, text) for key, text in found if dice.random() < 0.9]
+        if dice.random() < 0.2:
+            dice.shuffle(pairs)
+        keys = dice.choice(ORDERS) if dice.random() < 0.7 else dice.choices(KEYS, k=4)
+        pairs += map(self._pair, keys)
+        if dice.random() < 0.1:
+            pairs.insert(dice.randrange(len(pairs) + 1), dice.choice((*KEYS, *ODD_TOKENS)))
+        if dice.random() < 0.05:
+            pairs.insert(0, dice.choice((*LEVELS, *TIMES)))
+        return dice.choice((" ", " ", " ", " ", "  ", "\t")).join(pairs).encode()
+
+    def _told(self, key: str, text: str) -> str:
+        dice = self.dice
+        if dice.random() < 0.05:
+            text += dice.choice(GO_ESCAPES)
+        if " " in text or "\\" in text or dice.random() < 0.3:
+            text = '"' + (text.replace('"', '\\"') if dice.random() < 0.9 else text) + '"'
+        return f"{key}={text}"
 
     def _text(self) -> bytes:
         """Words, and what heads of other formats are made of."""

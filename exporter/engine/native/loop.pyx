@@ -22,13 +22,13 @@ from exporter.engine.native.moves cimport (
 from exporter.engine.native.wanted cimport wanted_add, wanted_free, wanted_new
 from exporter.engine.native.patterns cimport MOST_PATTERNS, Gap, Pattern, Patterns
 from exporter.engine.native.slots cimport (
-    KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_INTEGER, KIND_RAW, KIND_STRING, KIND_TRUE, NO, YES,
-    Slot,
+    KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_GO, KIND_INTEGER, KIND_RAW, KIND_STRING,
+    KIND_TRUE, NO, YES, Slot,
 )
 from exporter.engine.native.state cimport (
     ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
-    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET, RAISED,
-    RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Needle, Track,
+    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FORM_HEADED, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET,
+    RAISED, RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Needle, Track,
     Walk,
 )
 from exporter.engine.native.table cimport (
@@ -44,7 +44,7 @@ from exporter.engine.counting import bare, unwrap
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
-    broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
+    JSON, KEYVALUE, broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
 )
 from exporter.engine.moves import LATE, LATE_SECONDS
 from exporter.engine.pairs import number as raw_number
@@ -54,6 +54,7 @@ from parsers import LEVELS
 from parsers.envelopes import STREAMS
 from parsers.exceptions import PYTHON_HEAD, exception_type, type_name
 from parsers.jsonlines import EXCEPTION_KEYS, LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, scalar
+from parsers.keyvalue import unescaped
 from parsers.levels import level
 from parsers.times import seconds
 
@@ -64,6 +65,7 @@ cdef enum:
     SPARE = 4  # spellings kept for each series that the family may have
 
 _RANKS = (*LEVELS, UNKNOWN)
+_FORMS = (JSON, KEYVALUE)
 
 include "program.pxi"
 include "fitting.pxi"

@@ -44,6 +44,12 @@ cdef enum:
     ASK_RARE
     ASK_ROOM
 
+# What a line is; those that are known by level and message each have a range of `Slot.kind`.
+cdef enum:
+    FORM_JSON
+    FORM_LOGFMT
+    FORM_HEADED  # a key-value line that begins with its message
+
 # The slots of a JSON line that every line is read by; those of the rules' fields follow.
 cdef enum:
     LEVEL_SLOT = 0
@@ -94,8 +100,8 @@ cdef struct Walk:
     Table heads  # a word in front and a head, to a place in `learned` or -1
     Table once  # heads and texts that came once
     Table texts  # whole lines, to 1 where they are nothing but text
-    Table ranks  # spelled levels of JSON, to a rank or -1
-    Table messages  # ranks and messages of JSON, to a place in `learned` or -1
+    Table ranks  # spelled levels, to a rank or -1
+    Table messages  # forms, ranks and messages, to a place in `learned` or -1
     Table types  # types of exceptions that JSON carries, to a place in `kinds` or -1
     int64_t* kinds  # their cells
     # Texts one of which is part of every exception line that a rule looks at.
@@ -135,7 +141,7 @@ cdef struct Walk:
     Py_ssize_t room
     # the present line
     int stage
-    bint is_json
+    int form  # where its message, level and time are read
     int kind  # the exception that it carries, or -1
     int subject  # the slot that is asked about
     Head front
