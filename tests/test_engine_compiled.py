@@ -50,6 +50,11 @@ RULES = LogRules(
 KEYVALUE = b"INFO 2026-11-20T23:59:%02d.%03dZ Job done kind=a took=0.25 size=7 id=x%d"
 LOGFMT = b'level=info ts=2026-11-20T23:59:%02d.%03dZ msg="Job done" kind=a took=0.25 size=7 id=x%d'
 BRACKETED = b"[info] Job done   kind=a took=0.%d size=7 id=x%d"
+DOTNET = (
+    b"info: App.Worker[5]",
+    b"      Job k%d ended in %d.5s",
+    b"      SELECT a, b",
+)
 JSON = b'{"level":30,"time":1795219198%03d,"msg":"Job done","kind":"a","took":0.2%d,"id":"x%d"}'
 ENDED = b'{"level":30,"msg":"Job k%d ended in %d.5s","err":null}'
 FAILED = (
@@ -72,6 +77,11 @@ def _known() -> dict[str, list[bytes]]:
         "keyvalue": keyvalue,
         "logfmt": [LOGFMT % (i % 60, i % 1000, i) for i in range(KNOWN)],
         "bracketed": [BRACKETED % (i % 10, i) for i in range(KNOWN)],
+        "dotnet": [
+            line % (i % 40, i) if b"%d" in line else line
+            for i in range(KNOWN // 3)
+            for line in DOTNET
+        ],
         "json": json,
         "template": [ENDED % (i % 40, i) for i in range(KNOWN)],
         "exception": [FAILED % (i, i) for i in range(KNOWN)],

@@ -17,7 +17,7 @@ from parsers.exceptions import PYTHON_HEAD, exception_type
 from parsers.heads import read_head
 from parsers.reading import read
 
-KEYVALUE, JSON, TEXT = "keyvalue", "jsonlines", "text"
+KEYVALUE, JSON, DOTNET, TEXT = "keyvalue", "jsonlines", "dotnet", "text"
 # Heads that may be a traceback's, or of a line in its envelope.
 _CLAIMED = (PYTHON_HEAD, "stdout ", "stderr ")
 

@@ -51,6 +51,19 @@ GO_ESCAPES = (
     "\\U0001F680",
 )  # fmt: skip
 ODD_TOKENS = ("ok", "msg", "1x", "-", "a=b=c", "='x'", 'x="a\\"', "x='a b'", "żółć=1", "kind")
+DOTNET_LEVELS = ("info", "info", "info", "warn", "fail", "crit", "dbug", "trce", "eror", "INFO")
+CATEGORIES = ("App.Worker", "Hosting.Diagnostics", "Hosting.Diagnostics", "a", "a b", "[", "ż", "")
+EVENTS = ("1", "2", "2", "14", "-5", "0123456789", "01234567890", "", "x")
+INDENTS = ("      ", "      ", "      ", " ", "\t", "  \t ", "\u00a0", "")
+DOTNET_MESSAGES = (
+    "Request starting", "Request finished in 5 ms", "Request finished in 7 ms ", "Step 2: done",
+    "\u00a0Job done", "Job done\u2003", "Job done\x1f", "Job done \t",
+)  # fmt: skip
+BEHIND = (
+    "SELECT a, b", "   at App.Run() in /src/x.cs:line 7", "System.TimeoutException: it took long",
+    "System.AggregateException: one (two)", "Unhandled exception. System.X: y", "ValueError: x",
+    "a", "", "WHERE a = 1",
+)  # fmt: skip
 PUNCTUATED = (
     "[app.jobs]", "app.jobs:", "app.Jobs[3]", "10.0.0.7", '"GET /x HTTP/1.1"', "200 512", "-",
     "[2026-11-20", "ForkPoolWorker-1]", "at run (/app/x.ts:1:1)", "Error: no", "KeyError:", "#12",
@@ -161,10 +174,13 @@ class Hostile:
             "keyvalue": self._keyvalue,
             "logfmt": self._logfmt,
             "json": self._json,
+            "dotnet": self._dotnet,
             "text": self._text,
         }[kind]
-        line = make()
-        yield self._mutated(line) if dice.random() < 0.3 else line
+        for line in make().split(b"\n"):
+            yield (
+                self._mutated(line) if dice.random() < (0.1 if kind == "dotnet" else 0.3) else line
+            )
 
     # -- mutating -----------------------------------------------------------------------------
 
@@ -252,6 +268,21 @@ class Hostile:
         if " " in text or "\\" in text or dice.random() < 0.3:
             text = '"' + (text.replace('"', '\\"') if dice.random() < 0.9 else text) + '"'
         return f"{key}={text}"
+
+    def _dotnet(self) -> bytes:
+        """A head, its message, and what may come behind or in place of it."""
+        dice = self.dice
+        head = f"{dice.choice(DOTNET_LEVELS)}: {dice.choice(CATEGORIES)}[{dice.choice(EVENTS)}]"
+        lines = [head] if dice.random() < 0.95 else []
+        if dice.random() < 0.05:
+            lines.append(dice.choice(("", "   ", "\t")))
+        if dice.random() < 0.95:
+            lines.append(dice.choice(INDENTS) + dice.choice((*DOTNET_MESSAGES, *MESSAGES, *TEXTS)))
+        while dice.random() < 0.4:
+            lines.append(dice.choice(INDENTS) + dice.choice(BEHIND))
+        if dice.random() < 0.1:
+            lines.append(dice.choice(("Traceback (most recent call last):", "}", "x y", "x=1")))
+        return "\n".join(lines).encode()
 
     def _text(self) -> bytes:
         """Words, and what heads of other formats are made of."""

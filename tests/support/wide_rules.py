@@ -120,11 +120,27 @@ RULES = LogRules(
             set=(Set("size_max", "size", {"stream": Label(field="stream")}, aggregate="max"),),
             drain=Drain("end"),
         ),
+        LogRule(
+            message="Request {*}",
+            format="dotnet",
+            where=(Where("event_id", none_of=("14",)),),
+            count=(
+                Count(
+                    "told_total",
+                    {
+                        "message": Label(field="category"),
+                        "level": Label(field="event_id", default="none"),
+                        "n": Label(field="kind", default="none"),
+                    },
+                ),
+            ),
+            heartbeat="requests",
+        ),
         LogRule(exception="ValueError: {*}", event=Event("value_error", "ticket")),
         LogRule(
             message="Job{*}", exception="{type}: {*}", where=(Where("kind", values=("a",)),),
             count=(Count("bytes_total", {"kind": Label(field="type")}),),
         ),
     ),
-    heartbeats={"jobs": 60.0},
+    heartbeats={"jobs": 60.0, "requests": 60.0},
 )  # fmt: skip

@@ -91,6 +91,9 @@ cdef class Answers:
 
     cdef int _locate(self) except -1:
         """Find the cells that most lines move."""
+        cdef int i
+        for i in range(RANKS):
+            self.walk.records[i] = self._counting.record_cell(_RANKS[i])
         self.walk.unknown = self._counting.record_cell(UNKNOWN)
         self.walk.unparsed = self._counting.unparsed_cell()
         return 0

@@ -15,6 +15,7 @@ from libc.stdlib cimport calloc, free, realloc
 
 from exporter.engine.native.heads cimport Key
 from exporter.engine.native.kept cimport KEPT, Kept
+from exporter.engine.native.meant cimport RANK_KIND
 from exporter.engine.native.moves cimport (
     ADD, ASK_AMOUNT, ASK_CELL, COUNT, HIGHEST, LAST, LOWEST, OBSERVE, RARE, READ, SET, STAMP, SUM,
     TEST, Moves, Op, bucket, moment_of,
@@ -35,7 +36,7 @@ from exporter.engine.native.table cimport (
     MISSING, Spelling, Table, spelling, table_begin, table_clear, table_find, table_put,
 )
 from exporter.engine.native.recall cimport FIRST_TWO
-from exporter.engine.native.taking cimport NOWHERE, RANK_KIND
+from exporter.engine.native.taking cimport NOWHERE
 from exporter.engine.native.times cimport LOCAL_UNKNOWN
 from exporter.engine.native.walk cimport done, go, pass_on
 
@@ -44,7 +45,7 @@ from exporter.engine.counting import bare, unwrap
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
-    JSON, KEYVALUE, broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
+    DOTNET, JSON, KEYVALUE, broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
 )
 from exporter.engine.moves import LATE, LATE_SECONDS
 from exporter.engine.pairs import number as raw_number
@@ -65,7 +66,7 @@ cdef enum:
     SPARE = 4  # spellings kept for each series that the family may have
 
 _RANKS = (*LEVELS, UNKNOWN)
-_FORMS = (JSON, KEYVALUE)
+_FORMS = (JSON, KEYVALUE, DOTNET)
 
 include "program.pxi"
 include "fitting.pxi"
@@ -183,7 +184,7 @@ cdef class Lines:
         """What the lane's newest record lets the next lines be."""
         track.head = track.raised = NULL
         track.count = 0
-        track.ready = False
+        track.ready = track.awaited = False
         if lane is None:
             return 0
         track.ready = not lane.partial and not lane.passing
@@ -217,6 +218,9 @@ cdef class Lines:
                 counted = self._answers.kind(track.kind)
                 lane.open = Open(lane.head.decode("utf-8", "replace"), counted=counted)
                 lane.head = None
+            if track.awaited:
+                lane.open = self._awaited(track, lane.head.decode(), wrapped)
+                lane.head = None
         if lane.head is not None and track.flags & (TRACED | RAISED):
             lane.open = Open(lane.head.decode("utf-8", "replace"), trace="python")
             lane.head = None
@@ -226,6 +230,13 @@ cdef class Lines:
             one.trace, one.unmarked = "after", UNMARKED_LINES
             one.counted = exception_type(line.decode("utf-8", "replace"))
         return 0
+
+    cdef object _awaited(self, Track* track, str head, bint wrapped):
+        """A record whose message follows its head, or has."""
+        if track.message == NULL:
+            return Open(head, awaits_message=True)
+        line, _ = self._line(track.message[: track.message_size], wrapped)
+        return Open(head, message=line.decode("utf-8", "replace").strip())
 
     cdef tuple _line(self, bytes raw, bint wrapped):
         """A line that was taken, out of its envelope, and the time that this tells."""

@@ -20,6 +20,7 @@ cdef enum:
     TRACED = 16  # inside a traceback that nothing preceded
     RAISED = 32  # whose exception was counted here
     NAMED = 64  # an indented line may name an exception
+    AWAITING = 128  # an indented line is its message
     TAKEN_LANE = 15
 
 # How far the present line is.
@@ -48,6 +49,7 @@ cdef enum:
 cdef enum:
     FORM_JSON
     FORM_LOGFMT
+    FORM_DOTNET
     FORM_HEADED  # a key-value line that begins with its message
 
 # The slots of a JSON line that every line is read by; those of the rules' fields follow.
@@ -62,6 +64,8 @@ cdef enum:
     OWN_SLOTS = 33
     NO_LEVEL = 6
     RANKS = 7
+    LONGEST_CATEGORY = 300
+    LONGEST_EVENT = 11
 
 
 cdef struct Needle:
@@ -93,6 +97,17 @@ cdef struct Track:
     Py_ssize_t raised_size
     int kind  # the exception that the newest line taken carries, or -1
     int64_t count  # lines
+    # where the newest line taken is a head whose message follows
+    bint awaited
+    const char* message  # the line that told it; NULL for none yet
+    Py_ssize_t message_size
+    int rank
+    const char* time  # of its envelope
+    Py_ssize_t time_size
+    Py_ssize_t category_size
+    Py_ssize_t event_size
+    char[LONGEST_CATEGORY] category
+    char[LONGEST_EVENT] event
 
 
 cdef struct Walk:
@@ -117,7 +132,7 @@ cdef struct Walk:
     int local  # seconds east of UTC, see `times`
     # where numbers lie
     double* values
-    int64_t[7] records
+    int64_t[RANKS] records
     int64_t unknown
     int64_t unparsed
     int64_t late

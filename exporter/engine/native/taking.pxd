@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memchr
 
+from exporter.engine.native.dotnet cimport DOTNET_COLON, take_awaited, take_dotnet
 from exporter.engine.native.heads cimport read_head, read_pairs
 from exporter.engine.native.logfmt cimport (
     LOGFMT_LEVEL_COUNT,
@@ -14,10 +15,10 @@ from exporter.engine.native.logfmt cimport (
     begins_with_pair,
     scan_logfmt,
 )
+from exporter.engine.native.meant cimport LONGEST_HEAD, mean, rank_of, take_message
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.patterns cimport fitting
 from exporter.engine.native.raising cimport is_trace, names_nothing, take_exception, take_type
-from exporter.engine.native.recall cimport FIRST_TWO, again, fill, known
+from exporter.engine.native.recall cimport again, fill, known
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
 from exporter.engine.native.slots cimport (
     ASK,
@@ -35,8 +36,8 @@ from exporter.engine.native.slots cimport (
 from exporter.engine.native.state cimport (
     ASK_HEAD,
     ASK_LEVEL,
-    ASK_MESSAGE,
     ASK_TEXT,
+    AWAITING,
     DOUBT,
     EXCEPTION_SLOT,
     FORM_HEADED,
@@ -47,27 +48,22 @@ from exporter.engine.native.state cimport (
     LOG_SLOT,
     MESSAGE_SLOT,
     NAMED,
-    NO_LEVEL,
     PAIRED,
     PASSED,
     QUIET,
-    RANKS,
     SPOKEN,
     TIME_SLOT,
     TRACED,
     TYPE_SLOT,
-    Fitting,
     Learned,
     Walk,
 )
-from exporter.engine.native.table cimport MISSING, Spelling, spelling, table_find
+from exporter.engine.native.table cimport MISSING, Spelling
 from exporter.engine.native.times cimport json_seconds, text_seconds
 
 cdef enum:
-    LONGEST_HEAD = 1024
     LONGEST_TEXT = 256
     DATED = 2
-    RANK_KIND = 32  # and on: by form, then by rank
     NOWHERE = -1
 
 cdef extern from *:
@@ -91,7 +87,7 @@ cdef inline int take(Walk* walk) noexcept nogil:
     if at[0] == c" " or at[0] == c"\t":
         if walk.own.flags & QUIET or walk.own.flags & NAMED and names_nothing(at, at + size):
             return PASSED
-        return DOUBT
+        return take_awaited(walk) if walk.own.flags & AWAITING else DOUBT
     if at[0] == c"{":
         return take_json(walk)
     if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and is_trace(walk):
@@ -108,20 +104,19 @@ cdef inline int take(Walk* walk) noexcept nogil:
     return take_text(walk) if walk.own.flags & SPOKEN else DOUBT
 
 
-cdef inline void _mean(Walk* walk, const Learned* learned, int form) noexcept nogil:
-    walk.form = form
-    walk.line.moves = learned.moves
-    walk.line.record = learned.record
-
-
 cdef inline int take_pairs(Walk* walk) noexcept nogil:
     """A key-value line whose head is known."""
     cdef const char* end = walk.line.at + walk.line.size
     cdef const Learned* learned
-    cdef Spelling found
+    cdef Spelling spelled
     cdef int64_t place
+    cdef int found
     if not read_head(walk.line.at, end, &walk.front):
         return DOUBT
+    if walk.line.size > DOTNET_COLON and walk.line.at[DOTNET_COLON] == c":":
+        found = take_dotnet(walk)
+        if found != DOUBT:
+            return found
     # A word in front is where the line begins.
     fill(
         &walk.key[0],
@@ -131,7 +126,7 @@ cdef inline int take_pairs(Walk* walk) noexcept nogil:
         walk,
     )
     fill(&walk.key[1], walk.front.at, walk.front.end - walk.front.at, 1, walk)
-    place = known(walk, &walk.heads, 2, &found)
+    place = known(walk, &walk.heads, 2, &spelled)
     if place == MISSING:
         if walk.key[1].size > LONGEST_HEAD or walk.refused or not again(walk, 2):
             return DOUBT
@@ -146,7 +141,7 @@ cdef inline int take_pairs(Walk* walk) noexcept nogil:
         walk.line.stamp,
     ):
         return DOUBT
-    _mean(walk, learned, FORM_HEADED)
+    mean(walk, learned, FORM_HEADED)
     return TAKEN
 
 
@@ -170,7 +165,7 @@ cdef inline int take_logfmt(Walk* walk) noexcept nogil:
         return DOUBT
     if not scan_logfmt(walk.line.at, end, walk.wanted, slots, walk.line.stamp):
         return DOUBT
-    rank = _rank(walk, LOGFMT_LEVELS, LOGFMT_LEVEL_COUNT)
+    rank = rank_of(walk, LOGFMT_LEVELS, LOGFMT_LEVEL_COUNT)
     if rank == MISSING:
         return DOUBT if walk.refused else ASK_LEVEL
     fill(&walk.key[1], walk.line.at, 0, KIND_STRING, walk)
@@ -179,21 +174,7 @@ cdef inline int take_logfmt(Walk* walk) noexcept nogil:
             if slots[LOGFMT_MESSAGES[i]].kind != KIND_TRUE:
                 walk.key[1] = slots[LOGFMT_MESSAGES[i]]
                 break
-    return _take_message(walk, FORM_LOGFMT, <int>rank)
-
-
-cdef inline int64_t _rank(Walk* walk, const int* places, int count) noexcept nogil:
-    """The rank of the first slot that tells a level; MISSING where `key` must be asked about."""
-    cdef Spelling found
-    cdef int64_t rank
-    cdef int i
-    for i in range(count):
-        if walk.line.slots[places[i]].stamp == walk.line.stamp:
-            walk.key[0] = walk.line.slots[places[i]]
-            rank = known(walk, &walk.ranks, 1, &found)
-            if rank == MISSING or rank >= 0:
-                return rank
-    return NO_LEVEL
+    return take_message(walk, FORM_LOGFMT, <int>rank)
 
 
 cdef inline int take_text(Walk* walk) noexcept nogil:
@@ -252,7 +233,7 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
                 break
             if slots[i].kind <= KIND_ESCAPED:
                 return DOUBT
-    rank = _rank(walk, JSON_LEVELS, MESSAGE_SLOT - LEVEL_SLOT)
+    rank = rank_of(walk, JSON_LEVELS, MESSAGE_SLOT - LEVEL_SLOT)
     if rank == MISSING:
         return DOUBT if walk.refused else ASK_LEVEL
     for i in range(MESSAGE_SLOT, TIME_SLOT):
@@ -265,37 +246,7 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
         walk.key[1] = message[0]
     else:
         return DOUBT
-    return _take_message(walk, FORM_JSON, <int>rank)
-
-
-cdef inline int _take_message(Walk* walk, int form, int rank) noexcept nogil:
-    """A line by what its message fits; a message with escapes as it is spelled."""
-    cdef int kind = RANK_KIND + form * RANKS + rank
-    cdef Slot* message = &walk.key[1]
-    cdef Spelling found
-    cdef int64_t place
-    cdef int parts = 2
-    fill(&walk.key[0], walk.line.at, 0, kind, walk)
-    if message.kind == KIND_STRING and walk.fitted:
-        parts = 1
-        found = spelling(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp)
-        place = table_find(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp, &found)
-        walk.fitting.literal = -1 if place == MISSING else place
-        if fitting(
-            &walk.patterns, message.at, message.size, walk.line.slots, walk.line.stamp,
-            &walk.fitting.patterns,
-        ) == ASK:
-            return DOUBT
-        fill(&walk.key[0], <const char*>&walk.fitting, sizeof(Fitting), kind, walk)
-    elif message.size > LONGEST_HEAD:
-        return DOUBT
-    place = known(walk, &walk.messages, parts, &found)
-    if place == MISSING:
-        return DOUBT if walk.refused else ASK_MESSAGE
-    if place < 0:
-        return DOUBT
-    _mean(walk, &walk.learned[place], form)
-    return TAKEN
+    return take_message(walk, FORM_JSON, <int>rank)
 
 
 cdef inline int time_of(Walk* walk) noexcept nogil:
