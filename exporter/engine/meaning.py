@@ -18,6 +18,7 @@ from parsers.heads import read_head
 from parsers.reading import read
 
 KEYVALUE, JSON, DOTNET, TEXT = "keyvalue", "jsonlines", "dotnet", "text"
+UVICORN, GUNICORN, NGINX = "uvicorn", "gunicorn", "nginx"
 # Heads that may be a traceback's, or of a line in its envelope.
 _CLAIMED = (PYTHON_HEAD, "stdout ", "stderr ")
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
+
+from tests.support.served import served
 
 NOW = 1_795_219_200.0  # 2026-11-21T00:00:00Z; most times in these lines lie near it
 
@@ -175,6 +178,7 @@ class Hostile:
             "logfmt": self._logfmt,
             "json": self._json,
             "dotnet": self._dotnet,
+            "served": partial(served, dice),
             "text": self._text,
         }[kind]
         for line in make().split(b"\n"):

@@ -277,7 +277,7 @@ cdef class Answers:
         """A time that C does not read; whether another key may tell it."""
         cdef Walk* walk = &self.walk
         at = None
-        if walk.subject != NOWHERE and walk.form != FORM_HEADED:
+        if walk.subject != NOWHERE and (walk.form == FORM_JSON or walk.form == FORM_LOGFMT):
             raw = plain(&walk.line.slots[walk.subject])
             if raw is None:
                 walk.stage, walk.opened = FRESH, walk.wrapped

@@ -28,7 +28,7 @@ from exporter.engine.native.slots cimport (
 )
 from exporter.engine.native.state cimport (
     ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
-    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FORM_HEADED, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET,
+    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FORM_JSON, FORM_LOGFMT, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET,
     RAISED, RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Needle, Track,
     Walk,
 )
@@ -45,7 +45,8 @@ from exporter.engine.counting import bare, unwrap
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
-    DOTNET, JSON, KEYVALUE, broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
+    DOTNET, GUNICORN, JSON, KEYVALUE, NGINX, UVICORN, broken_is_text, exception_name,
+    exception_needles, is_plain_text, of_head, of_message,
 )
 from exporter.engine.moves import LATE, LATE_SECONDS
 from exporter.engine.pairs import number as raw_number
@@ -66,7 +67,7 @@ cdef enum:
     SPARE = 4  # spellings kept for each series that the family may have
 
 _RANKS = (*LEVELS, UNKNOWN)
-_FORMS = (JSON, KEYVALUE, DOTNET)
+_FORMS = (JSON, KEYVALUE, DOTNET, UVICORN, GUNICORN, NGINX)
 
 include "program.pxi"
 include "fitting.pxi"

@@ -50,6 +50,9 @@ cdef enum:
     FORM_JSON
     FORM_LOGFMT
     FORM_DOTNET
+    FORM_UVICORN
+    FORM_GUNICORN
+    FORM_NGINX
     FORM_HEADED  # a key-value line that begins with its message
 
 # The slots of a JSON line that every line is read by; those of the rules' fields follow.

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memchr
 
 from exporter.engine.native.dotnet cimport DOTNET_COLON, take_awaited, take_dotnet
-from exporter.engine.native.heads cimport read_head, read_pairs
+from exporter.engine.native.heads cimport is_upper, read_head, read_pairs
 from exporter.engine.native.logfmt cimport (
     LOGFMT_LEVEL_COUNT,
     LOGFMT_LEVELS,
@@ -20,6 +20,7 @@ from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.raising cimport is_trace, names_nothing, take_exception, take_type
 from exporter.engine.native.recall cimport again, fill, known
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
+from exporter.engine.native.servers cimport take_gunicorn, take_nginx, take_uvicorn
 from exporter.engine.native.slots cimport (
     ASK,
     KIND_ESCAPED,
@@ -112,9 +113,15 @@ cdef inline int take_pairs(Walk* walk) noexcept nogil:
     cdef int64_t place
     cdef int found
     if not read_head(walk.line.at, end, &walk.front):
-        return DOUBT
+        if c"0" <= walk.line.at[0] <= c"9":
+            return take_nginx(walk)
+        return take_gunicorn(walk) if walk.line.at[0] == c"[" else DOUBT
     if walk.line.size > DOTNET_COLON and walk.line.at[DOTNET_COLON] == c":":
         found = take_dotnet(walk)
+        if found != DOUBT:
+            return found
+    if walk.front.at == walk.line.at and is_upper(walk.line.at[0]):
+        found = take_uvicorn(walk)
         if found != DOUBT:
             return found
     # A word in front is where the line begins.
