@@ -108,7 +108,8 @@ def _go_is_escaped(line: str, quote: int) -> bool:
     return (quote - at) % 2 == 1
 
 
-def _go_unescape(text: str) -> str:
+def unescaped(text: str) -> str:
+    """A logfmt value out of its quotes, with Go's escapes decoded."""
     if "\\" not in text:
         return text
     decoded = _ESCAPE.sub(_go_decoded, text)
@@ -125,7 +126,7 @@ def _go_decoded(found: re.Match[str]) -> str:
 
 
 _PLAIN = _dialect(" ", _plain_is_escaped, _plain_unescape)
-_LOGFMT = _dialect(" \t", _go_is_escaped, _go_unescape)
+_LOGFMT = _dialect(" \t", _go_is_escaped, unescaped)
 
 
 def parse(line: str) -> Record | None:

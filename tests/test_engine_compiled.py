@@ -44,10 +44,23 @@ RULES = LogRules(
             set=(Set("size", "size", {}),),
             event=Event("done"),
         ),
+        LogRule(message="access", count=(Count("jobs_total", {"kind": Label(field="path")}),)),
         LogRule(message="Job {kind} ended in {took:number}s", count=(Count("jobs_total", KIND),)),
     )
 )
 KEYVALUE = b"INFO 2026-11-20T23:59:%02d.%03dZ Job done kind=a took=0.25 size=7 id=x%d"
+LOGFMT = b'level=info ts=2026-11-20T23:59:%02d.%03dZ msg="Job done" kind=a took=0.25 size=7 id=x%d'
+BRACKETED = b"[info] Job done   kind=a took=0.%d size=7 id=x%d"
+DOTNET = (
+    b"info: App.Worker[5]",
+    b"      Job k%d ended in %d.5s",
+    b"      SELECT a, b",
+)
+CALLED = b'"GET /jobs/%d?n=%d HTTP/1.1" 200'
+COMBINED = b'10.0.0.7 - - [20/Nov/2026:23:59:58 +0000] %b 512 "-" "curl/8"'
+REFUSED = (
+    b"2026/11/20 23:59:58 [error] 29#29: *%d connect() failed (111), client: 10.0.0.7, server: a"
+)
 JSON = b'{"level":30,"time":1795219198%03d,"msg":"Job done","kind":"a","took":0.2%d,"id":"x%d"}'
 ENDED = b'{"level":30,"msg":"Job k%d ended in %d.5s","err":null}'
 FAILED = (
@@ -65,9 +78,23 @@ def _known() -> dict[str, list[bytes]]:
     """Lines of kinds that repeat, each with values of its own."""
     keyvalue = [KEYVALUE % (i % 60, i % 1000, i) for i in range(KNOWN)]
     json = [JSON % (i % 1000, i % 10, i) for i in range(KNOWN)]
+    called = [CALLED % (i % 40, i) for i in range(KNOWN)]
     trace = [keyvalue[0], *TRACE[:1], TRACE[1], TRACE[2], TRACE[3]]
     return {
         "keyvalue": keyvalue,
+        "logfmt": [LOGFMT % (i % 60, i % 1000, i) for i in range(KNOWN)],
+        "bracketed": [BRACKETED % (i % 10, i) for i in range(KNOWN)],
+        "dotnet": [
+            line % (i % 40, i) if b"%d" in line else line
+            for i in range(KNOWN // 3)
+            for line in DOTNET
+        ],
+        "uvicorn": [b"INFO:     10.0.0.7:%d - %b OK" % (i, one) for i, one in enumerate(called)],
+        "gunicorn": [
+            b"[2026-11-20 23:59:02 +0000] [9] [INFO] %b" % (COMBINED % one) for one in called
+        ],
+        "nginx": [COMBINED % one for one in called],
+        "nginx error": [REFUSED % i for i in range(KNOWN)],
         "json": json,
         "template": [ENDED % (i % 40, i) for i in range(KNOWN)],
         "exception": [FAILED % (i, i) for i in range(KNOWN)],

@@ -20,9 +20,10 @@ from exporter.engine.pairs import Pairs, Raw, Values, number, spelled
 from exporter.engine.plan import Compiled, Plan
 from parsers.times import seconds
 
-# An upper-case word that may be a level, a time, and what follows up to the first equals sign.
+# An upper-case word, or one in brackets, that may be a level, a time, and what follows up to the
+# first equals sign.
 _HEAD = re.compile(
-    rb"(?:(\[[A-Z]{3,13}\]|[A-Z]{3,13}) )?"
+    rb"(?:(\[[A-Za-z]{3,13}\]|[A-Z]{3,13}) )?"
     rb"(?:(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:)([0-5]\d(?:[.,]\d{1,9})?)(Z|[+-]\d\d:?\d\d)? )?"
     rb"([A-Za-z][^=]*+=?)"
 )

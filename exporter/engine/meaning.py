@@ -17,7 +17,8 @@ from parsers.exceptions import PYTHON_HEAD, exception_type
 from parsers.heads import read_head
 from parsers.reading import read
 
-KEYVALUE, JSON, TEXT = "keyvalue", "jsonlines", "text"
+KEYVALUE, JSON, DOTNET, TEXT = "keyvalue", "jsonlines", "dotnet", "text"
+UVICORN, GUNICORN, NGINX = "uvicorn", "gunicorn", "nginx"
 # Heads that may be a traceback's, or of a line in its envelope.
 _CLAIMED = (PYTHON_HEAD, "stdout ", "stderr ")
 
@@ -73,13 +74,14 @@ def of_message(
     serves: Callable[[str], bool],
     *,
     captured: bool = False,
+    form: str = JSON,
 ) -> tuple[Compiled, ...] | None:
-    """The rules for a JSON line's message; None where its fields alone do not decide them.
+    """The rules for a message of a format; None where its fields alone do not decide them.
 
     `serves` tells whether a fast path can give the field of a name; `captured`, whether it gives
     what templates capture.
     """
-    rules = possible(plan, service, JSON, level, message)
+    rules = possible(plan, service, form, level, message)
     if message == PYTHON_HEAD:
         return None
     for one in rules:

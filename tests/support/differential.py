@@ -21,10 +21,10 @@ from tests.support.wide_rules import OWN, RULES
 
 TESTS = Path(__file__).parents[1]
 PROFILES = sorted(folder.name for folder in (TESTS / "golden").iterdir() if folder.is_dir())
-FORMATS = ("keyvalue", "json", "text", "docker", "cri")
+FORMATS = ("keyvalue", "logfmt", "json", "dotnet", "served", "text", "docker", "cri")
 ENGINES = (choice.PYTHON, choice.COMPILED)
 # Room for few series, so that some are folded.
-LIMITS = {"jobs_total": 40, "watched_exceptions_total": 20, "told_total": 500}
+LIMITS = {"jobs_total": 40, "watched_exceptions_total": 20, "told_total": 2000}
 AT_ONCE = 20_000
 MILLION = 1_000_000
 _NO_TEXTS = ("jsonlines", "keyvalue")
@@ -45,8 +45,16 @@ def hostile(name: str, seed: int) -> Hostile:
         logs = sorted((TESTS / "parsers").glob("*/*.log"))
         texts = _lines_of([log for log in logs if log.parent.name not in _NO_TEXTS])
         return Hostile(dice, texts, made=("text",))
+    if name == "logfmt":
+        logs = [TESTS / "parsers" / "keyvalue" / "logfmt.log"]
+        return Hostile(dice, _lines_of(logs) if seed % 2 else (), made=(name,), usual=seed)
     if name in ("docker", "cri"):
-        return Hostile(dice, made=("keyvalue", "json", "text"), usual=seed, envelope=name)
+        return Hostile(
+            dice,
+            made=("keyvalue", "logfmt", "json", "dotnet", "served", "text"),
+            usual=seed,
+            envelope=name,
+        )
     return Hostile(dice, made=(name,), usual=seed)
 
 

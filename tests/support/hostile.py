@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
+
+from tests.support.served import served
 
 NOW = 1_795_219_200.0  # 2026-11-21T00:00:00Z; most times in these lines lie near it
 
@@ -44,6 +47,25 @@ TIMES = (
     "2026-11-21T00:30:00+01:00", "2026-11-21T01:00:00.000Z", "2026-13-40T99:59:59.123Z",
     "2026-11-20T23:59:60.000Z", "2026-11-20T23:59:59.1234567890Z", "2026-11-20T23:59",
     "2026-11-20T23:59:59.123Z ", "20/Nov/2026:23:59:58 +0000",
+)  # fmt: skip
+LOGFMT_LEVELS = ("info", "info", "info", "warn", "error", "debug", "30", "[info]", "nope", "")
+GO_ESCAPES = (
+    "\\n", "\\t", "\\x41", "\\u00e9", "\\ud83d\\ude80", "\\ud800", "\\q", "\\\\", "\\", '\\"',
+    "\\U0001F680",
+)  # fmt: skip
+ODD_TOKENS = ("ok", "msg", "1x", "-", "a=b=c", "='x'", 'x="a\\"', "x='a b'", "żółć=1", "kind")
+DOTNET_LEVELS = ("info", "info", "info", "warn", "fail", "crit", "dbug", "trce", "eror", "INFO")
+CATEGORIES = ("App.Worker", "Hosting.Diagnostics", "Hosting.Diagnostics", "a", "a b", "[", "ż", "")
+EVENTS = ("1", "2", "2", "14", "-5", "0123456789", "01234567890", "", "x")
+INDENTS = ("      ", "      ", "      ", " ", "\t", "  \t ", "\u00a0", "")
+DOTNET_MESSAGES = (
+    "Request starting", "Request finished in 5 ms", "Request finished in 7 ms ", "Step 2: done",
+    "\u00a0Job done", "Job done\u2003", "Job done\x1f", "Job done \t",
+)  # fmt: skip
+BEHIND = (
+    "SELECT a, b", "   at App.Run() in /src/x.cs:line 7", "System.TimeoutException: it took long",
+    "System.AggregateException: one (two)", "Unhandled exception. System.X: y", "ValueError: x",
+    "a", "", "WHERE a = 1",
 )  # fmt: skip
 PUNCTUATED = (
     "[app.jobs]", "app.jobs:", "app.Jobs[3]", "10.0.0.7", '"GET /x HTTP/1.1"', "200 512", "-",
@@ -151,9 +173,18 @@ class Hostile:
             yield self._mutated(dice.choice(self.real))
             return
         kind = dice.choice(self.made)
-        make = {"keyvalue": self._keyvalue, "json": self._json, "text": self._text}[kind]
-        line = make()
-        yield self._mutated(line) if dice.random() < 0.3 else line
+        make = {
+            "keyvalue": self._keyvalue,
+            "logfmt": self._logfmt,
+            "json": self._json,
+            "dotnet": self._dotnet,
+            "served": partial(served, dice),
+            "text": self._text,
+        }[kind]
+        for line in make().split(b"\n"):
+            yield (
+                self._mutated(line) if dice.random() < (0.1 if kind == "dotnet" else 0.3) else line
+            )
 
     # -- mutating -----------------------------------------------------------------------------
 
@@ -214,6 +245,48 @@ class Hostile:
         if dice.random() < 0.05:
             pairs.insert(dice.randrange(len(pairs) + 1), dice.choice(KEYS))
         return " ".join((*head, *message, *pairs)).encode()
+
+    def _logfmt(self) -> bytes:
+        """Pairs alone, mostly in a logger's order, and seldom something in front of them."""
+        dice = self.dice
+        found = (
+            (self._usually(("level", "lvl", "severity")), dice.choice((*LOGFMT_LEVELS, *LEVELS))),
+            (self._usually(("time", "ts", "timestamp")), dice.choice(TIMES)),
+            (self._usually(("msg", "message")), dice.choice((*MESSAGES, *TEXTS))),
+        )
+        pairs = [self._told(key, text) for key, text in found if dice.random() < 0.9]
+        if dice.random() < 0.2:
+            dice.shuffle(pairs)
+        keys = dice.choice(ORDERS) if dice.random() < 0.7 else dice.choices(KEYS, k=4)
+        pairs += map(self._pair, keys)
+        if dice.random() < 0.1:
+            pairs.insert(dice.randrange(len(pairs) + 1), dice.choice((*KEYS, *ODD_TOKENS)))
+        if dice.random() < 0.05:
+            pairs.insert(0, dice.choice((*LEVELS, *TIMES)))
+        return dice.choice((" ", " ", " ", " ", "  ", "\t")).join(pairs).encode()
+
+    def _told(self, key: str, text: str) -> str:
+        dice = self.dice
+        if dice.random() < 0.05:
+            text += dice.choice(GO_ESCAPES)
+        if " " in text or "\\" in text or dice.random() < 0.3:
+            text = '"' + (text.replace('"', '\\"') if dice.random() < 0.9 else text) + '"'
+        return f"{key}={text}"
+
+    def _dotnet(self) -> bytes:
+        """A head, its message, and what may come behind or in place of it."""
+        dice = self.dice
+        head = f"{dice.choice(DOTNET_LEVELS)}: {dice.choice(CATEGORIES)}[{dice.choice(EVENTS)}]"
+        lines = [head] if dice.random() < 0.95 else []
+        if dice.random() < 0.05:
+            lines.append(dice.choice(("", "   ", "\t")))
+        if dice.random() < 0.95:
+            lines.append(dice.choice(INDENTS) + dice.choice((*DOTNET_MESSAGES, *MESSAGES, *TEXTS)))
+        while dice.random() < 0.4:
+            lines.append(dice.choice(INDENTS) + dice.choice(BEHIND))
+        if dice.random() < 0.1:
+            lines.append(dice.choice(("Traceback (most recent call last):", "}", "x y", "x=1")))
+        return "\n".join(lines).encode()
 
     def _text(self) -> bytes:
         """Words, and what heads of other formats are made of."""

@@ -120,11 +120,96 @@ RULES = LogRules(
             set=(Set("size_max", "size", {"stream": Label(field="stream")}, aggregate="max"),),
             drain=Drain("end"),
         ),
+        LogRule(
+            message="Request {*}",
+            format="dotnet",
+            where=(Where("event_id", none_of=("14",)),),
+            count=(
+                Count(
+                    "told_total",
+                    {
+                        "message": Label(field="category"),
+                        "level": Label(field="event_id", default="none"),
+                        "n": Label(field="kind", default="none"),
+                    },
+                ),
+            ),
+            heartbeat="requests",
+        ),
+        LogRule(
+            message="access",
+            count=(
+                Count(
+                    "told_total",
+                    {
+                        "message": Label(field="path", default="none"),
+                        "level": Label(field="status", default="none"),
+                        "n": Label(field="request", default="none"),
+                    },
+                ),
+                Count(
+                    "told_total",
+                    {
+                        "message": Label(field="user_agent", default="none"),
+                        "level": Label(field="referer", default="none"),
+                        "n": Label(field="rest", default="none"),
+                    },
+                ),
+                Count(
+                    "told_total",
+                    {
+                        "message": Label(field="client", default="none"),
+                        "level": Label(field="remote_addr", default="none"),
+                        "n": Label(field="remote_user", default="none"),
+                    },
+                ),
+                Count(
+                    "told_total",
+                    {
+                        "message": Label(field="query", default="none"),
+                        "level": Label(field="method", default="none"),
+                        "n": Label(field="protocol", default="none"),
+                    },
+                ),
+                Count("bytes_total", {"kind": Label(field="pid", default="none")}, by="size"),
+            ),
+            heartbeat="requests",
+        ),
+        LogRule(
+            message="connect{*}",
+            count=(
+                Count(
+                    "told_total",
+                    {
+                        "message": Label(field="server", default="none"),
+                        "level": Label(field="upstream", default="none"),
+                        "n": Label(field="host", default="none"),
+                    },
+                ),
+                Count(
+                    "told_total",
+                    {
+                        "message": Label(field="connection", default="none"),
+                        "level": Label(field="referrer", default="none"),
+                        "n": Label(field="subrequest", default="none"),
+                    },
+                ),
+                Count(
+                    "told_total",
+                    {
+                        "message": Label(field="request", default="none"),
+                        "level": Label(field="client", default="none"),
+                        "n": Label(field="pid", default="none"),
+                    },
+                ),
+            ),
+            heartbeat="requests",
+        ),
         LogRule(exception="ValueError: {*}", event=Event("value_error", "ticket")),
         LogRule(
             message="Job{*}", exception="{type}: {*}", where=(Where("kind", values=("a",)),),
             count=(Count("bytes_total", {"kind": Label(field="type")}),),
         ),
     ),
-    heartbeats={"jobs": 60.0},
+    heartbeats={"jobs": 60.0, "requests": 60.0},
 )  # fmt: skip

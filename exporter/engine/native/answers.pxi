@@ -91,6 +91,9 @@ cdef class Answers:
 
     cdef int _locate(self) except -1:
         """Find the cells that most lines move."""
+        cdef int i
+        for i in range(RANKS):
+            self.walk.records[i] = self._counting.record_cell(_RANKS[i])
         self.walk.unknown = self._counting.record_cell(UNKNOWN)
         self.walk.unparsed = self._counting.unparsed_cell()
         return 0
@@ -178,11 +181,14 @@ cdef class Answers:
 
     cdef int64_t _message(self, bint captured) except -2:
         cdef Walk* walk = &self.walk
-        name = _RANKS[walk.key[0].kind - RANK_KIND]
+        form, rank = divmod(walk.key[0].kind - RANK_KIND, RANKS)
+        name = _RANKS[rank]
         known = None if name == UNKNOWN else name
         message = plain(&walk.key[1])
         service, serves = self._mover.service, self._slots.__contains__
-        rules = of_message(self._plan, service, known, message, serves, captured=captured)
+        rules = of_message(
+            self._plan, service, known, message, serves, captured=captured, form=_FORMS[form]
+        )
         if rules is None:
             return -1
         slots = tuple({**self._slots, **self._gaps.get(one.message, {})} for one in rules)
@@ -271,7 +277,7 @@ cdef class Answers:
         """A time that C does not read; whether another key may tell it."""
         cdef Walk* walk = &self.walk
         at = None
-        if walk.subject != NOWHERE and walk.is_json:
+        if walk.subject != NOWHERE and (walk.form == FORM_JSON or walk.form == FORM_LOGFMT):
             raw = plain(&walk.line.slots[walk.subject])
             if raw is None:
                 walk.stage, walk.opened = FRESH, walk.wrapped
@@ -336,6 +342,8 @@ cdef object plain(const Slot* slot):
     text = raw.decode("utf-8", "replace")
     if slot.kind == KIND_STRING:
         return text
+    if slot.kind == KIND_GO:
+        return unescaped(text)
     if slot.kind == KIND_ESCAPED:
         return scalar(f'"{text}"')
     if slot.kind == KIND_TRUE or slot.kind == KIND_FALSE:

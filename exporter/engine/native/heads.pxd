@@ -12,7 +12,7 @@ cdef enum:
 
 
 cdef struct Head:
-    const char* token  # an upper-case word in front, maybe in brackets; NULL for none
+    const char* token  # an upper-case word in front, or one in brackets; NULL for none
     Py_ssize_t token_size
     const char* time  # NULL for none
     Py_ssize_t time_size
@@ -43,11 +43,11 @@ cdef inline bint is_key_byte(char one) noexcept nogil:
 
 
 cdef inline Py_ssize_t _token(const char* line, const char* end) noexcept nogil:
-    """The length of an upper-case word, maybe in brackets, that a space follows; 0 for none."""
+    """The length of an upper-case word, or of one in brackets, that a space follows; 0 for none."""
     cdef bint bracketed = line < end and line[0] == c"["
     cdef const char* at = line + bracketed
     cdef Py_ssize_t size
-    while at < end and is_upper(at[0]):
+    while at < end and (is_upper(at[0]) or (bracketed and is_letter(at[0]))):
         at += 1
     size = at - line - bracketed
     if not LEVEL_LEAST <= size <= LEVEL_MOST:

@@ -15,6 +15,7 @@ from libc.stdlib cimport calloc, free, realloc
 
 from exporter.engine.native.heads cimport Key
 from exporter.engine.native.kept cimport KEPT, Kept
+from exporter.engine.native.meant cimport RANK_KIND
 from exporter.engine.native.moves cimport (
     ADD, ASK_AMOUNT, ASK_CELL, COUNT, HIGHEST, LAST, LOWEST, OBSERVE, RARE, READ, SET, STAMP, SUM,
     TEST, Moves, Op, bucket, moment_of,
@@ -22,20 +23,20 @@ from exporter.engine.native.moves cimport (
 from exporter.engine.native.wanted cimport wanted_add, wanted_free, wanted_new
 from exporter.engine.native.patterns cimport MOST_PATTERNS, Gap, Pattern, Patterns
 from exporter.engine.native.slots cimport (
-    KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_INTEGER, KIND_RAW, KIND_STRING, KIND_TRUE, NO, YES,
-    Slot,
+    KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_GO, KIND_INTEGER, KIND_RAW, KIND_STRING,
+    KIND_TRUE, NO, YES, Slot,
 )
 from exporter.engine.native.state cimport (
     ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
-    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET, RAISED,
-    RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Needle, Track,
+    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FORM_JSON, FORM_LOGFMT, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET,
+    RAISED, RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Needle, Track,
     Walk,
 )
 from exporter.engine.native.table cimport (
     MISSING, Spelling, Table, spelling, table_begin, table_clear, table_find, table_put,
 )
 from exporter.engine.native.recall cimport FIRST_TWO
-from exporter.engine.native.taking cimport NOWHERE, RANK_KIND
+from exporter.engine.native.taking cimport NOWHERE
 from exporter.engine.native.times cimport LOCAL_UNKNOWN
 from exporter.engine.native.walk cimport done, go, pass_on
 
@@ -44,7 +45,8 @@ from exporter.engine.counting import bare, unwrap
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
-    broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
+    DOTNET, GUNICORN, JSON, KEYVALUE, NGINX, UVICORN, broken_is_text, exception_name,
+    exception_needles, is_plain_text, of_head, of_message,
 )
 from exporter.engine.moves import LATE, LATE_SECONDS
 from exporter.engine.pairs import number as raw_number
@@ -54,6 +56,7 @@ from parsers import LEVELS
 from parsers.envelopes import STREAMS
 from parsers.exceptions import PYTHON_HEAD, exception_type, type_name
 from parsers.jsonlines import EXCEPTION_KEYS, LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, scalar
+from parsers.keyvalue import unescaped
 from parsers.levels import level
 from parsers.times import seconds
 
@@ -64,6 +67,7 @@ cdef enum:
     SPARE = 4  # spellings kept for each series that the family may have
 
 _RANKS = (*LEVELS, UNKNOWN)
+_FORMS = (JSON, KEYVALUE, DOTNET, UVICORN, GUNICORN, NGINX)
 
 include "program.pxi"
 include "fitting.pxi"
@@ -181,7 +185,7 @@ cdef class Lines:
         """What the lane's newest record lets the next lines be."""
         track.head = track.raised = NULL
         track.count = 0
-        track.ready = False
+        track.ready = track.awaited = False
         if lane is None:
             return 0
         track.ready = not lane.partial and not lane.passing
@@ -215,6 +219,9 @@ cdef class Lines:
                 counted = self._answers.kind(track.kind)
                 lane.open = Open(lane.head.decode("utf-8", "replace"), counted=counted)
                 lane.head = None
+            if track.awaited:
+                lane.open = self._awaited(track, lane.head.decode(), wrapped)
+                lane.head = None
         if lane.head is not None and track.flags & (TRACED | RAISED):
             lane.open = Open(lane.head.decode("utf-8", "replace"), trace="python")
             lane.head = None
@@ -224,6 +231,13 @@ cdef class Lines:
             one.trace, one.unmarked = "after", UNMARKED_LINES
             one.counted = exception_type(line.decode("utf-8", "replace"))
         return 0
+
+    cdef object _awaited(self, Track* track, str head, bint wrapped):
+        """A record whose message follows its head, or has."""
+        if track.message == NULL:
+            return Open(head, awaits_message=True)
+        line, _ = self._line(track.message[: track.message_size], wrapped)
+        return Open(head, message=line.decode("utf-8", "replace").strip())
 
     cdef tuple _line(self, bytes raw, bint wrapped):
         """A line that was taken, out of its envelope, and the time that this tells."""

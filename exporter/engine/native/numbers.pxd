@@ -10,6 +10,7 @@ from exporter.engine.native.slots cimport (
     ASK,
     KIND_ESCAPED,
     KIND_FLOAT,
+    KIND_GO,
     KIND_INTEGER,
     KIND_STRING,
     NO,
@@ -113,4 +114,4 @@ cdef inline int json_number(
         found = number(at, size, out)
         out[0] += 0.0  # an integer has no -0
         return found
-    return ASK if kind == KIND_ESCAPED else NO
+    return ASK if kind == KIND_ESCAPED or kind == KIND_GO else NO

@@ -14,6 +14,7 @@ cdef enum:
     KIND_OBJECT = 8  # the whole text, with its braces
     KIND_ARRAY = 9
     KIND_RAW = 10  # the value of a key-value pair as spelled, in its quotes
+    KIND_GO = 11  # as KIND_STRING, with Go's escapes as they stand there
 
 
 # Whether something is so; ASK: only Python can say.

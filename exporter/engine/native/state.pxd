@@ -20,6 +20,7 @@ cdef enum:
     TRACED = 16  # inside a traceback that nothing preceded
     RAISED = 32  # whose exception was counted here
     NAMED = 64  # an indented line may name an exception
+    AWAITING = 128  # an indented line is its message
     TAKEN_LANE = 15
 
 # How far the present line is.
@@ -44,6 +45,16 @@ cdef enum:
     ASK_RARE
     ASK_ROOM
 
+# What a line is; those that are known by level and message each have a range of `Slot.kind`.
+cdef enum:
+    FORM_JSON
+    FORM_LOGFMT
+    FORM_DOTNET
+    FORM_UVICORN
+    FORM_GUNICORN
+    FORM_NGINX
+    FORM_HEADED  # a key-value line that begins with its message
+
 # The slots of a JSON line that every line is read by; those of the rules' fields follow.
 cdef enum:
     LEVEL_SLOT = 0
@@ -56,6 +67,8 @@ cdef enum:
     OWN_SLOTS = 33
     NO_LEVEL = 6
     RANKS = 7
+    LONGEST_CATEGORY = 300
+    LONGEST_EVENT = 11
 
 
 cdef struct Needle:
@@ -87,6 +100,17 @@ cdef struct Track:
     Py_ssize_t raised_size
     int kind  # the exception that the newest line taken carries, or -1
     int64_t count  # lines
+    # where the newest line taken is a head whose message follows
+    bint awaited
+    const char* message  # the line that told it; NULL for none yet
+    Py_ssize_t message_size
+    int rank
+    const char* time  # of its envelope
+    Py_ssize_t time_size
+    Py_ssize_t category_size
+    Py_ssize_t event_size
+    char[LONGEST_CATEGORY] category
+    char[LONGEST_EVENT] event
 
 
 cdef struct Walk:
@@ -94,8 +118,8 @@ cdef struct Walk:
     Table heads  # a word in front and a head, to a place in `learned` or -1
     Table once  # heads and texts that came once
     Table texts  # whole lines, to 1 where they are nothing but text
-    Table ranks  # spelled levels of JSON, to a rank or -1
-    Table messages  # ranks and messages of JSON, to a place in `learned` or -1
+    Table ranks  # spelled levels, to a rank or -1
+    Table messages  # forms, ranks and messages, to a place in `learned` or -1
     Table types  # types of exceptions that JSON carries, to a place in `kinds` or -1
     int64_t* kinds  # their cells
     # Texts one of which is part of every exception line that a rule looks at.
@@ -111,7 +135,7 @@ cdef struct Walk:
     int local  # seconds east of UTC, see `times`
     # where numbers lie
     double* values
-    int64_t[7] records
+    int64_t[RANKS] records
     int64_t unknown
     int64_t unparsed
     int64_t late
@@ -135,7 +159,7 @@ cdef struct Walk:
     Py_ssize_t room
     # the present line
     int stage
-    bint is_json
+    int form  # where its message, level and time are read
     int kind  # the exception that it carries, or -1
     int subject  # the slot that is asked about
     Head front

@@ -3,19 +3,33 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memchr
 
-from exporter.engine.native.heads cimport read_head, read_pairs
+from exporter.engine.native.dotnet cimport DOTNET_COLON, take_awaited, take_dotnet
+from exporter.engine.native.heads cimport is_upper, read_head, read_pairs
+from exporter.engine.native.logfmt cimport (
+    LOGFMT_LEVEL_COUNT,
+    LOGFMT_LEVELS,
+    LOGFMT_MESSAGE_COUNT,
+    LOGFMT_MESSAGES,
+    LOGFMT_TIME_COUNT,
+    LOGFMT_TIMES,
+    begins_with_pair,
+    scan_logfmt,
+)
+from exporter.engine.native.meant cimport LONGEST_HEAD, mean, rank_of, take_message
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.patterns cimport fitting
 from exporter.engine.native.raising cimport is_trace, names_nothing, take_exception, take_type
-from exporter.engine.native.recall cimport FIRST_TWO, again, fill, known
+from exporter.engine.native.recall cimport again, fill, known
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
+from exporter.engine.native.servers cimport take_gunicorn, take_nginx, take_uvicorn
 from exporter.engine.native.slots cimport (
     ASK,
     KIND_ESCAPED,
     KIND_FLOAT,
+    KIND_GO,
     KIND_NULLED,
     KIND_OBJECT,
     KIND_STRING,
+    KIND_TRUE,
     NO,
     YES,
     Slot,
@@ -23,16 +37,18 @@ from exporter.engine.native.slots cimport (
 from exporter.engine.native.state cimport (
     ASK_HEAD,
     ASK_LEVEL,
-    ASK_MESSAGE,
     ASK_TEXT,
+    AWAITING,
     DOUBT,
     EXCEPTION_SLOT,
+    FORM_HEADED,
+    FORM_JSON,
+    FORM_LOGFMT,
     HEADED,
     LEVEL_SLOT,
     LOG_SLOT,
     MESSAGE_SLOT,
     NAMED,
-    NO_LEVEL,
     PAIRED,
     PASSED,
     QUIET,
@@ -40,19 +56,25 @@ from exporter.engine.native.state cimport (
     TIME_SLOT,
     TRACED,
     TYPE_SLOT,
-    Fitting,
     Learned,
     Walk,
 )
-from exporter.engine.native.table cimport MISSING, Spelling, spelling, table_find
+from exporter.engine.native.table cimport MISSING, Spelling
 from exporter.engine.native.times cimport json_seconds, text_seconds
 
 cdef enum:
-    LONGEST_HEAD = 1024
     LONGEST_TEXT = 256
     DATED = 2
-    RANK_KIND = 32
     NOWHERE = -1
+
+cdef extern from *:
+    """
+    static const int json_levels[5] = {0, 1, 2, 3, 4};
+    static const int json_times[5] = {9, 10, 11, 12, 13};
+    """
+    const int* JSON_LEVELS "json_levels"
+    const int* JSON_TIMES "json_times"
+
 
 cdef inline int take(Walk* walk) noexcept nogil:
     """What the present line is: TAKEN with its moves, PASSED where it moves nothing more, DOUBT."""
@@ -66,7 +88,7 @@ cdef inline int take(Walk* walk) noexcept nogil:
     if at[0] == c" " or at[0] == c"\t":
         if walk.own.flags & QUIET or walk.own.flags & NAMED and names_nothing(at, at + size):
             return PASSED
-        return DOUBT
+        return take_awaited(walk) if walk.own.flags & AWAITING else DOUBT
     if at[0] == c"{":
         return take_json(walk)
     if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and is_trace(walk):
@@ -83,21 +105,25 @@ cdef inline int take(Walk* walk) noexcept nogil:
     return take_text(walk) if walk.own.flags & SPOKEN else DOUBT
 
 
-cdef inline void _mean(Walk* walk, const Learned* learned, bint is_json) noexcept nogil:
-    walk.is_json = is_json
-    walk.line.moves = learned.moves
-    walk.line.record = learned.record
-
-
 cdef inline int take_pairs(Walk* walk) noexcept nogil:
     """A key-value line whose head is known."""
     cdef const char* end = walk.line.at + walk.line.size
-    cdef const char* bracket
     cdef const Learned* learned
-    cdef Spelling found
+    cdef Spelling spelled
     cdef int64_t place
+    cdef int found
     if not read_head(walk.line.at, end, &walk.front):
-        return DOUBT
+        if c"0" <= walk.line.at[0] <= c"9":
+            return take_nginx(walk)
+        return take_gunicorn(walk) if walk.line.at[0] == c"[" else DOUBT
+    if walk.line.size > DOTNET_COLON and walk.line.at[DOTNET_COLON] == c":":
+        found = take_dotnet(walk)
+        if found != DOUBT:
+            return found
+    if walk.front.at == walk.line.at and is_upper(walk.line.at[0]):
+        found = take_uvicorn(walk)
+        if found != DOUBT:
+            return found
     # A word in front is where the line begins.
     fill(
         &walk.key[0],
@@ -107,28 +133,55 @@ cdef inline int take_pairs(Walk* walk) noexcept nogil:
         walk,
     )
     fill(&walk.key[1], walk.front.at, walk.front.end - walk.front.at, 1, walk)
-    place = known(walk, &walk.heads, 2, &found)
+    place = known(walk, &walk.heads, 2, &spelled)
     if place == MISSING:
         if walk.key[1].size > LONGEST_HEAD or walk.refused or not again(walk, 2):
             return DOUBT
         return ASK_HEAD
-    if place < 0:
+    if walk.front.token == NULL and _may_be_access(walk.line.at, end):
         return DOUBT
-    if walk.front.token == NULL:
-        # What access lines alone have between their time and their request.
-        bracket = <const char*>memchr(walk.line.at, c"]", walk.line.size)
-        while bracket != NULL and end - bracket >= 3:
-            if bracket[1] == c" " and bracket[2] == c'"':
-                return DOUBT
-            bracket = <const char*>memchr(bracket + 1, c"]", end - bracket - 1)
+    if place < 0:
+        return take_logfmt(walk) if walk.front.at == walk.line.at else DOUBT
     learned = &walk.learned[place]
     if learned.key_count and not read_pairs(
         walk.front.end - learned.back, end, learned.keys, learned.key_count, walk.line.slots,
         walk.line.stamp,
     ):
         return DOUBT
-    _mean(walk, learned, False)
+    mean(walk, learned, FORM_HEADED)
     return TAKEN
+
+
+cdef inline bint _may_be_access(const char* at, const char* end) noexcept nogil:
+    """Whether the line has what access lines alone have between their time and their request."""
+    at = <const char*>memchr(at, c"]", end - at)
+    while at != NULL and end - at >= 3:
+        if at[1] == c" " and at[2] == c'"':
+            return True
+        at = <const char*>memchr(at + 1, c"]", end - at - 1)
+    return False
+
+
+cdef inline int take_logfmt(Walk* walk) noexcept nogil:
+    """A key-value line that begins with a pair."""
+    cdef const char* end = walk.line.at + walk.line.size
+    cdef Slot* slots = walk.line.slots
+    cdef int64_t rank
+    cdef int i
+    if not begins_with_pair(walk.line.at, end):
+        return DOUBT
+    if not scan_logfmt(walk.line.at, end, walk.wanted, slots, walk.line.stamp):
+        return DOUBT
+    rank = rank_of(walk, LOGFMT_LEVELS, LOGFMT_LEVEL_COUNT)
+    if rank == MISSING:
+        return DOUBT if walk.refused else ASK_LEVEL
+    fill(&walk.key[1], walk.line.at, 0, KIND_STRING, walk)
+    for i in range(LOGFMT_MESSAGE_COUNT):
+        if slots[LOGFMT_MESSAGES[i]].stamp == walk.line.stamp:
+            if slots[LOGFMT_MESSAGES[i]].kind != KIND_TRUE:
+                walk.key[1] = slots[LOGFMT_MESSAGES[i]]
+                break
+    return take_message(walk, FORM_LOGFMT, <int>rank)
 
 
 cdef inline int take_text(Walk* walk) noexcept nogil:
@@ -167,9 +220,8 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     """A JSON line that carries no exception and whose message is known at its level."""
     cdef Slot* slots = walk.line.slots
     cdef unsigned long long stamp
-    cdef Spelling found
     cdef Slot* message = NULL
-    cdef int64_t rank = NO_LEVEL
+    cdef int64_t rank
     cdef int verdict, i
     verdict = scan_json(walk.line.at, walk.line.size, walk.wanted, slots, walk.line.stamp)
     stamp = walk.line.stamp
@@ -188,16 +240,9 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
                 break
             if slots[i].kind <= KIND_ESCAPED:
                 return DOUBT
-    for i in range(LEVEL_SLOT, MESSAGE_SLOT):
-        if slots[i].stamp == stamp:
-            walk.key[0] = slots[i]
-            rank = known(walk, &walk.ranks, 1, &found)
-            if rank == MISSING:
-                walk.subject = i
-                return DOUBT if walk.refused else ASK_LEVEL
-            if rank >= 0:
-                break
-            rank = NO_LEVEL
+    rank = rank_of(walk, JSON_LEVELS, MESSAGE_SLOT - LEVEL_SLOT)
+    if rank == MISSING:
+        return DOUBT if walk.refused else ASK_LEVEL
     for i in range(MESSAGE_SLOT, TIME_SLOT):
         if slots[i].stamp == stamp and slots[i].kind != KIND_NULLED:
             message = &slots[i]
@@ -208,49 +253,16 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
         walk.key[1] = message[0]
     else:
         return DOUBT
-    return _take_message(walk, RANK_KIND + <int>rank)
-
-
-cdef inline int _take_message(Walk* walk, int rank) noexcept nogil:
-    """A line of JSON by what its message fits; one with escapes as it is spelled."""
-    cdef Slot* message = &walk.key[1]
-    cdef Spelling found
-    cdef int64_t place
-    cdef int parts = 2
-    fill(&walk.key[0], walk.line.at, 0, rank, walk)
-    if message.kind == KIND_STRING and walk.fitted:
-        parts = 1
-        found = spelling(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp)
-        place = table_find(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp, &found)
-        walk.fitting.literal = -1 if place == MISSING else place
-        if fitting(
-            &walk.patterns, message.at, message.size, walk.line.slots, walk.line.stamp,
-            &walk.fitting.patterns,
-        ) == ASK:
-            return DOUBT
-        fill(&walk.key[0], <const char*>&walk.fitting, sizeof(Fitting), rank, walk)
-    elif message.size > LONGEST_HEAD:
-        return DOUBT
-    place = known(walk, &walk.messages, parts, &found)
-    if place == MISSING:
-        return DOUBT if walk.refused else ASK_MESSAGE
-    if place < 0:
-        return DOUBT
-    _mean(walk, &walk.learned[place], True)
-    return TAKEN
+    return take_message(walk, FORM_JSON, <int>rank)
 
 
 cdef inline int time_of(Walk* walk) noexcept nogil:
     """The record's own time, else its envelope's; ASK where only Python reads it."""
-    cdef Slot* slot
-    cdef int found = NO, i
-    if walk.is_json:
-        for i in range(TIME_SLOT, EXCEPTION_SLOT):
-            slot = &walk.line.slots[i]
-            if slot.stamp == walk.line.stamp and slot.kind <= KIND_FLOAT:
-                walk.subject = i
-                found = json_seconds(slot.kind, slot.at, slot.size, walk.local, &walk.line.time)
-                break
+    cdef int found = NO
+    if walk.form == FORM_JSON:
+        found = _slot_time(walk, JSON_TIMES, EXCEPTION_SLOT - TIME_SLOT)
+    elif walk.form == FORM_LOGFMT:
+        found = _slot_time(walk, LOGFMT_TIMES, LOGFMT_TIME_COUNT)
     elif walk.front.time != NULL:
         walk.subject = TIME_SLOT
         found = text_seconds(
@@ -267,3 +279,15 @@ cdef inline int time_of(Walk* walk) noexcept nogil:
     found = text_seconds(walk.entry.time, walk.entry.time_size, walk.local, &walk.line.time)
     walk.line.dated = found == YES
     return found
+
+
+cdef inline int _slot_time(Walk* walk, const int* places, int count) noexcept nogil:
+    """The time of the first slot that may tell one."""
+    cdef Slot* slot
+    cdef int i
+    for i in range(count):
+        slot = &walk.line.slots[places[i]]
+        if slot.stamp == walk.line.stamp and (slot.kind <= KIND_FLOAT or slot.kind == KIND_GO):
+            walk.subject = places[i]
+            return json_seconds(slot.kind, slot.at, slot.size, walk.local, &walk.line.time)
+    return NO

@@ -7,6 +7,7 @@ from exporter.engine.native.slots cimport (
     ASK,
     KIND_ESCAPED,
     KIND_FLOAT,
+    KIND_GO,
     KIND_INTEGER,
     KIND_STRING,
     NO,
@@ -177,4 +178,4 @@ cdef inline int json_seconds(
         return text_seconds(at, size, local, out)
     if kind == KIND_INTEGER or kind == KIND_FLOAT:
         return _number_seconds(kind, at, size, out)
-    return ASK if kind == KIND_ESCAPED else NO
+    return ASK if kind == KIND_ESCAPED or kind == KIND_GO else NO

@@ -33,10 +33,12 @@ from exporter.engine.native.state cimport (
     DOUBT,
     ENDED,
     FRESH,
+    NAMED,
     PAIRED,
     PASSED,
     QUIET,
     RESOLVING,
+    SPOKEN,
     TAKEN_LANE,
     TIMED,
     Walk,
@@ -162,7 +164,14 @@ cdef inline void pass_on(Walk* walk) noexcept nogil:
 
 
 cdef inline void done(Walk* walk) noexcept nogil:
-    """The line is counted: it is the newest head."""
+    """The line is counted: it is the newest head, or its message."""
+    if walk.line.record < 0:
+        walk.own.message = walk.at
+        walk.own.message_size = walk.next - 1 - walk.at
+        walk.own.flags = NAMED | PAIRED | SPOKEN
+        pass_on(walk)
+        return
+    walk.own.awaited = False
     walk.own.head = walk.at
     walk.own.head_size = walk.next - 1 - walk.at
     walk.own.kind = walk.kind
@@ -190,7 +199,8 @@ cdef inline bint apply(Walk* walk) noexcept nogil:
     cdef bint left = line.moves.rare
     cdef double when
     cdef int i
-    walk.values[line.record] += 1.0
+    if line.record >= 0:
+        walk.values[line.record] += 1.0
     if walk.kind >= 0:
         walk.values[walk.kinds[walk.kind]] += 1.0
     for i in range(line.moves.count):

@@ -140,6 +140,25 @@ cdef inline bint _widen(Wanted* wanted) noexcept nogil:
     return True
 
 
+cdef inline int wanted_slot(const Wanted* wanted, const char* name, Py_ssize_t size) noexcept nogil:
+    """The slot of a name that is one key, with its dots; -1 for none."""
+    cdef const char* end = name + size
+    cdef const char* dot
+    cdef const Key* key
+    if size > wanted.longest:
+        return -1
+    key = key_place(wanted.table, wanted.mask, name, size)
+    while key.name != NULL and key.slot < 0 and key.doubtful:
+        # It lies where a nested name does.
+        dot = <const char*>memchr(name, c".", end - name)
+        if dot == NULL:
+            return -1
+        wanted = key_place(wanted.table, wanted.mask, name, dot - name).below
+        name = dot + 1
+        key = key_place(wanted.table, wanted.mask, name, end - name)
+    return key.slot if key.name != NULL else -1
+
+
 cdef inline Key* key_place(
     Key* table, unsigned mask, const char* name, Py_ssize_t size
 ) noexcept nogil:

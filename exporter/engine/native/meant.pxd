@@ -1,0 +1,82 @@
+"""What a line means that is known by its level and its message, whatever its format."""
+
+from libc.stdint cimport int64_t
+
+from exporter.engine.native.moves cimport TAKEN
+from exporter.engine.native.patterns cimport fitting
+from exporter.engine.native.recall cimport FIRST_TWO, fill, known
+from exporter.engine.native.slots cimport ASK, KIND_STRING, Slot
+from exporter.engine.native.state cimport (
+    ASK_MESSAGE,
+    DOUBT,
+    NO_LEVEL,
+    RANKS,
+    Fitting,
+    Learned,
+    Walk,
+)
+from exporter.engine.native.table cimport MISSING, Spelling, spelling, table_find
+from exporter.engine.native.wanted cimport wanted_slot
+
+cdef enum:
+    LONGEST_HEAD = 1024
+    RANK_KIND = 32  # and on: by form, then by rank
+
+
+cdef inline void mean(Walk* walk, const Learned* learned, int form) noexcept nogil:
+    walk.form = form
+    walk.line.moves = learned.moves
+    walk.line.record = learned.record
+
+
+cdef inline int64_t rank_of(Walk* walk, const int* places, int count) noexcept nogil:
+    """The rank of the first slot that tells a level; MISSING where `key` must be asked about."""
+    cdef Spelling found
+    cdef int64_t rank
+    cdef int i
+    for i in range(count):
+        if walk.line.slots[places[i]].stamp == walk.line.stamp:
+            walk.key[0] = walk.line.slots[places[i]]
+            rank = known(walk, &walk.ranks, 1, &found)
+            if rank == MISSING or rank >= 0:
+                return rank
+    return NO_LEVEL
+
+
+cdef inline int take_message(Walk* walk, int form, int rank) noexcept nogil:
+    """A line by what its message fits; a message with escapes as it is spelled."""
+    cdef int kind = RANK_KIND + form * RANKS + rank
+    cdef Slot* message = &walk.key[1]
+    cdef Spelling found
+    cdef int64_t place
+    cdef int parts = 2
+    fill(&walk.key[0], walk.line.at, 0, kind, walk)
+    if message.kind == KIND_STRING and walk.fitted:
+        parts = 1
+        found = spelling(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp)
+        place = table_find(&walk.literals, message, FIRST_TWO, 1, walk.line.stamp, &found)
+        walk.fitting.literal = -1 if place == MISSING else place
+        if fitting(
+            &walk.patterns, message.at, message.size, walk.line.slots, walk.line.stamp,
+            &walk.fitting.patterns,
+        ) == ASK:
+            return DOUBT
+        fill(&walk.key[0], <const char*>&walk.fitting, sizeof(Fitting), kind, walk)
+    elif message.size > LONGEST_HEAD:
+        return DOUBT
+    place = known(walk, &walk.messages, parts, &found)
+    if place == MISSING:
+        return DOUBT if walk.refused else ASK_MESSAGE
+    if place < 0:
+        return DOUBT
+    mean(walk, &walk.learned[place], form)
+    return TAKEN
+
+
+cdef inline void tell(
+    Walk* walk, const char* name, Py_ssize_t named, const char* at, Py_ssize_t size
+) noexcept nogil:
+    """Let a field have a text, where some rule looks at it."""
+    cdef int slot = wanted_slot(walk.wanted, name, named)
+    if slot >= 0:
+        fill(&walk.line.slots[slot], at, size, KIND_STRING, walk)
