@@ -61,6 +61,13 @@ COMBINED = b'10.0.0.7 - - [20/Nov/2026:23:59:58 +0000] %b 512 "-" "curl/8"'
 REFUSED = (
     b"2026/11/20 23:59:58 [error] 29#29: *%d connect() failed (111), client: 10.0.0.7, server: a"
 )
+LOGGED = {
+    "celery": b"[2026-11-20 23:59:07,%03d: INFO/ForkPoolWorker-2] Job k%d ended in 5s",
+    "alembic": b"INFO  [alembic.runtime.migration] Running upgrade %d -> %d",
+    "python brackets": b"2026-11-20 23:58:45,%03d INFO celery.apps.worker [-] Job k%d ended in 5s",
+    "python dashes": b"2026-11-20 23:58:45,%03d - app.jobs - INFO - Job k%d ended in 5s",
+    "prefixed": b"info: %d, job k%d has ended",
+}
 JSON = b'{"level":30,"time":1795219198%03d,"msg":"Job done","kind":"a","took":0.2%d,"id":"x%d"}'
 ENDED = b'{"level":30,"msg":"Job k%d ended in %d.5s","err":null}'
 FAILED = (
@@ -95,6 +102,7 @@ def _known() -> dict[str, list[bytes]]:
         ],
         "nginx": [COMBINED % one for one in called],
         "nginx error": [REFUSED % i for i in range(KNOWN)],
+        **{name: [one % (i % 1000, i % 40) for i in range(KNOWN)] for name, one in LOGGED.items()},
         "json": json,
         "template": [ENDED % (i % 40, i) for i in range(KNOWN)],
         "exception": [FAILED % (i, i) for i in range(KNOWN)],

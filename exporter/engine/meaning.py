@@ -19,6 +19,7 @@ from parsers.reading import read
 
 KEYVALUE, JSON, DOTNET, TEXT = "keyvalue", "jsonlines", "dotnet", "text"
 UVICORN, GUNICORN, NGINX = "uvicorn", "gunicorn", "nginx"
+CELERY, ALEMBIC, PYTHON, PREFIXED = "celery", "alembic", "python_text", "prefixed"
 # Heads that may be a traceback's, or of a line in its envelope.
 _CLAIMED = (PYTHON_HEAD, "stdout ", "stderr ")
 

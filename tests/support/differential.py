@@ -21,7 +21,8 @@ from tests.support.wide_rules import OWN, RULES
 
 TESTS = Path(__file__).parents[1]
 PROFILES = sorted(folder.name for folder in (TESTS / "golden").iterdir() if folder.is_dir())
-FORMATS = ("keyvalue", "logfmt", "json", "dotnet", "served", "text", "docker", "cri")
+FORMATS = ("keyvalue", "logfmt", "json", "dotnet", "served", "logged", "text", "docker", "cri")
+MADE = ("keyvalue", "logfmt", "json", "dotnet", "served", "logged")
 ENGINES = (choice.PYTHON, choice.COMPILED)
 # Room for few series, so that some are folded.
 LIMITS = {"jobs_total": 40, "watched_exceptions_total": 20, "told_total": 2000}
@@ -51,7 +52,7 @@ def hostile(name: str, seed: int) -> Hostile:
     if name in ("docker", "cri"):
         return Hostile(
             dice,
-            made=("keyvalue", "logfmt", "json", "dotnet", "served", "text"),
+            made=(*MADE, "text"),
             usual=seed,
             envelope=name,
         )

@@ -6,12 +6,13 @@ Everything follows from the seed of the `Random` that is passed in.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Any
 
+from tests.support.logged import logged
 from tests.support.served import served
 
 NOW = 1_795_219_200.0  # 2026-11-21T00:00:00Z; most times in these lines lie near it
@@ -173,15 +174,16 @@ class Hostile:
             yield self._mutated(dice.choice(self.real))
             return
         kind = dice.choice(self.made)
-        make = {
+        makes: dict[str, Callable[[], bytes]] = {
             "keyvalue": self._keyvalue,
             "logfmt": self._logfmt,
             "json": self._json,
             "dotnet": self._dotnet,
             "served": partial(served, dice),
+            "logged": partial(logged, dice),
             "text": self._text,
-        }[kind]
-        for line in make().split(b"\n"):
+        }
+        for line in makes[kind]().split(b"\n"):
             yield (
                 self._mutated(line) if dice.random() < (0.1 if kind == "dotnet" else 0.3) else line
             )

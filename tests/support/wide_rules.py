@@ -205,6 +205,21 @@ RULES = LogRules(
             ),
             heartbeat="requests",
         ),
+        LogRule(
+            message="Job {*}",
+            count=(
+                Count(
+                    "told_total",
+                    {
+                        "message": Label(field="logger"),
+                        "level": Label(field="request_id", default="none"),
+                        "n": Label(field="category", default="none"),
+                    },
+                ),
+                Count("bytes_total", {"kind": Label(field="process")}),
+            ),
+            heartbeat="requests",
+        ),
         LogRule(exception="ValueError: {*}", event=Event("value_error", "ticket")),
         LogRule(
             message="Job{*}", exception="{type}: {*}", where=(Where("kind", values=("a",)),),

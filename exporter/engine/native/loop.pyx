@@ -45,8 +45,8 @@ from exporter.engine.counting import bare, unwrap
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
-    DOTNET, GUNICORN, JSON, KEYVALUE, NGINX, UVICORN, broken_is_text, exception_name,
-    exception_needles, is_plain_text, of_head, of_message,
+    ALEMBIC, CELERY, DOTNET, GUNICORN, JSON, KEYVALUE, NGINX, PREFIXED, PYTHON, UVICORN,
+    broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
 )
 from exporter.engine.moves import LATE, LATE_SECONDS
 from exporter.engine.pairs import number as raw_number
@@ -67,7 +67,9 @@ cdef enum:
     SPARE = 4  # spellings kept for each series that the family may have
 
 _RANKS = (*LEVELS, UNKNOWN)
-_FORMS = (JSON, KEYVALUE, DOTNET, UVICORN, GUNICORN, NGINX)
+_FORMS = (
+    JSON, KEYVALUE, DOTNET, UVICORN, GUNICORN, NGINX, CELERY, ALEMBIC, PYTHON, PREFIXED,
+)
 
 include "program.pxi"
 include "fitting.pxi"

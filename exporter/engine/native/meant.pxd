@@ -7,6 +7,7 @@ from exporter.engine.native.patterns cimport fitting
 from exporter.engine.native.recall cimport FIRST_TWO, fill, known
 from exporter.engine.native.slots cimport ASK, KIND_STRING, Slot
 from exporter.engine.native.state cimport (
+    ASK_LEVEL,
     ASK_MESSAGE,
     DOUBT,
     NO_LEVEL,
@@ -71,6 +72,25 @@ cdef inline int take_message(Walk* walk, int form, int rank) noexcept nogil:
         return DOUBT
     mean(walk, &walk.learned[place], form)
     return TAKEN
+
+
+cdef inline int64_t rank_at(Walk* walk, const char* at, Py_ssize_t size) noexcept nogil:
+    """The rank of a level; -1 for none, MISSING where it must be asked about."""
+    cdef Spelling found
+    fill(&walk.key[0], at, size, KIND_STRING, walk)
+    return known(walk, &walk.ranks, 1, &found)
+
+
+cdef inline int take_told(
+    Walk* walk, int form, int64_t rank, const char* message, const char* end
+) noexcept nogil:
+    """A line whose level has a rank, and whose message is the rest of it."""
+    if rank == MISSING:
+        return DOUBT if walk.refused else ASK_LEVEL
+    if rank < 0:
+        return DOUBT
+    fill(&walk.key[1], message, end - message, KIND_STRING, walk)
+    return take_message(walk, form, <int>rank)
 
 
 cdef inline void tell(

@@ -5,13 +5,11 @@ from libc.string cimport memchr, memcmp
 
 from exporter.engine.native.access cimport tell_access, tell_request
 from exporter.engine.native.heads cimport is_upper
-from exporter.engine.native.meant cimport take_message, tell
+from exporter.engine.native.meant cimport rank_at, take_told, tell
 from exporter.engine.native.patterns cimport memmem
-from exporter.engine.native.recall cimport fill, known
 from exporter.engine.native.seeking cimport seek_high
-from exporter.engine.native.slots cimport ASK, KIND_STRING, YES
+from exporter.engine.native.slots cimport ASK, YES
 from exporter.engine.native.state cimport (
-    ASK_LEVEL,
     DOUBT,
     FORM_GUNICORN,
     FORM_NGINX,
@@ -19,8 +17,13 @@ from exporter.engine.native.state cimport (
     NO_LEVEL,
     Walk,
 )
-from exporter.engine.native.table cimport MISSING, Spelling
 from exporter.engine.native.times cimport digits_at, is_clock, two_digits
+
+cdef extern from *:
+    """
+    static const char servers_access[] = "access";
+    """
+    const char* ACCESS "servers_access"
 
 cdef enum:
     UVICORN_WIDTH = 10
@@ -31,24 +34,6 @@ cdef enum:
     ZONED = 25  # 2026-11-20 23:58:29 +0000
     LONGEST_PID = 10
     LONGEST_CONNECTION = 20
-
-
-cdef inline int64_t _rank_at(Walk* walk, const char* at, Py_ssize_t size) noexcept nogil:
-    """The rank of a level; -1 for none, MISSING where it must be asked about."""
-    cdef Spelling found
-    fill(&walk.key[0], at, size, KIND_STRING, walk)
-    return known(walk, &walk.ranks, 1, &found)
-
-
-cdef inline int _asked(const Walk* walk) noexcept nogil:
-    return DOUBT if walk.refused else ASK_LEVEL
-
-
-cdef inline int _take(
-    Walk* walk, int form, int64_t rank, const char* message, Py_ssize_t size
-) noexcept nogil:
-    fill(&walk.key[1], message, size, KIND_STRING, walk)
-    return take_message(walk, form, <int>rank)
 
 
 # -- uvicorn ---------------------------------------------------------------------------------------
@@ -66,20 +51,16 @@ cdef inline int take_uvicorn(Walk* walk) noexcept nogil:
         at += 1
     if at >= message - 1 or at[0] != c":":
         return DOUBT
-    rank = _rank_at(walk, walk.line.at, at - walk.line.at)
+    rank = rank_at(walk, walk.line.at, at - walk.line.at)
     at += 1
     while at < message:
         if at[0] != c" ":
             return DOUBT
         at += 1
-    if rank == MISSING:
-        return _asked(walk)
-    if rank < 0:
-        return DOUBT
     walk.front.time = NULL
     if _tell_call(walk, message, end):
-        return _take(walk, FORM_UVICORN, rank, b"access", 6)
-    return _take(walk, FORM_UVICORN, rank, message, end - message)
+        return take_told(walk, FORM_UVICORN, rank, ACCESS, ACCESS + 6)
+    return take_told(walk, FORM_UVICORN, rank, message, end)
 
 
 cdef inline bint _tell_call(Walk* walk, const char* at, const char* end) noexcept nogil:
@@ -149,11 +130,7 @@ cdef inline int take_gunicorn(Walk* walk) noexcept nogil:
         return DOUBT
     if (at + 1 < end and at[1] != c" ") or seek_high(line, end) != end:
         return DOUBT
-    rank = _rank_at(walk, word, at - word)
-    if rank == MISSING:
-        return _asked(walk)
-    if rank < 0:
-        return DOUBT
+    rank = rank_at(walk, word, at - word)
     at = at + 2 if at + 1 < end else end
     found = tell_access(walk, at, end) if at < end else 0
     if found == ASK:
@@ -162,8 +139,8 @@ cdef inline int take_gunicorn(Walk* walk) noexcept nogil:
     walk.front.time_size = ZONED
     tell(walk, b"pid", 3, pid, word - 3 - pid)
     if found == YES:
-        return _take(walk, FORM_GUNICORN, rank, b"access", 6)
-    return _take(walk, FORM_GUNICORN, rank, at, end - at)
+        return take_told(walk, FORM_GUNICORN, rank, ACCESS, ACCESS + 6)
+    return take_told(walk, FORM_GUNICORN, rank, at, end)
 
 
 # -- nginx -----------------------------------------------------------------------------------------
@@ -179,7 +156,7 @@ cdef inline int take_nginx(Walk* walk) noexcept nogil:
         return _take_error(walk, at, end)
     if tell_access(walk, at, end) != YES:
         return DOUBT
-    return _take(walk, FORM_NGINX, NO_LEVEL, b"access", 6)
+    return take_told(walk, FORM_NGINX, NO_LEVEL, ACCESS, ACCESS + 6)
 
 
 cdef inline int _take_error(Walk* walk, const char* line, const char* end) noexcept nogil:
@@ -197,9 +174,9 @@ cdef inline int _take_error(Walk* walk, const char* line, const char* end) noexc
         at += 1
     if not 3 <= at - word <= 8 or end - at < 3 or at[0] != c"]" or at[1] != c" ":
         return DOUBT
-    rank = _rank_at(walk, word, at - word)
-    if rank == MISSING:
-        return _asked(walk)
+    rank = rank_at(walk, word, at - word)
+    if rank == -1:
+        rank = NO_LEVEL
     pid = at + 2
     found = digits_at(pid, end, LONGEST_PID)
     at = pid + found
@@ -226,7 +203,7 @@ cdef inline int _take_error(Walk* walk, const char* line, const char* end) noexc
         return DOUBT
     walk.front.time = line
     walk.front.time_size = CLOCK
-    return _take(walk, FORM_NGINX, NO_LEVEL if rank < 0 else rank, at, client - at)
+    return take_told(walk, FORM_NGINX, rank, at, client)
 
 
 cdef inline Py_ssize_t _context(const char* at, const char* end) noexcept nogil:

@@ -53,6 +53,10 @@ cdef enum:
     FORM_UVICORN
     FORM_GUNICORN
     FORM_NGINX
+    FORM_CELERY
+    FORM_ALEMBIC
+    FORM_PYTHON
+    FORM_PREFIXED
     FORM_HEADED  # a key-value line that begins with its message
 
 # The slots of a JSON line that every line is read by; those of the rules' fields follow.
@@ -66,6 +70,7 @@ cdef enum:
     TEXT_SLOT = 27  # its message
     OWN_SLOTS = 33
     NO_LEVEL = 6
+    ERROR_RANK = 4
     RANKS = 7
     LONGEST_CATEGORY = 300
     LONGEST_EVENT = 11

@@ -15,6 +15,13 @@ from exporter.engine.native.logfmt cimport (
     begins_with_pair,
     scan_logfmt,
 )
+from exporter.engine.native.loggers cimport (
+    take_alembic,
+    take_celery,
+    take_dashed,
+    take_prefixed,
+    take_python,
+)
 from exporter.engine.native.meant cimport LONGEST_HEAD, mean, rank_of, take_message
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.raising cimport is_trace, names_nothing, take_exception, take_type
@@ -65,6 +72,7 @@ from exporter.engine.native.times cimport json_seconds, text_seconds
 cdef enum:
     LONGEST_TEXT = 256
     DATED = 2
+    COLON_UNTIL = 12  # where one stands at the latest behind a level
     NOWHERE = -1
 
 cdef extern from *:
@@ -99,31 +107,46 @@ cdef inline int take(Walk* walk) noexcept nogil:
     if walk.own.flags & TRACED:
         return take_exception(walk)
     if walk.own.flags & PAIRED:
-        found = take_pairs(walk)
+        found = take_headed(walk)
         if found != DOUBT:
             return found
     return take_text(walk) if walk.own.flags & SPOKEN else DOUBT
+
+
+cdef inline int take_headed(Walk* walk) noexcept nogil:
+    """A line that is no text, by how it begins; a more particular format comes first."""
+    cdef const char* at = walk.line.at
+    cdef const char* end = at + walk.line.size
+    cdef int found = DOUBT
+    if not read_head(at, end, &walk.front):
+        if at[0] == c"[":
+            found = take_gunicorn(walk)
+            return take_celery(walk) if found == DOUBT else found
+        if c"0" <= at[0] <= c"9":
+            found = take_nginx(walk)
+            return take_dashed(walk) if found == DOUBT else found
+        return DOUBT
+    if walk.front.at == at:
+        if is_upper(at[0]):
+            found = take_uvicorn(walk)
+            if found == DOUBT:
+                found = take_alembic(walk)
+        elif walk.line.size > DOTNET_COLON and at[DOTNET_COLON] == c":":
+            found = take_dotnet(walk)
+        if found == DOUBT and memchr(at, c":", min(walk.line.size, COLON_UNTIL)) != NULL:
+            if not _may_be_access(at, end):
+                found = take_prefixed(walk)
+    elif walk.front.token == NULL:
+        found = take_python(walk)
+    return take_pairs(walk) if found == DOUBT else found
 
 
 cdef inline int take_pairs(Walk* walk) noexcept nogil:
     """A key-value line whose head is known."""
     cdef const char* end = walk.line.at + walk.line.size
     cdef const Learned* learned
-    cdef Spelling spelled
+    cdef Spelling found
     cdef int64_t place
-    cdef int found
-    if not read_head(walk.line.at, end, &walk.front):
-        if c"0" <= walk.line.at[0] <= c"9":
-            return take_nginx(walk)
-        return take_gunicorn(walk) if walk.line.at[0] == c"[" else DOUBT
-    if walk.line.size > DOTNET_COLON and walk.line.at[DOTNET_COLON] == c":":
-        found = take_dotnet(walk)
-        if found != DOUBT:
-            return found
-    if walk.front.at == walk.line.at and is_upper(walk.line.at[0]):
-        found = take_uvicorn(walk)
-        if found != DOUBT:
-            return found
     # A word in front is where the line begins.
     fill(
         &walk.key[0],
@@ -133,7 +156,7 @@ cdef inline int take_pairs(Walk* walk) noexcept nogil:
         walk,
     )
     fill(&walk.key[1], walk.front.at, walk.front.end - walk.front.at, 1, walk)
-    place = known(walk, &walk.heads, 2, &spelled)
+    place = known(walk, &walk.heads, 2, &found)
     if place == MISSING:
         if walk.key[1].size > LONGEST_HEAD or walk.refused or not again(walk, 2):
             return DOUBT
