@@ -113,6 +113,12 @@ def test_no_alert_is_held_back_that_is_a_fault_of_its_own() -> None:
     assert all("app" in rule["equal"] for rule in INHIBITIONS)
 
 
+def test_a_silent_service_is_held_back_by_what_is_wrong_with_that_service() -> None:
+    """A source that fails may be a database's, and has no service."""
+    rules = [one for one in INHIBITIONS if "WatchedLogSilent" in _names(one["target_matchers"])]
+    assert [one["equal"] for one in rules] == [["app", "service"]]
+
+
 CAUSE = Alert("Cause", 60, {"app", "service"}, {"severity": "critical"})
 EFFECT = Alert("Effect", 60, {"app", "probe"}, {"severity": "critical"})
 SOFT = Alert("Soft", 0, {"app"}, {"severity": "warning", "app": "one"})
