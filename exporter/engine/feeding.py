@@ -53,11 +53,7 @@ class Engine:
 
     def feed(self, stream: Stream, chunk: bytes, now: float) -> int:
         """Count the whole lines of `chunk`; the bytes consumed. The rest must come again."""
-        if not self.moment.replaying:
-            self.moment.reach(now)
-        self.registry.windows.turn(self.moment.now, self.registry.values)
-        counting = self.service(stream.service, now)
-        counting.turn_to(stream.key)
+        counting = self._turn_to(stream, now)
         end = chunk.rfind(b"\n") + 1
         start = 0
         if stream.discarding:
@@ -78,7 +74,16 @@ class Engine:
         """The stream is over: count the half lines that it ends in."""
         if rest and not stream.discarding:
             self.feed(stream, rest + b"\n", now)
-        counting = self.service(stream.service, now)
+        counting = self._turn_to(stream, now)
         for lane in stream.lanes.values():
             if lane.partial:
                 counting.paths.inner(lane, lane.partial)
+
+    def _turn_to(self, stream: Stream, now: float) -> Counting:
+        """What counts this stream, once it is `now` and the cells are those of this stream."""
+        if not self.moment.replaying:
+            self.moment.reach(now)
+        self.registry.windows.turn(self.moment.now, self.registry.values)
+        counting = self.service(stream.service, now)
+        counting.turn_to(stream.key)
+        return counting
