@@ -166,6 +166,14 @@ def test_a_cri_line_with_three_digits_of_a_second_is_no_key_value_line() -> None
     assert numbers["watched_log_records_total", ("service", "info")] == (3.0,)
 
 
+def test_a_cri_tag_that_a_terminal_ended_is_none() -> None:
+    bare, ended = b"2026-11-20T23:59:58.123456789Z stdout F", b"\r\n"
+    numbers = _count(
+        "pullapprove", [(bare + ended) * 3 + bare + b" x" + ended + (bare + ended) * 5]
+    )
+    assert (_lines(numbers, "file"), _lines(numbers, "stdout")) == (8, 1)
+
+
 def test_a_piece_whose_rest_never_came_counts_at_the_end() -> None:
     counted = Counted(profile_plan("kodiai"), NOW)
     counted.feed([docker(KODIAI, "stdout", TIME, partial=True) + b"\n"])
