@@ -125,15 +125,9 @@ def _state(by: str, name: str, lines: list[bytes]) -> dict[str, Any]:
     """All that an engine leaves behind."""
     one = Counted(plan(name), NOW, LIMITS, by=by)
     one.feed(chunks(b"".join(line + b"\n" for line in lines), Random(name)))
-    places = {
-        series.index + i: (family.name, series.labels, i)
-        for family, many in one.registry.layout()
-        for series in many
-        for i in range(len(family.buckets) + 1)
-    }
     return {
         "numbers": sorted(map(repr, one.numbers().items())),
-        "exemplars": {places[cell]: kept for cell, kept in one.registry.exemplars.items()},
+        "exemplars": one.exemplars(),
         "dropped": dict(one.registry.dropped),
         "drains": one.drains.dump(),
         "stream": one.stream.dump(),

@@ -300,6 +300,7 @@ cdef class Answers:
         cdef Walk* walk = &self.walk
         cdef Op* op
         cdef double value, when
+        cdef int64_t cell
         cdef int i
         for i in range(walk.line.moves.count):
             op = &walk.line.moves.ops[i]
@@ -314,7 +315,9 @@ cdef class Answers:
                 if not walk.line.dated or when > walk.present.now:
                     when = moment_of(&walk.present, walk.line.dated, when)
                 shown = plain(&walk.line.slots[op.exemplar])
-                self._questions[op.asked].keep(op.cell + bucket(op, value), shown, value, when)
+                cell = op.cell + bucket(op, value)
+                if self._questions[op.asked].keep(cell, shown, value, when):
+                    outdate(walk.kept, &walk.places, cell)
         return 0
 
     cdef int hand_over(self) except -1:

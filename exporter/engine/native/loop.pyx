@@ -14,7 +14,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
 
 from exporter.engine.native.heads cimport Key
-from exporter.engine.native.kept cimport KEPT, Kept
+from exporter.engine.native.kept cimport KEPT, Kept, outdate
 from exporter.engine.native.meant cimport RANK_KIND
 from exporter.engine.native.moves cimport (
     ADD, ASK_AMOUNT, ASK_CELL, COUNT, HIGHEST, LAST, LOWEST, OBSERVE, RARE, READ, SET, STAMP, SUM,
