@@ -146,7 +146,7 @@ class Shard:
         cursor.offset = offset
         reading = self._readings.get(cursor.key)
         if reading is not None:
-            reading.stream.discarding = False
+            reading.stream.give_up()
         self.version += 1
 
     def lost(self, cursor: Cursor, count: int, reason: str) -> None:
