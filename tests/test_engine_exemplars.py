@@ -20,6 +20,7 @@ RULES = LogRules(
         LogRule(message="Job done", observe=(Observe("took_seconds", "took", {}, exemplar="id"),)),
     )
 )
+MANY = 1025  # more than the compiled engine keeps of one line
 BUCKET = ("took_seconds", (), 1)
 # What an "id" may be, and what it shows: nothing for what a label cannot show.
 SHOWN = (
@@ -60,3 +61,12 @@ def test_the_newest_that_shows_something_stands_for_the_bucket(seed: int) -> Non
     lines = Random(seed).choices(SHOWN, k=8)
     newest = [shown for _, shown in lines if shown is not None]
     assert _exemplar([spelled for spelled, _ in lines]) == (newest or ["known"])[-1]
+
+
+def test_a_line_of_more_exemplars_than_are_kept_is_counted() -> None:
+    each = (Observe("took_seconds", "took", {}, exemplar="id"),) * MANY
+    rules = LogRules(rules=(LogRule(message="Job done", observe=each),))
+    counted = Counted(plan_of(rules, {**FAMILIES, TOOK.name: TOOK}), NOW)
+    counted.feed([_line('"known"') * 3])
+    assert counted.exemplars()[BUCKET][1] == "known"
+    assert counted.numbers()["took_seconds", ()][1] == 3 * MANY

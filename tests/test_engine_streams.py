@@ -174,6 +174,22 @@ def test_a_cri_tag_that_a_terminal_ended_is_none() -> None:
     assert (_lines(numbers, "file"), _lines(numbers, "stdout")) == (8, 1)
 
 
+def test_a_stream_named_as_an_envelopes_is_one_lane() -> None:
+    info = b"INFO hello a=1\n"
+    trace = info + b"Traceback (most recent call last):\n"
+    chunks = [info * 6, trace, b"  File x\n", b"ValueError: x\n" + info, b"KeyError: y\nplain\n"]
+    found = []
+    for name in ("file", "stdout"):
+        counted = Counted(profile_plan("tripl"), NOW)
+        counted.stream = Stream("key", "service", name)
+        for size in (1, 2, len(chunks)):
+            counted.feed(b"".join(chunks[at : at + size]) for at in range(0, len(chunks), size))
+        lanes = counted.stream.dump()["lanes"]
+        counts = {key: value for key, value in counted.numbers().items() if "lines" not in key[0]}
+        found.append((counts, lanes[name]))
+    assert found[0] == found[1]
+
+
 def test_a_piece_whose_rest_never_came_counts_at_the_end() -> None:
     counted = Counted(profile_plan("kodiai"), NOW)
     counted.feed([docker(KODIAI, "stdout", TIME, partial=True) + b"\n"])

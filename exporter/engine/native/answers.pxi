@@ -208,6 +208,8 @@ cdef class Answers:
             self._made[made] = program
             self._programs.append(program)
         program = self._made[made]
+        if program.moves.exemplars > KEPT:
+            return -1
         if self._learned >= 2 * CACHED:
             self._unlearn()
         if self._learned >= self._room:
@@ -327,13 +329,15 @@ cdef class Answers:
         cdef int i
         if not self.walk.kept_count:
             return 0
-        for i in range(self.walk.kept_count):
-            one = &self.walk.kept[i]
-            if one.size >= 0:
-                slot.at, slot.size, slot.kind = one.text, one.size, one.kind
-                self._questions[one.asked].keep(one.cell, plain(&slot), one.amount, one.when)
-        self.walk.kept_count = 0
-        table_clear(&self.walk.places)
+        try:
+            for i in range(self.walk.kept_count):
+                one = &self.walk.kept[i]
+                if one.size >= 0:
+                    slot.at, slot.size, slot.kind = one.text, one.size, one.kind
+                    self._questions[one.asked].keep(one.cell, plain(&slot), one.amount, one.when)
+        finally:
+            self.walk.kept_count = 0
+            table_clear(&self.walk.places)
         return 0
 
 
