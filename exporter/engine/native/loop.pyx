@@ -6,6 +6,7 @@ is not plain is left to the exact reading. Nothing is moved for a line before al
 """
 
 import os
+from itertools import accumulate
 
 cimport cython
 from cpython.array cimport array
@@ -30,7 +31,8 @@ from exporter.engine.native.slots cimport (
 from exporter.engine.native.state cimport (
     ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
     ASK_TURN, ASK_TYPE, DOUBT, ENDED, FORM_JSON, FORM_LOGFMT, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET,
-    RAISED, RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Needle, Track,
+    EXCEPTION_SLOT, LOG_SLOT, MESSAGE_SLOT, RAISED, RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED,
+    TIME_SLOT, TRACED, Learned, Needle, Track,
     Walk,
 )
 from exporter.engine.native.table cimport (
@@ -66,11 +68,19 @@ cdef enum:
     MOST_LITERALS = 1 << 14
     LONGEST_LITERAL = 1024
     SPARE = 4  # spellings kept for each series that the family may have
+    USUAL_SPELLING = 128  # bytes; of longer ones fewer are kept
+    SPARE_PROGRAMS = 256
 
 _RANKS = (*LEVELS, UNKNOWN)
 _FORMS = (
     JSON, KEYVALUE, DOTNET, UVICORN, GUNICORN, NGINX, CELERY, ALEMBIC, PYTHON, PREFIXED,
 )
+
+# Where each group of keys ends. Who edits them and does not compile again is told at the import.
+_GROUPS = (LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, EXCEPTION_KEYS)
+_ENDS = (MESSAGE_SLOT, TIME_SLOT, EXCEPTION_SLOT, LOG_SLOT)
+if tuple(accumulate(map(len, _GROUPS))) != _ENDS or len(_RANKS) != RANKS:
+    raise ImportError("it was compiled from other sources")
 
 include "program.pxi"
 include "fitting.pxi"
