@@ -6,6 +6,7 @@ synchronous step; between two steps a shard can be copied and is always consiste
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 from exporter.clock import Clock
 from exporter.engine.counting import Stream
-from exporter.engine.feeding import Engine
+from exporter.engine.feeding import Engine, Uncounted
 from exporter.engine.plan import Plan
 from exporter.foreign import Foreign
 from exporter.model import Cursor, Family, Snapshot
@@ -23,6 +24,7 @@ from exporter.windows import Drains
 
 CATCHING_UP_SECONDS = 60.0
 WITHHELD_SECONDS = 600.0
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -123,7 +125,12 @@ class Shard:
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the whole lines of `chunk` and move the cursor past them; bytes consumed."""
         reading, now = self._readings[cursor.key], self.clock.now()
-        consumed = self.engine.feed(reading.stream, chunk, now)
+        try:
+            consumed = self.engine.feed(reading.stream, chunk, now)
+        except Uncounted as error:  # told, but no line may hold up those that follow
+            consumed = error.consumed
+            log.exception("%s: lines of %s could not be counted", self.app, reading.source)
+            self.failed(reading.source, "unexpected")
         if reading.lag(now) > CATCHING_UP_SECONDS:
             self._late.add(cursor.service)
         if consumed:
@@ -146,7 +153,7 @@ class Shard:
         cursor.offset = offset
         reading = self._readings.get(cursor.key)
         if reading is not None:
-            reading.stream.discarding = False
+            reading.stream.give_up()
         self.version += 1
 
     def lost(self, cursor: Cursor, count: int, reason: str) -> None:

@@ -125,15 +125,9 @@ def _state(by: str, name: str, lines: list[bytes]) -> dict[str, Any]:
     """All that an engine leaves behind."""
     one = Counted(plan(name), NOW, LIMITS, by=by)
     one.feed(chunks(b"".join(line + b"\n" for line in lines), Random(name)))
-    places = {
-        series.index + i: (family.name, series.labels, i)
-        for family, many in one.registry.layout()
-        for series in many
-        for i in range(len(family.buckets) + 1)
-    }
     return {
         "numbers": sorted(map(repr, one.numbers().items())),
-        "exemplars": {places[cell]: kept for cell, kept in one.registry.exemplars.items()},
+        "exemplars": one.exemplars(),
         "dropped": dict(one.registry.dropped),
         "drains": one.drains.dump(),
         "stream": one.stream.dump(),
@@ -223,6 +217,35 @@ def test_an_unknown_engine_is_refused_in_a_sentence() -> None:
 
 
 def test_a_compiled_engine_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "available", lambda: False)
+    monkeypatch.setattr(choice, "find_spec", lambda _: None)
     with pytest.raises(SidewatchError, match="was not built"):
         choice.paths(choice.COMPILED)
+
+
+def test_a_compiled_engine_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: str) -> None:
+        raise ImportError("undefined symbol: x")
+
+    monkeypatch.setattr(choice, "import_module", broken)
+    with pytest.raises(SidewatchError, match=r"cannot be loaded \(undefined symbol: x\)"):
+        choice.paths(choice.COMPILED)
+    monkeypatch.setattr(choice, "ENGINE", choice.PYTHON)
+    assert "the compiled one cannot be loaded" in choice.described()
+
+
+def test_an_engine_that_was_compiled_from_other_sources_does_not_count() -> None:
+    program = """
+import parsers.jsonlines
+parsers.jsonlines.LEVEL_KEYS = (*parsers.jsonlines.LEVEL_KEYS, "grade")
+from exporter.engine import choice
+print(choice.ENGINE, choice.described())
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env={key: value for key, value in os.environ.items() if key != "SIDEWATCH_ENGINE"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.startswith("python ")
+    assert "compile it again" in told.stdout

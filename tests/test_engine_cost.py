@@ -8,12 +8,17 @@ from typing import TypeVar
 
 import pytest
 
+from exporter.engine import choice
+from exporter.engine.rules import LogRules
+from exporter.vocabulary import FAMILIES
 from tests.support.differential import ENGINES, plan
 from tests.support.hostile import NOW
 from tests.support.hostile_streams import STREAMS, stream
-from tests.support.oracle import Counted, Oracle
+from tests.support.oracle import Counted, Oracle, plan_of
 
 LINES = 200
+MEGABYTE = 1 << 20
+PIECE = 1 << 14
 MOST = 3.0  # times the exact reading
 Counts = TypeVar("Counts", bound=Counted)
 
@@ -40,3 +45,21 @@ def test_a_hostile_stream_costs_little_more_than_its_exact_reading(name: str, en
         lambda: Counted(plan("keyvalue"), NOW, by=engine), lambda counts: counts.feed([data])
     )
     assert fast < MOST * exact
+
+
+@pytest.mark.alone(reason="it compares CPU times")
+def test_short_texts_that_nobody_knows_cost_the_same_in_a_block_of_any_size() -> None:
+    plain = plan_of(LogRules(), FAMILIES)
+    data = b"".join(b"%x\n" % (7919 * i) for i in range(MEGABYTE // 8))
+    pieces, at = [], 0
+    while at < len(data):
+        end = data.rfind(b"\n", at, at + PIECE) + 1
+        pieces.append(data[at:end])
+        at = end
+    costs = []
+    for chunks in (pieces, [data]):
+        counted = Counted(plain, NOW, by=choice.COMPILED)
+        begun = time.process_time()
+        counted.feed(chunks)
+        costs.append(time.process_time() - begun)
+    assert costs[1] < 1.5 * costs[0]

@@ -201,6 +201,11 @@ def test_any_time_is_what_the_parser_makes_of_it(checks: Checks, moment: Any, of
     checks.time(moment.isoformat() + offset)
 
 
+@pytest.mark.parametrize("size", range(24, 30))
+def test_more_digits_than_a_time_has_are_none(checks: Checks, size: int) -> None:
+    checks.time("1795219199".zfill(size))
+
+
 @pytest.mark.parametrize("text", [*TIMES, *(str(time) for time in (*JSON_TIMES, *STRANGE_TIMES))])
 def test_odd_times(checks: Checks, text: str) -> None:
     checks.time(text)

@@ -166,6 +166,30 @@ def test_a_cri_line_with_three_digits_of_a_second_is_no_key_value_line() -> None
     assert numbers["watched_log_records_total", ("service", "info")] == (3.0,)
 
 
+def test_a_cri_tag_that_a_terminal_ended_is_none() -> None:
+    bare, ended = b"2026-11-20T23:59:58.123456789Z stdout F", b"\r\n"
+    numbers = _count(
+        "pullapprove", [(bare + ended) * 3 + bare + b" x" + ended + (bare + ended) * 5]
+    )
+    assert (_lines(numbers, "file"), _lines(numbers, "stdout")) == (8, 1)
+
+
+def test_a_stream_named_as_an_envelopes_is_one_lane() -> None:
+    info = b"INFO hello a=1\n"
+    trace = info + b"Traceback (most recent call last):\n"
+    chunks = [info * 6, trace, b"  File x\n", b"ValueError: x\n" + info, b"KeyError: y\nplain\n"]
+    found = []
+    for name in ("file", "stdout"):
+        counted = Counted(profile_plan("tripl"), NOW)
+        counted.stream = Stream("key", "service", name)
+        for size in (1, 2, len(chunks)):
+            counted.feed(b"".join(chunks[at : at + size]) for at in range(0, len(chunks), size))
+        lanes = counted.stream.dump()["lanes"]
+        counts = {key: value for key, value in counted.numbers().items() if "lines" not in key[0]}
+        found.append((counts, lanes[name]))
+    assert found[0] == found[1]
+
+
 def test_a_piece_whose_rest_never_came_counts_at_the_end() -> None:
     counted = Counted(profile_plan("kodiai"), NOW)
     counted.feed([docker(KODIAI, "stdout", TIME, partial=True) + b"\n"])

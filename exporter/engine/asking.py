@@ -43,12 +43,14 @@ class Labels:
         """1 where the effect would have moved something, had the record come in time, else 0."""
         return int(self._effect.label_texts(self._named(parts)) is not None)
 
-    def keep(self, cell: int, value: Any, amount: float, when: float) -> None:
-        """Let a line stand for the bucket that it fell into."""
+    def keep(self, cell: int, value: Any, amount: float, when: float) -> bool:
+        """Let a line stand for the bucket that it fell into; False where it cannot."""
         shown = text(value)
-        if shown:
-            name = self._effect.exemplar or ""
-            self._mover.registry.exemplars[cell] = (name, shown, amount, when)
+        if not shown:
+            return False
+        name = self._effect.exemplar or ""
+        self._mover.registry.exemplars[cell] = (name, shown, amount, when)
+        return True
 
 
 class Rare:

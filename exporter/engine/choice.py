@@ -1,4 +1,4 @@
-"""Which engine counts: the compiled one where it was built, else the one in Python.
+"""Which engine counts: the compiled one where it can be loaded, else the one in Python.
 
 The environment variable SIDEWATCH_ENGINE asks for one of them, "compiled" or "python".
 """
@@ -20,8 +20,21 @@ _LOOP = "exporter.engine.native.loop"
 
 
 def available() -> bool:
-    """Whether the compiled engine was built."""
-    return find_spec(_LOOP) is not None
+    """Whether the compiled engine was built and can be loaded."""
+    return _trouble() is None
+
+
+def _trouble() -> str | None:
+    """Why there is no compiled engine, in words that go on a sentence; None where there is."""
+    if find_spec(_LOOP) is None:
+        return (
+            "was not built: install a C compiler and Python's headers, then install sidewatch again"
+        )
+    try:
+        import_module(_LOOP)
+    except (ImportError, AttributeError, ValueError) as error:  # of another Python, or outdated
+        return f"cannot be loaded ({error}): compile it again"
+    return None
 
 
 def paths(name: str) -> Callable[[Counting], Paths]:
@@ -30,11 +43,8 @@ def paths(name: str) -> Callable[[Counting], Paths]:
         return Lines
     if name != COMPILED:
         raise SidewatchError(f"{_VARIABLE} is '{name}': it must be {COMPILED} or {PYTHON}")
-    if not available():
-        raise SidewatchError(
-            f"{_VARIABLE} asks for the compiled engine, which was not built: install a C compiler "
-            "and Python's headers, then install sidewatch again"
-        )
+    if trouble := _trouble():
+        raise SidewatchError(f"{_VARIABLE} asks for the compiled engine, which {trouble}")
     made: Callable[[Counting], Paths] = import_module(_LOOP).Lines
     return made
 
@@ -49,7 +59,8 @@ def described() -> str:
     """The same in words, with why it is the slower one."""
     if running() == COMPILED:
         return "the compiled engine"
-    why = f"{_VARIABLE} asks for it" if available() else "the compiled one was not built"
+    trouble = _trouble()
+    why = f"{_VARIABLE} asks for it" if trouble is None else f"the compiled one {trouble}"
     return f"the engine in Python, which is slower: {why}"
 
 

@@ -33,6 +33,12 @@ class Stream:
             lane = self.lanes[name] = Lane()
         return lane
 
+    def give_up(self) -> None:
+        """Expect no rest of a line that was half read."""
+        self.discarding = False
+        for lane in self.lanes.values():
+            lane.partial, lane.passing = b"", False
+
     def dump(self) -> dict[str, Any]:
         """Plain values for the saved state."""
         lanes = {name: lane.dump() for name, lane in self.lanes.items()}

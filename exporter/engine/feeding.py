@@ -17,6 +17,18 @@ from exporter.registry import Registry
 from exporter.windows import Drains
 
 
+class Uncounted(Exception):  # noqa: N818  it is said of the lines
+    """Counting came upon what nobody foresaw; `consumed` bytes must not come again all the same.
+
+    The lines before it are counted, those behind it in its block are not: a block that came again
+    would count the former twice, and would stop at the same line for ever.
+    """
+
+    def __init__(self, consumed: int) -> None:
+        super().__init__(f"{consumed} bytes were not counted to their end")
+        self.consumed = consumed
+
+
 class Engine:
     """Counts the logs of one application into its registry.
 
@@ -52,12 +64,11 @@ class Engine:
         return counting
 
     def feed(self, stream: Stream, chunk: bytes, now: float) -> int:
-        """Count the whole lines of `chunk`; the bytes consumed. The rest must come again."""
-        if not self.moment.replaying:
-            self.moment.reach(now)
-        self.registry.windows.turn(self.moment.now, self.registry.values)
-        counting = self.service(stream.service, now)
-        counting.turn_to(stream.key)
+        """Count the whole lines of `chunk`; the bytes consumed. The rest must come again.
+
+        Raises Uncounted.
+        """
+        counting = self._turn_to(stream, now)
         end = chunk.rfind(b"\n") + 1
         start = 0
         if stream.discarding:
@@ -66,19 +77,36 @@ class Engine:
                 return len(chunk)
             stream.discarding = False
         if end > start:
-            counting.paths.block(stream, chunk[start : end - 1])
+            _count(counting, stream, chunk[start : end - 1], end)
         if len(chunk) - end < LONGEST_LINE:
             return end
         # A line that does not end in time is counted by its beginning, the rest is passed over.
-        counting.paths.block(stream, chunk[end : end + LONGEST_LINE])
         stream.discarding = True
+        _count(counting, stream, chunk[end : end + LONGEST_LINE], len(chunk))
         return len(chunk)
 
     def finish(self, stream: Stream, rest: bytes, now: float) -> None:
         """The stream is over: count the half lines that it ends in."""
         if rest and not stream.discarding:
             self.feed(stream, rest + b"\n", now)
-        counting = self.service(stream.service, now)
+        counting = self._turn_to(stream, now)
         for lane in stream.lanes.values():
             if lane.partial:
                 counting.paths.inner(lane, lane.partial)
+
+    def _turn_to(self, stream: Stream, now: float) -> Counting:
+        """What counts this stream, once it is `now` and the cells are those of this stream."""
+        if not self.moment.replaying:
+            self.moment.reach(now)
+        self.registry.windows.turn(self.moment.now, self.registry.values)
+        counting = self.service(stream.service, now)
+        counting.turn_to(stream.key)
+        return counting
+
+
+def _count(counting: Counting, stream: Stream, block: bytes, consumed: int) -> None:
+    """Count the lines of a block, with which so much of the chunk is consumed."""
+    try:
+        counting.paths.block(stream, block)
+    except Exception as error:
+        raise Uncounted(consumed) from error

@@ -35,17 +35,19 @@ class Lines:
         lines = bare(raws, block)
         size, enveloped, at = len(lines), 0, 0
         lane = stream.lane(stream.name)
-        while at < size:
-            start, at = at, self._run(lane, lines, at)
-            if at > start:
-                continue
-            if counting.enveloped(stream, raws[at]):
-                enveloped += 1
-            else:
-                counting.one(lane, lines[at])
-            at += 1
-        if size > enveloped:
-            counting.lines(stream.name, size - enveloped)
+        try:
+            while at < size:
+                start, at = at, self._run(lane, lines, at)
+                if at > start:
+                    continue
+                if counting.enveloped(stream, raws[at]):
+                    enveloped += 1
+                else:
+                    counting.one(lane, lines[at])
+                at += 1
+        finally:
+            if at > enveloped:
+                counting.lines(stream.name, at - enveloped)
 
     def inner(self, lane: Lane, text: bytes) -> None:
         """Count what an envelope carried."""

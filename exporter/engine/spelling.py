@@ -15,6 +15,7 @@ from exporter.engine.plan import Effect, Lookup
 NOTHING = -1  # these labels move nothing: one is absent and has no default
 _SPARE = 4  # spellings kept for each series that the family may have
 _LONGEST = 2048
+_USUAL = 128  # bytes of a spelling; of longer ones fewer are kept
 
 
 class Spellings:
@@ -24,7 +25,7 @@ class Spellings:
     one key must be one label.
     """
 
-    __slots__ = ("_bound", "_effect", "_locate", "_lookup", "cells", "per_stream")
+    __slots__ = ("_bound", "_effect", "_locate", "_lookup", "_used", "cells", "per_stream")
 
     def __init__(self, effect: Effect, mover: Mover, lookup: Callable[[Any], Lookup]) -> None:
         self.cells: dict[Hashable, int] = {}
@@ -33,6 +34,7 @@ class Spellings:
         self._lookup = lookup
         self._locate = mover.cell if effect.action == "set" else mover.index
         self._bound = _SPARE * effect.family.limit
+        self._used = 0  # bytes, since they were last too many
 
     def cell(self, key: Any) -> int:
         """The cell of a spelling, or NOTHING."""
@@ -43,8 +45,10 @@ class Spellings:
         """The cell of a spelling that `cells` does not know, or NOTHING."""
         labels = self._effect.label_texts(self._lookup(key))
         cell = NOTHING if labels is None else self._locate(self._effect, labels)
-        if len(self.cells) >= self._bound:
+        self._used += _length(key)
+        if len(self.cells) >= self._bound or self._used > self._bound * _USUAL:
             self.cells.clear()
+            self._used = _length(key)
         if _length(key) <= _LONGEST:
             self.cells[key] = cell
         return cell

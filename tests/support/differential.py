@@ -72,13 +72,19 @@ def compare(name: str, lines: list[bytes], seed: int) -> list[str]:
     """All ways over these lines; what differs from the exact reading, in words."""
     exact = Oracle(plan(name), NOW, LIMITS)
     exact.read(lines)
-    expected = exact.numbers()
+    expected, shown = exact.numbers(), exact.exemplars()
     data = b"".join(line + b"\n" for line in lines)
     told = []
     for engine in ENGINES:
         fast = Counted(plan(name), NOW, LIMITS, by=engine)
         fast.feed(chunks(data, Random(seed)))
         told += [f"{engine}: {what}" for what in differences(fast.numbers(), expected)]
+        found = fast.exemplars()
+        told += [
+            f"{engine}: exemplar of {bucket}: {found.get(bucket)}, exactly {shown.get(bucket)}"
+            for bucket in found.keys() | shown.keys()
+            if found.get(bucket) != shown.get(bucket)
+        ]
     return told
 
 

@@ -356,6 +356,11 @@ class Hostile:
             if cut is not None:
                 found.append(wrap(line[:cut], stream, time, partial=True))
             found.append(wrap(line[cut or 0 :], stream, time, partial=False))
+        if self.dice.random() < 0.05:  # as a terminal ends them, some behind a bare tag
+            found = [
+                line.removesuffix(b" ") + b"\r"
+                for line in (*found, wrap(b"", stream, time, partial=False))
+            ]
         if self.envelope and self.dice.random() < 0.1:
             found = [self._mutated(line) for line in found]
         return found

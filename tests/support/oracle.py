@@ -65,6 +65,17 @@ class Counted:
                 found[family.name, one.labels] = tuple(numbers)
         return found
 
+    def exemplars(self) -> dict[tuple[str, tuple[str, ...], int], tuple[str, str, float, float]]:
+        """What stands for the buckets: family, labels, which bucket; name, value, amount, time."""
+        kept = self.registry.exemplars
+        return {
+            (family.name, one.labels, i): kept[one.index + i]
+            for family, many in self.registry.layout()
+            for one in many
+            for i in range(len(family.buckets) + 1)
+            if one.index + i in kept
+        }
+
 
 class Oracle(Counted):
     """The same numbers, by the exact reading alone."""

@@ -11,7 +11,8 @@ cdef class Answers:
     cdef list _kinds  # types of exceptions
     cdef list _texts  # what patterns point into
     cdef list _programs, _questions
-    cdef Py_ssize_t _learned, _room
+    cdef list _parted  # programs with cells that belong to one stream
+    cdef Py_ssize_t _learned, _room, _most_programs
 
     def __cinit__(self, counting: object) -> None:
         cdef Walk* walk = &self.walk
@@ -19,6 +20,9 @@ cdef class Answers:
         self._plan, self._mover = counting.plan, counting.mover
         self._made, self._slots, self._gaps = {}, {}, {}
         self._programs, self._questions, self._texts, self._kinds = [], [], [], []
+        self._parted = []
+        # Rules have one each at least; what templates fit beside each other has no end.
+        self._most_programs = SPARE_PROGRAMS + 2 * len(self._plan.rules)
         walk.kinds = <int64_t*>calloc(CACHED + 1, sizeof(int64_t))
         self._seed = int.from_bytes(os.urandom(8), "little")
         table_begin(&walk.heads, CACHED, self._seed)
@@ -101,8 +105,8 @@ cdef class Answers:
     cdef int forget(self, bint streams_only) except -1:
         """Forget cells that may mean another series now."""
         cdef Program program
-        for program in self._programs:
-            program.forget(streams_only)
+        for program in self._parted:
+            program.forget()
         if not streams_only:
             self._unlearn()
             table_clear(&self.walk.exceptions)
@@ -111,10 +115,17 @@ cdef class Answers:
             self._locate()
         return 0
 
-    cdef void _unlearn(self) noexcept:
+    cdef int _unlearn(self) except -1:
+        """Forget what heads and messages mean, and the programs that nothing leads to then."""
+        self.hand_over()  # what is kept names questions
         self._learned = 0
         table_clear(&self.walk.heads)
         table_clear(&self.walk.messages)
+        self._made.clear()
+        self._programs.clear()
+        self._parted.clear()
+        self._questions.clear()
+        return 0
 
     cdef bint answer(self, int asked) except -1:
         """Answer what the walk stopped for; whether it must leave the line all the same."""
@@ -200,6 +211,8 @@ cdef class Answers:
         """A place in what was learned, for lines of this level and these rules."""
         cdef Program program
         cdef Learned* learned
+        if self._learned >= 2 * CACHED or len(self._programs) >= self._most_programs:
+            self._unlearn()
         made = (rules, bool(names))  # rules that need no field need no slots either
         if made not in self._made:
             if any(not {one.value, one.exemplar, ""}.isdisjoint({"service"}) for rule in rules for one in rule.effects):
@@ -207,9 +220,11 @@ cdef class Answers:
             program = Program(rules, slots, names, self._questions, self._mover, self._seed)
             self._made[made] = program
             self._programs.append(program)
+            if program.per_stream:
+                self._parted.append(program)
         program = self._made[made]
-        if self._learned >= 2 * CACHED:
-            self._unlearn()
+        if program.moves.exemplars > KEPT:
+            return -1
         if self._learned >= self._room:
             learned = <Learned*>realloc(
                 self.walk.learned, (2 * self._room + 64) * sizeof(Learned)
@@ -300,6 +315,7 @@ cdef class Answers:
         cdef Walk* walk = &self.walk
         cdef Op* op
         cdef double value, when
+        cdef int64_t cell
         cdef int i
         for i in range(walk.line.moves.count):
             op = &walk.line.moves.ops[i]
@@ -314,7 +330,9 @@ cdef class Answers:
                 if not walk.line.dated or when > walk.present.now:
                     when = moment_of(&walk.present, walk.line.dated, when)
                 shown = plain(&walk.line.slots[op.exemplar])
-                self._questions[op.asked].keep(op.cell + bucket(op, value), shown, value, when)
+                cell = op.cell + bucket(op, value)
+                if self._questions[op.asked].keep(cell, shown, value, when):
+                    outdate(walk.kept, &walk.places, cell)
         return 0
 
     cdef int hand_over(self) except -1:
@@ -324,13 +342,15 @@ cdef class Answers:
         cdef int i
         if not self.walk.kept_count:
             return 0
-        for i in range(self.walk.kept_count):
-            one = &self.walk.kept[i]
-            if one.size >= 0:
-                slot.at, slot.size, slot.kind = one.text, one.size, one.kind
-                self._questions[one.asked].keep(one.cell, plain(&slot), one.amount, one.when)
-        self.walk.kept_count = 0
-        table_clear(&self.walk.places)
+        try:
+            for i in range(self.walk.kept_count):
+                one = &self.walk.kept[i]
+                if one.size >= 0:
+                    slot.at, slot.size, slot.kind = one.text, one.size, one.kind
+                    self._questions[one.asked].keep(one.cell, plain(&slot), one.amount, one.when)
+        finally:
+            self.walk.kept_count = 0
+            table_clear(&self.walk.places)
         return 0
 
 

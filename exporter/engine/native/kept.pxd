@@ -6,8 +6,11 @@ from libc.string cimport memcpy
 from exporter.engine.native.moves cimport Line, Op
 from exporter.engine.native.slots cimport (
     ASK,
+    KIND_ARRAY,
     KIND_FALSE,
     KIND_INTEGER,
+    KIND_NULLED,
+    KIND_OBJECT,
     KIND_RAW,
     KIND_STRING,
     KIND_TRUE,
@@ -44,6 +47,8 @@ cdef inline int is_shown(const Slot* slot) noexcept nogil:
     elif slot.kind == KIND_INTEGER:
         if slot.size > EXACT_DIGITS:
             return ASK
+    elif slot.kind == KIND_NULLED or slot.kind == KIND_OBJECT or slot.kind == KIND_ARRAY:
+        return NO
     elif slot.kind != KIND_TRUE and slot.kind != KIND_FALSE:
         return ASK
     return YES if slot.size <= KEPT_TEXT else ASK
@@ -55,23 +60,15 @@ cdef inline bint keep(
 ) noexcept nogil:
     """Note the line's exemplar for a bucket; False where it must be handed over at once."""
     cdef Slot* slot = &line.slots[op.exemplar]
-    cdef Slot where
+    cdef Slot where = _as_slot(&cell)
     cdef int which = 0
     cdef Spelling found
     cdef int64_t place
     cdef int shown = is_shown(slot)
-    if shown == NO:
-        return True
-    where.at = <const char*>&cell
-    where.size = sizeof(cell)
-    where.kind = 1
-    where.stamp = 1
+    if shown != YES:
+        return shown == NO
     found = spelling(places, &where, &which, 1, 1)
     place = table_find(places, &where, &which, 1, 1, &found)
-    if shown == ASK:
-        if place != MISSING:
-            all[place].size = -1
-        return False
     if place == MISSING:
         place = count[0]
         count[0] += 1
@@ -84,3 +81,22 @@ cdef inline bint keep(
     all[place].size = slot.size
     memcpy(all[place].text, slot.at, slot.size)
     return True
+
+
+cdef inline void outdate(Kept* all, Table* places, int64_t cell) noexcept nogil:
+    """Let go of what is kept for a bucket, since a newer line was handed over."""
+    cdef Slot where = _as_slot(&cell)
+    cdef int which = 0
+    cdef Spelling found = spelling(places, &where, &which, 1, 1)
+    cdef int64_t place = table_find(places, &where, &which, 1, 1, &found)
+    if place != MISSING:
+        all[place].size = -1
+
+
+cdef inline Slot _as_slot(const int64_t* cell) noexcept nogil:
+    """A cell as a table spells it; it points there."""
+    cdef Slot slot
+    slot.at = <const char*>cell
+    slot.size = sizeof(int64_t)
+    slot.kind = slot.stamp = 1
+    return slot

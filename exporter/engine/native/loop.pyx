@@ -6,15 +6,17 @@ is not plain is left to the exact reading. Nothing is moved for a line before al
 """
 
 import os
+from itertools import accumulate
 
 cimport cython
 from cpython.array cimport array
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
 
 from exporter.engine.native.heads cimport Key
-from exporter.engine.native.kept cimport KEPT, Kept
+from exporter.engine.native.kept cimport KEPT, Kept, outdate
 from exporter.engine.native.meant cimport RANK_KIND
 from exporter.engine.native.moves cimport (
     ADD, ASK_AMOUNT, ASK_CELL, COUNT, HIGHEST, LAST, LOWEST, OBSERVE, RARE, READ, SET, STAMP, SUM,
@@ -29,7 +31,8 @@ from exporter.engine.native.slots cimport (
 from exporter.engine.native.state cimport (
     ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
     ASK_TURN, ASK_TYPE, DOUBT, ENDED, FORM_JSON, FORM_LOGFMT, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET,
-    RAISED, RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TRACED, Learned, Needle, Track,
+    EXCEPTION_SLOT, LOG_SLOT, MESSAGE_SLOT, RAISED, RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED,
+    TIME_SLOT, TRACED, Learned, Needle, Track,
     Walk,
 )
 from exporter.engine.native.table cimport (
@@ -65,11 +68,19 @@ cdef enum:
     MOST_LITERALS = 1 << 14
     LONGEST_LITERAL = 1024
     SPARE = 4  # spellings kept for each series that the family may have
+    USUAL_SPELLING = 128  # bytes; of longer ones fewer are kept
+    SPARE_PROGRAMS = 256
 
 _RANKS = (*LEVELS, UNKNOWN)
 _FORMS = (
     JSON, KEYVALUE, DOTNET, UVICORN, GUNICORN, NGINX, CELERY, ALEMBIC, PYTHON, PREFIXED,
 )
+
+# Where each group of keys ends. Who edits them and does not compile again is told at the import.
+_GROUPS = (LEVEL_KEYS, MESSAGE_KEYS, TIME_KEYS, EXCEPTION_KEYS)
+_ENDS = (MESSAGE_SLOT, TIME_SLOT, EXCEPTION_SLOT, LOG_SLOT)
+if tuple(accumulate(map(len, _GROUPS))) != _ENDS or len(_RANKS) != RANKS:
+    raise ImportError("it was compiled from other sources")
 
 include "program.pxi"
 include "fitting.pxi"
@@ -83,6 +94,7 @@ cdef class Lines:
     cdef Answers _answers
     cdef object _counting, _mover, _moment
     cdef array _arena
+    cdef bint _busy
 
     def __cinit__(self, counting: object) -> None:
         self._counting, self._mover = counting, counting.mover
@@ -99,22 +111,31 @@ cdef class Lines:
         cdef Py_ssize_t at = 0, end, size = PyBytes_GET_SIZE(block)
         cdef int64_t[3] counts
         cdef int i
+        cdef bint unwrapping = stream.name not in STREAMS
+        cdef bint coloured = b"\x1b" in block  # once: each line that is left comes back here
         names = (stream.name, *STREAMS)
         counts[0] = counts[1] = counts[2] = 0
-        while True:
-            lanes = (stream.lane(stream.name), *map(stream.lanes.get, STREAMS))
-            at = self._walk(lanes, block, at, unwrapping=stream.name not in STREAMS)
+        try:
+            while True:
+                lanes = (stream.lane(stream.name), *map(stream.lanes.get, STREAMS))
+                if not unwrapping:  # one lane is not taken up twice
+                    lanes = (lanes[0], None, None)
+                try:
+                    at = self._walk(lanes, block, at, unwrapping, coloured)
+                finally:
+                    for i in range(3):
+                        counts[i] += walk.tracks[i].count
+                if at > size:
+                    break
+                end = block.find(b"\n", at)
+                end = size if end < 0 else end
+                raw = block[at : min(end, at + LONGEST_LINE)]
+                counts[0] += self._doubtful(stream, lanes[0], raw)
+                at = end + 1
+        finally:
             for i in range(3):
-                counts[i] += walk.tracks[i].count
-            if at > size:
-                break
-            end = block.find(b"\n", at)
-            end = size if end < 0 else end
-            counts[0] += self._doubtful(stream, lanes[0], block[at : min(end, at + LONGEST_LINE)])
-            at = end + 1
-        for i in range(3):
-            if counts[i]:
-                self._counting.lines(names[i], counts[i])
+                if counts[i]:
+                    self._counting.lines(names[i], counts[i])
 
     def inner(self, lane: object, bytes text) -> None:
         """Count what an envelope carried."""
@@ -129,7 +150,7 @@ cdef class Lines:
 
     cdef bint _takes(self, object lane, bytes line) except -1:
         """Take a line that stands alone, if the walk is sure of it."""
-        return self._walk((lane, None, None), line, 0, unwrapping=False) > len(line)
+        return self._walk((lane, None, None), line, 0, False, b"\x1b" in line) > len(line)
 
     cdef int _doubtful(self, object stream, object lane, bytes raw) except -1:
         """Count a line that the walk has left; 0 where an envelope's stream has counted it."""
@@ -142,46 +163,67 @@ cdef class Lines:
         return 1
 
     cdef Py_ssize_t _walk(
-        self, tuple lanes, bytes block, Py_ssize_t at, bint unwrapping
+        self, tuple lanes, bytes block, Py_ssize_t at, bint unwrapping, bint coloured
     ) except -1:
         """Take lines from `at` on; where the first that is left begins, behind the end for none."""
         cdef Walk* walk = &self._answers.walk
         cdef const char* begin = PyBytes_AS_STRING(block)
-        cdef int found, i
-        since = self._mover.since
-        walk.has_since = since is not None
-        walk.since = since if since is not None else 0.0
-        walk.at = begin + at
-        walk.end = begin + PyBytes_GET_SIZE(block)
-        walk.coloured = b"\x1b" in block
-        walk.unwrapping = unwrapping
-        walk.stage = FRESH
-        walk.refused = False
-        for i in range(3):
-            self._take_up(&walk.tracks[i], lanes[i])
-        while True:
-            self._enter()
-            with nogil:
-                found = go(walk)
-            self._leave()
-            if found == ENDED or found == DOUBT or self._answers.answer(found):
-                break
-        self._answers.hand_over()
-        for i in range(3):
-            self._put_down(&walk.tracks[i], lanes[i], i > 0)
+        cdef int i
+        if self._busy:
+            raise RuntimeError("a service's lines are counted by two threads at once")
+        self._busy = True
+        try:
+            since = self._mover.since
+            walk.has_since = since is not None
+            walk.since = since if since is not None else 0.0
+            walk.at = begin + at
+            walk.end = begin + PyBytes_GET_SIZE(block)
+            walk.coloured = coloured
+            walk.unwrapping = unwrapping
+            walk.stage = FRESH
+            walk.refused = False
+            for i in range(3):
+                self._take_up(&walk.tracks[i], lanes[i])
+            try:
+                self._go()
+            finally:  # what was counted is left as it is, whatever Python raised at the next line
+                self._answers.hand_over()
+                for i in range(3):
+                    self._put_down(&walk.tracks[i], lanes[i], i > 0)
+        except:
+            walk.opened = False
+            raise
+        finally:
+            self._busy = False
         return walk.at - begin
 
-    cdef void _enter(self):
-        """Let C see where numbers lie and what time it is."""
-        self._answers.walk.values = self._arena.data.as_doubles
-        self._answers.walk.present.now = self._moment.now
-        self._answers.walk.present.fresh = self._moment.fresh
-        self._answers.walk.present.soon = self._moment.soon
+    cdef int _go(self) except -1:
+        """Walk, and answer what is asked, until a line is left or the block is over."""
+        cdef Walk* walk = &self._answers.walk
+        cdef Py_buffer numbers
+        cdef int found
+        while True:
+            # Held, so that the arena cannot be moved while the lock is released: another thread
+            # that makes a series meanwhile has a BufferError.
+            PyObject_GetBuffer(self._arena, &numbers, PyBUF_WRITABLE)
+            try:
+                walk.values = <double*>numbers.buf
+                walk.present.now = self._moment.now
+                walk.present.fresh = self._moment.fresh
+                walk.present.soon = self._moment.soon
+                with nogil:
+                    found = go(walk)
+            finally:
+                PyBuffer_Release(&numbers)
+            self._leave()
+            if found == ENDED or found == DOUBT or self._answers.answer(found):
+                return 0
 
-    cdef void _leave(self):
+    cdef int _leave(self) except -1:
         """Let Python see what time the records have brought."""
         if self._answers.walk.present.now != self._moment.now:
             self._moment.reach(self._answers.walk.present.now)
+        return 0
 
     cdef int _take_up(self, Track* track, object lane) except -1:
         """What the lane's newest record lets the next lines be."""

@@ -8,6 +8,7 @@ cdef class Program:
     cdef Moves moves
     cdef Key* keys  # of a key-value line, in the line's order
     cdef int key_count
+    cdef bint per_stream  # has cells that belong to one stream
     cdef tuple _names
 
     def __cinit__(
@@ -39,14 +40,13 @@ cdef class Program:
         free(self.moves.ops)
         free(self.keys)
 
-    cdef void forget(self, bint streams_only) noexcept:
-        """Forget all cells, or those that belong to one stream."""
+    cdef void forget(self) noexcept:
+        """Forget the cells that belong to one stream."""
         cdef int i
         for i in range(self.moves.count):
-            if self.moves.ops[i].action != TEST:
-                if self.moves.ops[i].per_stream or not streams_only:
-                    table_clear(&self.moves.ops[i].cells)
-                    table_clear(&self.moves.ops[i].late)
+            if self.moves.ops[i].per_stream:
+                table_clear(&self.moves.ops[i].cells)
+                table_clear(&self.moves.ops[i].late)
 
     cdef int _rule(
         self, object one, dict slots, list questions, object mover, object seed
@@ -76,6 +76,7 @@ cdef class Program:
         op = self._op(_action(effect), Labels(effect, mover), slots, questions)
         table_begin(&op.cells, SPARE * effect.family.limit, seed)
         table_begin(&op.late, SPARE * effect.family.limit, seed)
+        op.cells.most = op.late.most = op.cells.bound * USUAL_SPELLING
         op.scale = effect.scale
         if effect.value is not None:
             op.value = slots[effect.value]
@@ -84,6 +85,7 @@ cdef class Program:
             self.moves.exemplars += 1
         if effect.setting is not None:
             op.per_stream = effect.setting.per_stream
+            self.per_stream = self.per_stream or op.per_stream
             op.aggregate = _AGGREGATES[effect.setting.aggregate]
         if op.action == OBSERVE:
             bounds = effect.family.buckets

@@ -70,6 +70,7 @@ cdef struct Table:
     size_t room  # a power of two, or 0
     size_t count
     size_t bound
+    size_t most  # bytes of keys
     char* keys
     size_t used
     size_t keys_room
@@ -197,7 +198,7 @@ cdef inline void table_put(
     cdef int i
     if found.size > LONGEST_KEY:
         return
-    if table.count >= table.bound:
+    if table.count >= table.bound or table.used + found.size > table.most:
         table_clear(table)
     if table.keys == NULL or table.used + found.size > table.keys_room:
         room = 2 * table.keys_room + found.size + 64
@@ -232,4 +233,5 @@ cdef inline void table_begin(Table* table, size_t bound, uint64_t seed) noexcept
     """An empty table."""
     memset(table, 0, sizeof(Table))
     table.bound = bound
+    table.most = bound * LONGEST_KEY
     table.seed = seed

@@ -17,6 +17,7 @@ from exporter.engine.native.slots cimport (
 cdef enum:
     LOCAL_UNKNOWN = 1 << 30  # the zone's distance from UTC is not always the same
     LONGEST_TIME = 64
+    MOST_DIGITS = 25  # of a number that is a time
     EARLIEST_YEAR = 1970
     NO_DIGITS = -100_000  # below what the digits beside could make up for
 
@@ -138,7 +139,7 @@ cdef inline int text_seconds(
         return ASK
     if not is_clock(at, end):
         # All digits; more of them than a double holds are asked for there.
-        if digits_at(at, end, LONGEST_TIME) < size:
+        if size > MOST_DIGITS or digits_at(at, end, MOST_DIGITS) < size:
             return ASK
         return _number_seconds(KIND_INTEGER, at, size, out)
     digits = at + 19

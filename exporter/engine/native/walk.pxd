@@ -122,6 +122,7 @@ cdef inline bint _unwrap(Walk* walk) noexcept nogil:
     cdef Entry* entry = &walk.entry
     cdef const char* at = walk.line.at
     cdef Py_ssize_t size = walk.line.size
+    cdef Py_ssize_t whole = min(walk.next - 1 - at, LONGEST)  # with what stands at its end
     if size < LEAST_ENVELOPE:
         return True
     if at[0] == c"{":
@@ -129,7 +130,7 @@ cdef inline bint _unwrap(Walk* walk) noexcept nogil:
             return True  # it is read as a line of its own, and left for its key
         if docker_entry(at, size, walk.scratch, entry) != YES:
             return True
-    elif not c"0" <= at[0] <= c"9" or cri_entry(at, size, entry) != YES:
+    elif not c"0" <= at[0] <= c"9" or cri_entry(at, whole, entry) != YES:
         return True
     walk.own = &walk.tracks[2 if entry.error else 1]
     if entry.partial or not walk.own.ready:

@@ -1,0 +1,70 @@
+"""What engines remember has bounds in bytes, whatever lines are made up to fill it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from exporter.engine import choice
+
+MEGABYTE = 1 << 20
+# Each in a process of its own, where nothing else has asked for memory.
+BEGIN = """
+import os
+from pathlib import Path
+from exporter.engine.rules import Count, Event, Label, LogRule, LogRules
+from exporter.model import Family
+from exporter.vocabulary import FAMILIES
+from tests.support.hostile import NOW
+from tests.support.oracle import Counted, plan_of
+
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+"""
+LONG_VALUES = """
+kind = {"kind": Label(field="kind")}
+jobs = {f"j{i}_total": Family(f"j{i}_total", "counter", "Jobs.", ("kind",)) for i in range(5)}
+rules = LogRules(rules=tuple(LogRule(message="Job", count=(Count(one, kind),)) for one in jobs))
+counted = Counted(plan_of(rules, {**FAMILIES, **jobs}), NOW)
+before = held()
+for i in range(6_000):
+    counted.feed([b"INFO Job kind=%d%b\\n" % (i, b"x" * 2_000)])
+print(held() - before)
+"""
+MANY_SETS = """
+words = [f"w{i}." for i in range(11)]
+rules = LogRules(
+    rules=tuple(LogRule(message="{*}%s{*}" % word, event=Event(f"e{word[1:-1]}")) for word in words)
+)
+counted = Counted(plan_of(rules, FAMILIES), NOW)
+before = held()
+for one in range(1 << len(words)):
+    text = "".join(word for i, word in enumerate(words) if one >> i & 1)
+    counted.feed([b'{"level":30,"msg":"%b"}\\n' % text.encode()] * 3)
+print(held() - before)
+"""
+
+
+def _grown(script: str, engine: str) -> int:
+    """The bytes by which a process has grown."""
+    told = subprocess.run(
+        [sys.executable, "-c", BEGIN + script],
+        env={**os.environ, "SIDEWATCH_ENGINE": engine},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(told.stdout)
+
+
+def test_long_labels_fill_no_more_than_short_ones(each_engine: str) -> None:
+    assert _grown(LONG_VALUES, each_engine) < 10 * MEGABYTE
+
+
+def test_sets_of_templates_that_messages_fit_are_forgotten() -> None:
+    if not choice.available():
+        pytest.skip("the compiled engine was not built")
+    assert _grown(MANY_SETS, choice.COMPILED) < 16 * MEGABYTE
