@@ -90,7 +90,7 @@ def test_one_that_does_not_start_is_told_in_its_own_words(
     for name in ("prometheus", "alertmanager"):
         (tmp_path / "bin" / name).write_text("#!/bin/sh\necho no room left >&2; exit 1\n")
         (tmp_path / "bin" / name).chmod(0o755)
-    with short_folder() as folder, demo(folder, "--seconds", "2", env=without, alerts=True) as show:
+    with short_folder() as folder, demo(folder, "--seconds", "6", env=without, alerts=True) as show:
         code, said = show.end()
     assert code == 0, said
     assert "sidewatch says: The demo's Alertmanager does not start: no room left" in said

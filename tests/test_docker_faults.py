@@ -42,7 +42,7 @@ async def reading(engine: OneContainer, sink: KeepingSink) -> AsyncIterator[Unti
 
     async def until(ask: Callable[[], bool]) -> None:
         await asyncio.to_thread(
-            wait_for, lambda: task.done() or ask(), "what should be", within=10, every=0.01
+            wait_for, lambda: task.done() or ask(), "what should be", within=40, every=0.01
         )
         if task.done():
             task.result()

@@ -96,7 +96,7 @@ async def at_work(plan: AppPlan, state: dict[str, Any] | None = None) -> AsyncIt
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until(true: Callable[[], bool], what: str, within: float = 15.0) -> None:
+async def until(true: Callable[[], bool], what: str, within: float = 40.0) -> None:
     """Wait for something, letting the sources work."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within

@@ -76,19 +76,20 @@ async def serving(server: Server, port: int = 0) -> AsyncIterator[int]:
         finally:
             writer.transport.abort()
 
-    tasks = set[asyncio.Task[None]]()
+    tasks = dict[asyncio.Task[None], asyncio.StreamWriter]()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(handle(reader, writer))
-        tasks.add(task)
+        tasks[task] = writer
 
     listening = await asyncio.start_server(accept, "127.0.0.1", port)
     try:
         yield listening.sockets[0].getsockname()[1]
     finally:
         listening.close()
-        for task in tasks:
+        for task, writer in tasks.items():
             task.cancel()
+            writer.transport.abort()  # what is cancelled before it has begun closes nothing
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
