@@ -30,6 +30,14 @@ OWN = {
     )
 }
 KIND = {"kind": Label(field="kind")}
+
+
+def _told(*fields: str) -> Count:
+    """Show what these three fields hold, whether or not a line has them."""
+    named = zip(("message", "level", "n"), fields, strict=True)
+    return Count("told_total", {name: Label(field=field, default="none") for name, field in named})
+
+
 RULES = LogRules(
     rules=(
         LogRule(
@@ -108,14 +116,7 @@ RULES = LogRules(
         LogRule(
             message="Cache",
             count=(
-                Count(
-                    "told_total",
-                    {
-                        "message": Label(field="msg", default="none"),
-                        "level": Label(field="time", default="none"),
-                        "n": Label(field="a.c.d", default="none"),
-                    },
-                ),
+                _told("msg", "time", "a.c.d"),
             ),
             set=(Set("size_max", "size", {"stream": Label(field="stream")}, aggregate="max"),),
             drain=Drain("end"),
@@ -139,38 +140,10 @@ RULES = LogRules(
         LogRule(
             message="access",
             count=(
-                Count(
-                    "told_total",
-                    {
-                        "message": Label(field="path", default="none"),
-                        "level": Label(field="status", default="none"),
-                        "n": Label(field="request", default="none"),
-                    },
-                ),
-                Count(
-                    "told_total",
-                    {
-                        "message": Label(field="user_agent", default="none"),
-                        "level": Label(field="referer", default="none"),
-                        "n": Label(field="rest", default="none"),
-                    },
-                ),
-                Count(
-                    "told_total",
-                    {
-                        "message": Label(field="client", default="none"),
-                        "level": Label(field="remote_addr", default="none"),
-                        "n": Label(field="remote_user", default="none"),
-                    },
-                ),
-                Count(
-                    "told_total",
-                    {
-                        "message": Label(field="query", default="none"),
-                        "level": Label(field="method", default="none"),
-                        "n": Label(field="protocol", default="none"),
-                    },
-                ),
+                _told("path", "status", "request"),
+                _told("user_agent", "referer", "rest"),
+                _told("client", "remote_addr", "remote_user"),
+                _told("query", "method", "protocol"),
                 Count("bytes_total", {"kind": Label(field="pid", default="none")}, by="size"),
             ),
             heartbeat="requests",
@@ -178,30 +151,9 @@ RULES = LogRules(
         LogRule(
             message="connect{*}",
             count=(
-                Count(
-                    "told_total",
-                    {
-                        "message": Label(field="server", default="none"),
-                        "level": Label(field="upstream", default="none"),
-                        "n": Label(field="host", default="none"),
-                    },
-                ),
-                Count(
-                    "told_total",
-                    {
-                        "message": Label(field="connection", default="none"),
-                        "level": Label(field="referrer", default="none"),
-                        "n": Label(field="subrequest", default="none"),
-                    },
-                ),
-                Count(
-                    "told_total",
-                    {
-                        "message": Label(field="request", default="none"),
-                        "level": Label(field="client", default="none"),
-                        "n": Label(field="pid", default="none"),
-                    },
-                ),
+                _told("server", "upstream", "host"),
+                _told("connection", "referrer", "subrequest"),
+                _told("request", "client", "pid"),
             ),
             heartbeat="requests",
         ),
