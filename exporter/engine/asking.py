@@ -8,7 +8,6 @@ from exporter.engine.hot import asked_fields, label_fields, named, update_of
 from exporter.engine.moves import Mover
 from exporter.engine.plan import Effect, meets
 from exporter.engine.rules import Where
-from exporter.engine.spelling import NOTHING
 from exporter.engine.values import text
 
 
@@ -32,12 +31,10 @@ class Labels:
         self._effect = effect
         self._mover = mover
         self._named = named(self.fields, _same, mover.service)
-        self._locate = mover.cell if effect.action == "set" else mover.index
 
     def answer(self, parts: tuple[Any, ...]) -> int:
-        """The cell that these labels move, or NOTHING."""
-        labels = self._effect.label_texts(self._named(parts))
-        return NOTHING if labels is None else self._locate(self._effect, labels)
+        """The cell that these labels move, or `moves.NOTHING`."""
+        return self._mover.locate(self._effect, self._named(parts))
 
     def late(self, parts: tuple[Any, ...]) -> int:
         """1 where the effect would have moved something, had the record come in time, else 0."""

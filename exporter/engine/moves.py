@@ -7,12 +7,13 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from exporter.engine.plan import Effect, Update
+from exporter.engine.plan import Effect, Lookup, Update
 from exporter.gauges import EMPTY
 from exporter.registry import Registry
 from exporter.vocabulary import FAMILIES
 from exporter.windows import Drains
 
+NOTHING = -1  # labels that move nothing: one is absent and has no default
 LATE_SECONDS = 300.0  # a record older than this sets no gauge
 _KNOWN = 4096
 LATE = Effect("count", FAMILIES["sidewatch_late_records_total"], ())
@@ -80,6 +81,13 @@ class Mover:
                 self._stamp(update, self.moment.of(at))
             case "drain":
                 self._drain(update, self.moment.of(at))
+
+    def locate(self, effect: Effect, lookup: Lookup) -> int:
+        """Where a record with these fields moves the effect's series, or NOTHING."""
+        labels = effect.label_texts(lookup)
+        if labels is None:
+            return NOTHING
+        return (self.cell if effect.action == "set" else self.index)(effect, labels)
 
     def index(self, effect: Effect, labels: tuple[str, ...]) -> int:
         """Where the numbers of the effect's series begin in the arena."""

@@ -12,7 +12,6 @@ from typing import Any
 from exporter.engine.moves import Mover
 from exporter.engine.plan import Effect, Lookup
 
-NOTHING = -1  # these labels move nothing: one is absent and has no default
 _SPARE = 4  # spellings kept for each series that the family may have
 _LONGEST = 2048
 _USUAL = 128  # bytes of a spelling; of longer ones fewer are kept
@@ -25,31 +24,31 @@ class Spellings:
     one key must be one label.
     """
 
-    __slots__ = ("_bound", "_effect", "_locate", "_lookup", "_used", "cells", "per_stream")
+    __slots__ = ("_bound", "_effect", "_lookup", "_mover", "_used", "cells", "per_stream")
 
     def __init__(self, effect: Effect, mover: Mover, lookup: Callable[[Any], Lookup]) -> None:
         self.cells: dict[Hashable, int] = {}
         self.per_stream = effect.setting is not None and effect.setting.per_stream
         self._effect = effect
         self._lookup = lookup
-        self._locate = mover.cell if effect.action == "set" else mover.index
+        self._mover = mover
         self._bound = _SPARE * effect.family.limit
         self._used = 0  # bytes, since they were last too many
 
     def cell(self, key: Any) -> int:
-        """The cell of a spelling, or NOTHING."""
+        """The cell of a spelling, or `moves.NOTHING`."""
         cell = self.cells.get(key)
         return self.miss(key) if cell is None else cell
 
     def miss(self, key: Any) -> int:
-        """The cell of a spelling that `cells` does not know, or NOTHING."""
-        labels = self._effect.label_texts(self._lookup(key))
-        cell = NOTHING if labels is None else self._locate(self._effect, labels)
-        self._used += _length(key)
+        """The cell of a spelling that `cells` does not know, or `moves.NOTHING`."""
+        cell = self._mover.locate(self._effect, self._lookup(key))
+        length = _length(key)
+        self._used += length
         if len(self.cells) >= self._bound or self._used > self._bound * _USUAL:
             self.cells.clear()
-            self._used = _length(key)
-        if _length(key) <= _LONGEST:
+            self._used = length
+        if length <= _LONGEST:
             self.cells[key] = cell
         return cell
 
