@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from exporter.sources.docker.frames import Cutter, Entry, Frames, Terminal
-from exporter.sources.docker.settings import Selection, service_of
+from exporter.sources.docker.settings import Selection, Tls, service_of
 from exporter.sources.docker.tracks import RECENT, Tracks
 from tests.support.engine import NOON, SECOND, frame, stamp
 
@@ -177,3 +177,10 @@ def test_the_service_of_a_container(name: str, labels: dict[str, str], service: 
 def test_which_containers_are_selected(selection: Selection, *, fits: bool) -> None:
     labels = {PROJECT: "shop", SERVICE: "web", "tier": "front", "team": "a"}
     assert selection.fits(labels) is fits
+
+
+def test_files_for_tls_ask_for_a_way_that_has_it() -> None:
+    for url in ("http://proxy:2375", "HTTP://proxy:2375", "UNIX:///run/docker.sock"):
+        with pytest.raises(ValueError, match="tls: is for a url that begins with tcp://"):
+            Selection("shop", url=url, tls=Tls())
+    assert Selection("shop", url="HTTPS://proxy:2376", tls=Tls()).tls is not None

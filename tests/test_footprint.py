@@ -59,6 +59,10 @@ async def supervise(self, stop):
     while self.unready():
         await asyncio.sleep(0.01)
     await self.expose()
+    reader, writer = await asyncio.open_connection(*self.plan.listen.split(":"))
+    writer.write(b"POST /v1/logs HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    assert b" 404 " in await reader.readline(), "no application has a source otlp"
+    writer.close()
     print(*sys.modules, sep="\\n")
 
 running.Running._supervise = supervise
@@ -86,7 +90,7 @@ def at_work(folder: Path) -> Iterator[int]:
 
 
 def loaded(folder: Path) -> set[str]:
-    """The modules that are there once the first scrape has been answered."""
+    """The modules that are there once a scrape, and logs that nobody asked for, were answered."""
     command = [sys.executable, "-c", SHOW, "run", "--config", str(folder / "sidewatch.yaml")]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return set(answer.stdout.split())

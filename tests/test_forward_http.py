@@ -359,6 +359,15 @@ def test_what_is_configured_goes_before_the_environment() -> None:
     assert (found.headers, found.timeout, found.gzip) == ({"b": "2"}, 3.0, False)
 
 
+def test_a_scheme_in_capitals_is_a_scheme() -> None:
+    own = target(Wish(endpoint="HTTPS://c:4318"), {})
+    told = target(Wish(protocol="grpc"), {f"{E}ENDPOINT": "HTTPS://c:4317"})
+    assert [(one.url, one.secure) for one in (own, told)] == [
+        ("https://c:4318/v1/logs", True),
+        ("https://c:4317", True),
+    ]
+
+
 def test_the_secrets_of_one_receiver_go_to_no_other() -> None:
     environ = {f"{E}ENDPOINT": "https://vendor/", f"{E}HEADERS": "api-key=s3cret"}
     assert target(Wish(endpoint="http://inhouse:4318"), environ).headers == {}

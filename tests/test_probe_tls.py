@@ -98,6 +98,12 @@ async def test_a_certificate_is_checked_and_its_end_is_told_in_any_case(
     assert result.phases.took["tls"] > 0
 
 
+async def test_a_scheme_in_capitals_is_a_scheme(site: Site) -> None:
+    """Our own authority, and when its certificate ends, count for `HTTPS://` as well."""
+    result = (await once(site.base("good").replace("https:", "HTTPS:")))["x"]
+    assert (result.failure, result.not_after) == (None, site.pairs["good"].end())
+
+
 async def test_a_server_may_be_known_by_another_name(site: Site) -> None:
     assert await reason(site.base("elsewhere", ", server_name: elsewhere.test")) is None
     assert await reason(site.base("good", ", server_name: elsewhere.test")) == "tls"

@@ -264,6 +264,9 @@ SECURE = Base("https://shop.test")
         (SECURE, "http://shop.test/", None, False),
         (SECURE, "ftp://shop.test/", None, False),
         (SECURE, "https:///x", "https://shop.test/x", True),
+        (SECURE, "HTTPS://shop.test/x", "https://shop.test/x", True),
+        (SECURE, "HTTP://shop.test/", None, False),
+        (Base("HTTPS://shop.test"), "http://shop.test/", None, False),
     ],
 )
 def test_where_a_redirect_leads_and_whether_it_may_carry_what_is_ours(

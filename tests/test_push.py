@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import math
 import socket
+import ssl
 import sys
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -18,7 +19,11 @@ import pytest
 from exporter.exposition import Form, render
 from exporter.forward.push import Push, Pusher, PushError
 from exporter.model import Snapshot
+from exporter.sources.docker.settings import Tls
 from exporter.sources.worker import Worker
+from tests.support.authority import Authority
+from tests.support.parts import Parts
+from tests.support.probing import head, serving
 from tests.support.process import start
 from tests.support.pushed import REJECTS, Received, over_grpc, over_http
 from tests.support.scrape import (
@@ -34,6 +39,8 @@ from tests.support.scrape import (
     samples,
 )
 from tests.support.web import get
+
+WITHIN = 20.0
 
 
 @pytest.fixture(autouse=True)
@@ -212,6 +219,43 @@ async def test_a_receiver_that_hangs_holds_nobody() -> None:
             with pytest.raises(PushError):
                 await pushed
     assert turns > 100
+
+
+DRIPS = {
+    "headers": b"HTTP/1.1 200 OK\r\nX-Slow: ",
+    "body": b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n",
+    "body without a length": b"HTTP/1.0 200 OK\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("begun", DRIPS.values(), ids=DRIPS)
+async def test_an_answer_that_drips_for_ever_holds_nobody(
+    tmp_path: Path, parts: Parts, begun: bytes, *, tls: bool
+) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(begun)
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    context, files = None, None
+    if tls:
+        parts.need("openssl")
+        authority = Authority(tmp_path)
+        pair = authority.issue("slow")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(pair.certificate, pair.key)
+        files = Tls(ca=authority.root)
+    async with serving(drip, tls=context) as port, asyncio.timeout(WITHIN):
+        endpoint = f"{'https' if tls else 'http'}://localhost:{port}"
+        async with pushing(Push(endpoint, timeout=0.5, tls=files)) as pusher:
+            for _ in range(2):  # the thread is free again
+                with pytest.raises(PushError, match="had not ended after") as raised:
+                    await pusher.push(shown(), NOW)
+                assert raised.value.reason == "answer"
 
 
 async def test_sidewatch_pushes_what_it_shows(tmp_path: Path) -> None:

@@ -75,3 +75,14 @@ async def test_a_reload_changes_who_is_received_and_forgets_nothing(tmp_path: Pa
     assert 'watched_log_lines_total{app="shop",service="web",stream="otlp"} 2' in str(
         render([shown]), "utf-8"
     )
+
+
+async def test_who_receives_nothing_says_so(tmp_path: Path) -> None:
+    text = f"listen: 127.0.0.1:0\napps: [{{name: shop, logs: [{{files: '{tmp_path}/*.log'}}]}}]\n"
+    (tmp_path / "sidewatch.yaml").write_text(text)
+    async with Box(tmp_path).runs() as (running, server):
+        answer = await push(server, said("a"))
+        assert (answer.status, answer.kind) == (404, "text/plain")
+        assert b"no application has a source otlp" in answer.body
+        shown = render(await running.expose()).decode()
+    assert 'sidewatch_receiver_requests_total{status="404"}' in shown

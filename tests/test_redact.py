@@ -243,3 +243,21 @@ def test_whatever_stands_around_it_nothing_breaks(before: str, canary: Canary, a
 def test_half_a_surrogate_pair_hides_nothing_from_us() -> None:
     assert HIDING.text("\ud800 password=hunter2") == "? password=[redacted-key]"
     assert HIDING.fields({"a": "\ud800 password=x"}) == {"a": "? password=[redacted-key]"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no password:\nnext line of the log",
+        "password:\n  host: db",
+        "password:\n---",
+        "auth:\n  enabled",
+        "secrets:\n  database",
+        "token:\n",
+        "PASSWORD=\nUSER=ann",
+        '{"password":\n  null}',
+    ],
+)
+def test_a_line_below_a_name_that_is_no_value_stays(text: str) -> None:
+    assert HIDING.text(text) == text
+    assert HIDING.text(json.dumps({"msg": text})) == json.dumps({"msg": text})

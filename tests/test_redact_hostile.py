@@ -25,7 +25,8 @@ TILES = (
     "-----BEGIN PRIVATE KEY-----\\n",
     "Bearer ", "Basic aaaaaaaa", "\\", '\\"', "'", '"', "\n", " ", "[", "{", "a=", "?sig=", "é@",
     "\ud800", "sk-", "key-", "12345678:AA", "A" * 64 + "\n", "[redacted-", "<redacted", "***", "${",
-    "password=${",
+    "password=${", "password:\n", "password:\\n", "password: |\n ", "password\\u003d", "\\u0022",
+    "Bearer\\u0020", "aaaaaaaa\\u002b", "curl ", "curl -u ", "curl -u a:", "mysql -p", "mysql ' ",
 )  # fmt: skip
 
 

@@ -34,7 +34,17 @@ FREE_LABELS = {"app", "job", "instance", "le"}
 FIRING = "ALERTS"
 FOR_OTHERS = {"SidewatchInfoHeldBack", "Watchdog"}
 # Alerts for which a counter's own value bounds by how much it can have risen.
-BY_VALUE = {"WatchedErrorRate", "WatchedExceptionsRepeated"}
+BY_VALUE = {
+    "WatchedApiErrors",
+    "WatchedErrorRate",
+    "WatchedEventBurst",
+    "WatchedExceptionsRepeated",
+    "WatchedHttpErrors",
+    "WatchedHttpRejected",
+    "WatchedHttpThrottled",
+    "WatchedJobFailures",
+    "WatchedUpstreamErrors",
+}
 OVER_TIME = {"rate", "increase", "resets"}
 PREFIXES = "Watched|Sidewatch|Pipeline|Agledger|Tripl"
 DASHBOARDS = {

@@ -14,16 +14,27 @@ if TYPE_CHECKING:
     from exporter.app.receiving import Receiver
 
 
+OFF = "Nothing is received here: no application has a source otlp."
+
+
 @dataclass(slots=True)
 class Porter:
-    """Takes what is sent. `open` makes the receiver, and may load what it needs."""
+    """Takes what is sent. `open` makes the receiver, and may load what it needs.
 
+    `wanted` says whether anybody is to be received by now; `told` hears of each refusal's status.
+    """
+
+    wanted: Callable[[], bool]
     open: Callable[[], Receiver]
+    told: Callable[[int], None]
     _receiver: Receiver | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def receive(self, sent: Sent) -> Reply:
         """Hand it to the receiver."""
+        if not self.wanted():
+            self.told(404)
+            return Reply(404, OFF.encode())
         async with self._opening:
             receiver = self._receiver = self._receiver or await self._open()
         return await receiver.receive(sent)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.app.house import House
+from exporter.app.porter import OFF
 from exporter.config import AppPlan
 from exporter.server import Reply, Sent
 from exporter.sources.otlp import Otlp
@@ -27,7 +28,6 @@ RETRY_SECONDS = 5
 MOST_NAMES = 5  # of senders that nobody knows, in one answer
 LONGEST_NAME = 60
 UNGUARDED = "Whoever may send here has to be asked for a password or a certificate first."
-OFF = "Nothing is received here: no application has a source otlp."
 BUSY = "Not counted in time. Send it again."
 
 

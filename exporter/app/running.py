@@ -31,6 +31,7 @@ from exporter.pipeline import keep
 from exporter.redact import redactor
 from exporter.saving import Saver, take_up
 from exporter.server import Page, Server, serve
+from exporter.sources.otlp import Otlp
 from exporter.sources.worker import Worker
 from exporter.state import StateFile, lock
 
@@ -79,7 +80,7 @@ class Running:
             for app in self._all(self.plan).values():
                 self._start(app)
             stack.push_async_callback(self._end)
-            porter = Porter(self._receiver)
+            porter = Porter(self._receives, self._receiver, self._house.received)
             stack.callback(porter.close)
             server = await stack.enter_async_context(
                 serve(
@@ -151,6 +152,11 @@ class Running:
 
     def _plans(self) -> Iterable[AppPlan]:
         return [one.plan for one in self._watched.values()]
+
+    def _receives(self) -> bool:
+        """Whether any application has its logs pushed."""
+        sources = (placed.source for plan in self._plans() for placed in plan.logs)
+        return any(isinstance(one, Otlp) for one in sources)
 
     def _receiver(self) -> Receiver:
         # Here, because who is sent nothing should not carry protobuf's messages.

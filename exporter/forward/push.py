@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from exporter import __version__
+from exporter.forward.deadline import Deadline
 from exporter.forward.senders import fault
 from exporter.forward.target import LONGEST_TIMEOUT, Target, Wish, target
 from exporter.model import Duration, Snapshot
@@ -35,6 +36,7 @@ LOGGERS = (
 INTERVAL_VARIABLE = "OTEL_METRIC_EXPORT_INTERVAL"  # milliseconds
 USUAL_INTERVAL = 60.0
 LONGEST_ANSWER = 1 << 16
+GRACE_SECONDS = 0.5  # for the library to say itself that nobody answers
 
 # The library's annotation has one pair of texts; gRPC takes any number, and whole numbers too.
 CHANNEL_OPTIONS: Any = (
@@ -122,10 +124,11 @@ class PushError(Exception):
 
 @dataclass(slots=True)
 class Answers:
-    """What the receiver said last, and what the library said of it."""
+    """What the receiver said last, and what the library said of it; until when it may say more."""
 
     wrong: PushError | None = None
     said: str = ""
+    deadline: Deadline = field(default_factory=Deadline)
 
     def look(self, response: requests.Response, *_: Any, **__: Any) -> None:
         """Take note of an HTTP answer; a hook of the session."""
@@ -182,6 +185,7 @@ class Pusher:
     do: Do
     _answers: Answers = field(default_factory=Answers)
     _exporter: Exporter | None = None
+    _timeout: float = 0.0
 
     async def push(self, snapshots: Sequence[Snapshot], at: float) -> None:
         """Send all that they show, as of the time `at`. Raises PushError."""
@@ -204,8 +208,12 @@ class Pusher:
         rejected: PushError | None = None
         for piece in pieces(snapshots, at, _resource(), POINTS):
             self._answers.wrong, self._answers.said = None, ""
-            result = exporter.export(piece)
+            with self._answers.deadline.within(self._timeout + GRACE_SECONDS):
+                result = exporter.export(piece)
             wrong = self._answers.wrong
+            if self._answers.deadline.over:
+                text = f"its answer had not ended after {self._timeout:g} s"
+                wrong = PushError("answer", text)
             if wrong is None and result is not MetricExportResult.SUCCESS:
                 wrong = PushError("unreachable", self._answers.said or "it does not answer")
             if wrong is not None and wrong.reason != "rejected":
@@ -218,6 +226,7 @@ class Pusher:
     def _open(self) -> Exporter:
         """The library's exporter. A file that cannot be read is told like an answer."""
         target = self.settings.target(os.environ)
+        self._timeout = target.timeout
         for name in LOGGERS:
             logging.getLogger(name).addFilter(self._answers.hear)
         try:
@@ -246,6 +255,7 @@ def _open_http(target: Target, answers: Answers) -> Exporter:
     session.stream = True  # it is read in `look`, up to a bound
     session.headers["Accept-Encoding"] = "identity"
     session.hooks["response"].append(answers.look)
+    answers.deadline.watch(session)
     return OTLPMetricExporter(
         target.url,
         certificate_file=_text(target.ca),

@@ -26,9 +26,14 @@ WORDS = (
 )
 NAME = r"[A-Za-z0-9_.\-]*"
 # What stands between name and value: a separator; a quoted pair's comma; nothing, before a quote
-# or after `--`; the end of a tag. URLs spell quotes and colons `%22` and `%3A`.
+# or after `--`; the end of a tag. URLs spell quotes and colons `%22` and `%3A`, JSON `\u0022` and
+# `\u003a`. Behind a colon the value may stand on the next line, as in YAML, behind `|` or `>`, too.
+BELOW = r"(?:[|>][+\-]?)?(?:\r?\n|(?:\\+r)?\\+n)[ \t]*"
+SPACE = r"(?:[ \t]|\\+u0020)*"
 JOIN = (
-    r"""(?:[\\"'`\]]|%2[27])*[ \t]*(?:=>|:=|==?|:|%3[aAdD])[ \t]*(?:(?:%20|\+)?%2[27])?"""
+    r"""(?:[\\"'`\]]|%2[27]|\\+u002[27])*"""
+    rf"""{SPACE}(?:=>|=\\+u003[eE]|:=|==?|:|%3[aAdD]|\\+u003[aAdD]){SPACE}"""
+    rf"""(?:(?:(?:%20|\+)?%2[27]|\\+u002[27])|{BELOW})?"""
     r"""|\\*["'],[ \t]*|[ \t]+|>"""
 )
 
@@ -39,8 +44,9 @@ CLOSED = {
 REST = re.compile(r"[^\r\n]*")
 LINE = re.compile(r"""(?:(?<==)"[^"\r\n]*"|[^"'\r\n\\]|\\(?!["'nr]))*+""")
 PLAIN = re.compile(
-    r"""(?:[^\s"'`&;,<\\%]|<(?!/)|[&;,](?!\s|$|[\w.\-"'\\]{1,60}\s?[=:])|\\(?!["'nrt])|%(?!26|22|27))*+"""
+    r"""(?:[^\s"'`&;,<\\%]|<(?!/)|[&;,](?!\s|$|[\w.\-"'\\]{1,60}\s?[=:])|\\(?!["'nrt]|u002[267])|%(?!26|22|27))*+"""
 )
+ALONE = re.compile(r"""[ \t]*(?:\Z|[\r\n"'`]|\\+["'nr])""")  # behind the only word of a line
 TAGGED = re.compile(r"(?:<!\[CDATA\[)?[^<\r\n]*")
 TAG = re.compile(r"<(?:[A-Za-z][\w.\-]{0,30}:)?\Z")
 LONGEST_TAG = 33
@@ -48,7 +54,7 @@ ATTRIBUTES = re.compile(r"[^<>\r\n]{0,200}>")
 BRACES = re.compile(r"""\\*"(?:[^"\\\r\n]|\\.)*+"|[\[\]{}\r\n]""")
 SCHEME = re.compile(
     r"(?i)(?P<name>basic|bearer|digest|token|negotiate|ntlm|apikey|dpop|hawk|ssws|splunk|key"
-    r"|signature|aws4-hmac-sha256|sharedkey|sharedaccesssignature|vapid)(?:[ \t]|%20)+"
+    r"|signature|aws4-hmac-sha256|sharedkey|sharedaccesssignature|vapid)(?:[ \t]|%20|\\+u0020)+"
 )
 BEHIND = ("", *" \t\r\n,;)]}\"'`\\<&")  # what may stand behind a list or mapping
 LISTED = frozenset({"digest", "hawk", "signature", "aws4-hmac-sha256", "sharedaccesssignature"})
@@ -101,6 +107,8 @@ class Assignments:
         opening = OPENING.match(text, start)
         if KEPT_HERE.match(text, opening.end() if opening else start):
             return None  # before its end is looked for: many of them shall not cost many looks
+        if "\n" in join or "\\n" in join:
+            return self._below(text, start, key, join, standing)
         if text[start : start + 1] in ("[", "{"):
             place, behind = _braced(text, start)
             if text[behind : behind + 1] in BEHIND:
@@ -112,6 +120,22 @@ class Assignments:
             return None
         prose = standing is Standing.LIKELY and _is_prose(join)
         return self._worth(text, start, _bare(text, start, key, join), standing, prose=prose)
+
+    def _below(
+        self, text: str, start: int, key: str, join: str, standing: Standing
+    ) -> Place | None:
+        """A value below its name: the only word of its line, and no name itself."""
+        opening = OPENING.match(text, start)
+        if opening is not None:
+            start, stop = opening.end(), _closing(text, opening)
+        else:
+            stop = _bare(text, start, key, join)
+        value = text[start:stop]
+        if ":" not in join or value.endswith(":") or ALONE.match(text, stop) is None:
+            return None
+        if not any(map(str.isalnum, value)) or (standing is Standing.LIKELY and _is_word(value)):
+            return None
+        return self._worth(text, start, stop, standing)
 
     def _worth(
         self, text: str, start: int, stop: int, standing: Standing, *, prose: bool = False

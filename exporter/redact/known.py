@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from exporter.redact.commands import commands
 from exporter.redact.shapes import Shape, is_address, is_basic, is_card, is_mixed, is_no_word
 
 # No letter or digit before; behind a `\n` that a JSON text spells is a beginning too.
@@ -18,6 +19,8 @@ KEY_BLOCK = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 SCHEME = r"(?i)[a-z0-9+.\-]:(?:\\?/){2}"
 # A password in a URL that was not encoded may hold anything; `:4873/@scope` is a port and a path.
 URL_PASSWORD = r"""(?:(?:[^\s@"'<>/\\0-9]|\d{1,5}[^\s@"'<>/\\0-9]|\d{6,})[^\s"'<>\\]*|\d{1,5})"""  # noqa: S105 - an expression
+# Its `/` may be spelled `\/`, and `+`, `-`, `/`, `=`, `~` by their numbers, as JSON allows.
+BEARER = r"(?:[A-Za-z0-9._~+/=\-]|\\+(?:/|u00(?:2[bBdDfF]|3[dD]|7[eE])))"
 LOCAL = r"[A-Za-z0-9._%+\-]"
 SIGNED = (
     r"sig|key|code|X-Amz-(?:Signature|Credential|Security-Token)|X-Goog-(?:Signature|Credential)"
@@ -83,7 +86,7 @@ def _known() -> Iterator[Shape]:
     yield Shape("url", rf"""{SCHEME}[^\s/:@"'<>\\?#]*:(?P<it>{URL_PASSWORD})@""")
     # `git@` is a name; a long one before the `@` is a token.
     yield Shape("url", rf"""{SCHEME}(?P<it>[^\s/:@"'<>\\?#]{{16,}})@""")
-    yield Shape("bearer", r"(?i)\bbearer(?:\s|%20|\+)+(?P<it>[A-Za-z0-9._~+/=\-]{8,})", is_no_word)
+    yield Shape("bearer", rf"(?i)\bbearer(?:\s|%20|\+|\\+u0020)+(?P<it>{BEARER}{{8,}})", is_no_word)
     yield Shape("basic", r"(?i)\bbasic\s+(?P<it>[A-Za-z0-9+/_\-]{8,}={0,2})", is_basic)
     # What URLs carry under names that mean nothing elsewhere.
     yield Shape("query", rf"(?i)[?&](?:{SIGNED})=(?P<it>[A-Za-z0-9%._~+/=\-]{{16,}})")
@@ -105,4 +108,4 @@ def card() -> Shape:
 
 def shapes() -> tuple[Shape, ...]:
     """All that are always looked for, particular ones first."""
-    return tuple(_known())
+    return (*_known(), *commands())

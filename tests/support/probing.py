@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -65,7 +66,9 @@ async def probed(probes: str, folder: Path = Path()) -> AsyncIterator[Asked]:
 
 
 @asynccontextmanager
-async def serving(server: Server, port: int = 0) -> AsyncIterator[int]:
+async def serving(
+    server: Server, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """A server of the test's own on this port or a free one of this machine, which is given."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,7 +85,7 @@ async def serving(server: Server, port: int = 0) -> AsyncIterator[int]:
         task = asyncio.create_task(handle(reader, writer))
         tasks[task] = writer
 
-    listening = await asyncio.start_server(accept, "127.0.0.1", port)
+    listening = await asyncio.start_server(accept, "127.0.0.1", port, ssl=tls)
     try:
         yield listening.sockets[0].getsockname()[1]
     finally:

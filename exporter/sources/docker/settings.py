@@ -130,7 +130,7 @@ def app_of(labels: Mapping[str, str]) -> str:
 def check_way(url: str, tls: Tls | None) -> None:
     """Complain of what cannot be a way to a daemon. Raises ValueError."""
     _check_url(url)
-    if tls is not None and url.startswith(("unix:", "http:")):
+    if tls is not None and urlsplit(url).scheme in {"unix", "http"}:
         raise ValueError("tls: is for a url that begins with tcp:// or https://")
 
 

@@ -22,7 +22,15 @@ from exporter.clock import Clock
 from exporter.sources.probes.assertions import NoJson, parse_json, unmet
 from exporter.sources.probes.credentials import HEADERS, Aside, Ready, in_time
 from exporter.sources.probes.resolver import FAMILIES, Resolver, is_address
-from exporter.sources.probes.settings import Base, Http, HttpCheck, Tcp, Tls, origin
+from exporter.sources.probes.settings import (
+    Base,
+    Http,
+    HttpCheck,
+    Tcp,
+    Tls,
+    origin,
+    with_plain_scheme,
+)
 from exporter.sources.probes.tcp import look
 from exporter.sources.probes.verdict import Phases, ProbeError, Result, os_failure, tls_failure
 
@@ -157,7 +165,7 @@ async def _send(
 
 def redirected(base: Base, before: Request, location: str, status: int) -> Request:
     """The request that a redirect asks for. Raises ProbeError for one that is not followed."""
-    url = urljoin(before.url, location)
+    url = with_plain_scheme(urljoin(before.url, location))
     try:
         there = origin(url)
         fits = there[0] in {"http", "https"} and there[1] and len(url) <= LONGEST_LOCATION

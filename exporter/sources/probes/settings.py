@@ -80,6 +80,7 @@ class Base:
 
     def __post_init__(self) -> None:
         parts = _http_url("url", self.url)
+        object.__setattr__(self, "url", with_plain_scheme(self.url))
         if parts.username is not None or parts.password is not None:
             raise ValueError("url: holds no user or password; write them under auth")
         if parts.query or parts.fragment:
@@ -267,6 +268,12 @@ def origin(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return parts.scheme, (parts.hostname or "").rstrip("."), port
+
+
+def with_plain_scheme(url: str) -> str:
+    """The same with its scheme in small letters: RFC 3986 takes `HTTPS://` for `https://`."""
+    scheme, colon, rest = url.partition(":")
+    return f"{scheme.lower()}{colon}{rest}"
 
 
 def probe_name(name: str) -> str:
