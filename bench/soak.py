@@ -1,16 +1,20 @@
 """Hours at a rate of lines whose labels change for ever: memory stays, and every line counts.
 
-`./run bench soak [--minutes 60] [--rate 50000]`. Two logs, key-value and JSON, with plain lines and
-tracebacks between, are rotated by renaming, so that the disk stays bounded. A
-sample every ten seconds, and a verdict: how memory grew after the warm-up, and whether what was
-counted is what was written.
+`./run bench soak [--minutes 60] [--rate 50000] [--write]`. Two logs, key-value and JSON, with plain
+lines and tracebacks between, are rotated by renaming, so that the disk stays bounded. A sample
+every ten seconds, and a verdict: how memory grew after the warm-up, and whether what was counted is
+what was written. `--write` puts samples and verdict into docs/performance.md.
+
+PSS is told, but judged is what the kernel calls anonymous: what the process has written, on its
+heap and elsewhere, which is all that can leak. The rest of PSS is its share of files, libraries for
+the most part. That moves without any doing of ours: it grows when another process ends that had
+the same files, and shrinks when the kernel takes back what nobody has looked at for long.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
+import itertools
 import statistics
 import sys
 import tempfile
@@ -21,8 +25,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from report import heading, table, write
 from sidecar import Sidecar, series, sidecar, value
 
+from exporter import __version__
+from exporter.engine import choice
 from tests.support import costs
 
 SAMPLE_SECONDS = 10.0
@@ -31,6 +38,7 @@ NEW_EVERY = 50  # lines to a label value that was never seen before
 KEPT = 3  # rotated files of each log
 LARGEST = 128 << 20  # bytes of a log before it is rotated
 FLAT = 0.02  # of the memory, in an hour
+APART = 600.0  # seconds between two samples that the page quotes
 CATCH_UP_SECONDS = 120.0
 CONFIG = """\
 state: state
@@ -145,6 +153,7 @@ class Sample:
     written: int
     counted: float
     pss: float
+    own: float
     rss: float
     series: int
     cpu: float
@@ -155,15 +164,16 @@ class Sample:
     threads: int
 
     HEAD = (
-        "      s      written      counted     PSS     RSS  series  CPU %    lag, B  lag, s"
-        "    dropped  lost  threads"
+        "      s      written      counted     PSS     own     RSS  series  CPU %    lag, B"
+        "  lag, s    dropped  lost  threads"
     )
 
     def __str__(self) -> str:
         return (
-            f"{self.at:7.0f} {self.written:12} {self.counted:12.0f} {self.pss:7.1f} {self.rss:7.1f}"
-            f" {self.series:7} {self.cpu:6.1f} {self.lag_bytes:9.0f} {self.lag_seconds:7.1f}"
-            f" {self.dropped:10.0f} {self.lost:5.0f} {self.threads:8}"
+            f"{self.at:7.0f} {self.written:12} {self.counted:12.0f} {self.pss:7.1f}"
+            f" {self.own:7.2f} {self.rss:7.1f} {self.series:7} {self.cpu:6.1f}"
+            f" {self.lag_bytes:9.0f} {self.lag_seconds:7.1f} {self.dropped:10.0f}"
+            f" {self.lost:5.0f} {self.threads:8}"
         )
 
 
@@ -176,6 +186,7 @@ def sample(one: Sidecar, writer: Writer, began: float, before: tuple[float, floa
         written,
         value(text, "watched_log_lines_total"),
         found["Pss"],
+        found["Anonymous"],
         found["Rss"],
         series(text),
         100 * (one.cpu() - before[1]) / max(0.001, now - before[0]),
@@ -201,8 +212,8 @@ def watch(one: Sidecar, writer: Writer, seconds: float) -> list[Sample]:
     return samples
 
 
-def counted_all(one: Sidecar, writer: Writer) -> bool:
-    """Whether every line has been counted, each metric by its own, once it had time to."""
+def counted_all(one: Sidecar, writer: Writer) -> list[str]:
+    """What was not counted as it was written, each metric by its own, once it had time to be."""
     wanted = {
         "watched_log_lines_total": writer.lines,
         "shop_orders_total": writer.ordered,
@@ -215,38 +226,103 @@ def counted_all(one: Sidecar, writer: Writer) -> bool:
         if counted == wanted or time.monotonic() > end:
             break
         time.sleep(1.0)
-    for metric, number in wanted.items():
-        word = "exactly" if counted[metric] == number else f"NOT {number}"
-        print(f"{metric}: counted {counted[metric]:.0f}, {word} what was written")
-    return counted == wanted
+    return [
+        f"{metric} is {counted[metric]:,.0f} where {number:,} was written"
+        for metric, number in wanted.items()
+        if counted[metric] != number
+    ]
 
 
-def flat(samples: Sequence[Sample]) -> bool:
-    """Whether memory stayed, from a sixth of the time on."""
-    steady = [one for one in samples if one.at >= samples[-1].at / 6]
-    fit = statistics.linear_regression([one.at for one in steady], [one.pss for one in steady])
-    middle = statistics.median(one.pss for one in steady)
-    hour = 3600 * fit.slope
-    print(
-        f"PSS after {steady[0].at / 60:.0f} minutes: median {middle:.1f} MiB, from"
-        f" {min(one.pss for one in steady):.1f} to {max(one.pss for one in steady):.1f};"
-        f" slope {hour:+.2f} MiB an hour; flat is within {FLAT * middle:.2f}"
+@dataclass(frozen=True)
+class Trend:
+    """How a figure goes, in MiB: its middle, its least and most, and its slope in an hour."""
+
+    middle: float
+    least: float
+    most: float
+    hourly: float
+
+    @classmethod
+    def of(cls, at: Sequence[float], values: Sequence[float]) -> Trend:
+        """`at` are seconds; at least two of them differ."""
+        slope = statistics.linear_regression(at, values).slope
+        return cls(statistics.median(values), min(values), max(values), 3600 * slope)
+
+    @property
+    def flat(self) -> bool:
+        return abs(self.hourly) <= FLAT * self.middle
+
+    def __str__(self) -> str:
+        return (
+            f"median {self.middle:.1f} MiB ({self.least:.1f}-{self.most:.1f}),"
+            f" {self.hourly:+.2f} MiB an hour"
+        )
+
+
+def steady(samples: Sequence[Sample]) -> list[Sample]:
+    """Those from a sixth of the time on: before, it warms up."""
+    return [one for one in samples if one.at >= samples[-1].at / 6]
+
+
+def trends(samples: Sequence[Sample]) -> tuple[Trend, Trend]:
+    """Of what is its own, and of PSS."""
+    at = [one.at for one in samples]
+    return (
+        Trend.of(at, [one.own for one in samples]),
+        Trend.of(at, [one.pss for one in samples]),
     )
-    return abs(hour) <= FLAT * middle
+
+
+def sparse(samples: Sequence[Sample]) -> list[Sample]:
+    """One each ten minutes, the first of all and the last."""
+    apart = [one for _, (one, *_) in itertools.groupby(samples, lambda x: int(x.at // APART))]
+    return apart if apart[-1] is samples[-1] else [*apart, samples[-1]]
+
+
+def told(samples: Sequence[Sample], writer: Writer, wrong: Sequence[str]) -> str:
+    """What the page quotes."""
+    heads = ("minute", "lines", "series", "PSS, MiB", "own, MiB", "RSS, MiB", "CPU, % of a core")
+    rows = [
+        (
+            f"{one.at / 60:.0f}",
+            f"{one.written:,}",
+            f"{one.series:,}",
+            *(f"{x:.1f}" for x in (one.pss, one.own, one.rss, one.cpu)),
+        )
+        for one in sparse(samples)
+    ]
+    settled, last = steady(samples), samples[-1]
+    own, pss = trends(settled)
+    counted = "; ".join(wrong) or f"each of {writer.lines:,} lines was counted once"
+    rate, folded = f"{last.written / last.at:,.0f}", f"{last.dropped:,.0f}"
+    return f"""\
+{rate} lines a second, {writer.rotations} rotations; {folded} label values became `other`.
+
+{table(heads, rows)}
+
+"own" is what the process has written, on its heap and elsewhere. From minute
+{settled[0].at / 60:.0f} on:
+
+- own: {own}; within {FLAT * own.middle:.2f}, it is {"" if own.flat else "NOT "}flat
+- PSS: {pss}
+- lost: {last.lost:,.0f} bytes; {counted}"""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rate", type=int, default=50_000, help="lines a second")
+    parser.add_argument(
+        "--write", action="store_true", help="put the figures into docs/performance.md"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "logs").mkdir()
         with sidecar(folder, CONFIG.format(logs=folder / "logs")) as one:
-            build = [x for x in one.page().splitlines() if x.startswith("sidewatch_build_info")]
-            print(f"{os.cpu_count()} CPUs, Linux {platform.release()}; {' '.join(build)}")
-            print(f"{given.rate} lines a second for {given.minutes:g} minutes", flush=True)
+            command = f"./run bench soak --minutes {given.minutes:g} --rate {given.rate}"
+            head = heading(command, f"sidewatch {__version__}", f"{choice.running()} engine")
+            print(head, flush=True)
             writer = Writer(folder / "logs", given.rate)
             thread = threading.Thread(target=writer.run)
             thread.start()
@@ -255,15 +331,13 @@ def main() -> int:
             finally:
                 writer.stop.set()
                 thread.join()
-            exact, steady = counted_all(one, writer), flat(samples)
-        rate = samples[-1].written / samples[-1].at
-        print(f"wrote {rate:.0f} lines a second, {writer.rotations} rotations")
-        lost = samples[-1].lost
-        print(
-            f"verdict: memory {'flat' if steady else 'NOT flat'}, lost {lost:.0f} bytes,"
-            f" {'every line counted once' if exact else 'counted is NOT what was written'}"
-        )
-    return 0 if exact and steady and not lost else 1
+            wrong = counted_all(one, writer)
+    text = told(samples, writer, wrong)
+    print(f"\n{text}")
+    if given.write:
+        write("soak", f"{head}\n\n{text}")
+    own, _ = trends(steady(samples))
+    return 1 if wrong or samples[-1].lost or not own.flat else 0
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from exporter.model import Cursor
+from exporter.sources.files.follow import Follow
 from tests.support.tailing import DAY, MINUTE, Logs, append, following, pack
 
 
@@ -194,4 +197,27 @@ async def test_a_file_with_two_names_is_read_once(logs: Logs) -> None:
     await logs.start()
     logs.write(3)
     await logs.look()
+    logs.check()
+
+
+async def test_nothing_is_kept_of_rotated_files_that_are_gone(logs: Logs) -> None:
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(one, Follow | Cursor) for one in gc.get_objects())
+
+    async def rotate() -> None:
+        logs.write()
+        await logs.look()
+        logs.path().replace(logs.path("server.log.1"))  # over the one before
+        logs.write()
+        await logs.look()
+        await logs.wait_out(2 * MINUTE)
+
+    await logs.start()
+    await rotate()
+    await rotate()
+    before = kept()
+    for _ in range(5):
+        await rotate()
+    assert kept() == before
     logs.check()

@@ -51,6 +51,7 @@ MOST_WAKES = 15.0  # a second, of all threads; there are 10
 SHOW = """\
 import asyncio
 import sys
+from pathlib import Path
 from exporter.commands import run
 from exporter.app import running
 from exporter.__main__ import main
@@ -63,10 +64,31 @@ async def supervise(self, stop):
     writer.write(b"POST /v1/logs HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 0\\r\\n\\r\\n")
     assert b" 404 " in await reader.readline(), "no application has a source otlp"
     writer.close()
-    print(*sys.modules, sep="\\n")
+    show()
+
+def show():
+{show}
 
 running.Running._supervise = supervise
 sys.exit(main(sys.argv[1:]))
+"""
+MODULES = """
+    print(*sys.modules, sep="\\n")
+"""
+# What once was large is freed first: by that glibc judges what is large.
+BLOCKS = """
+    def own():
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous"))
+
+    bytes(8 << 20)
+    before, small, large = own(), [], []
+    for _ in range(100):
+        large.append(b"x" * 200_000)
+        small.append(b"x" * 600)
+    held = own()
+    large.clear()
+    print(held - before, own() - before)
 """
 
 
@@ -89,18 +111,24 @@ def at_work(folder: Path) -> Iterator[int]:
         yield child.process.pid
 
 
-def loaded(folder: Path) -> set[str]:
-    """The modules that are there once a scrape, and logs that nobody asked for, were answered."""
-    command = [sys.executable, "-c", SHOW, "run", "--config", str(folder / "sidewatch.yaml")]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    return set(answer.stdout.split())
+def shown(folder: Path, show: str) -> str:
+    """What is printed once a scrape, and logs that nobody asked for, were answered."""
+    command = [sys.executable, "-c", SHOW.format(show=show), "run"]
+    command += ["--config", str(folder / "sidewatch.yaml")]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
 
 
 def test_a_plain_run_loads_no_library_and_no_room_that_it_does_not_use(folder: Path) -> None:
-    modules = loaded(folder)
+    modules = set(shown(folder, MODULES).split())
     libraries = {name.partition(".")[0] for name in modules}
     assert libraries & DOORS.keys() == NEEDED
     assert not modules & UNUSED
+
+
+def test_large_blocks_leave_no_holes_between_small_ones_that_stay(folder: Path) -> None:
+    held, kept = map(int, shown(folder, BLOCKS).split())
+    assert held > 15_000  # kB
+    assert kept < 1_000
 
 
 def test_who_has_nothing_to_do_seldom_wakes(at_work: int) -> None:

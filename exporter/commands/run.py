@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from exporter.app.running import Running
     from exporter.server import Server
 
-M_ARENA_MAX = -8  # <malloc.h> of glibc
+M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1  # <malloc.h> of glibc
+LARGE = 1 << 17  # bytes; glibc's own, at first
+SLACK = 1 << 19  # bytes at the heap's end that are kept: to have them back costs a twentieth more
 
 log = logging.getLogger("sidewatch")
 
@@ -68,7 +70,7 @@ def _loading() -> Iterator[None]:
     meanwhile. Nothing of all this becomes garbage, so to look for some would cost a seventh of it.
     """
     gc.disable()
-    _share_one_heap()
+    _tidy_the_heap()
     threading.Thread(target=import_module, args=("exporter.server",), daemon=True).start()
     try:
         yield
@@ -77,13 +79,20 @@ def _loading() -> Iterator[None]:
         gc.enable()
 
 
-def _share_one_heap() -> None:
-    """Let no thread have a heap of its own, where glibc would give it one.
+def _tidy_the_heap() -> None:
+    """Let there be one heap, and no large block in it.
 
-    Each keeps what it once needed and goes on growing: 7 MiB in half an hour of many lines.
+    Left to itself, glibc gives threads heaps of their own, each of which keeps what it once needed:
+    7 MiB in half an hour of many lines. And once a large block was freed, it puts others like that
+    on the heap, too: chunks of logs, scrapes, saves. Each leaves a hole when it goes, and what is
+    small and stays settles there: 4 MiB in twelve minutes, without an end in sight. A large block
+    that is mapped by itself goes back to the system as soon as it is free.
     """
     with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_ARENA_MAX, 1)
+        mallopt(M_MMAP_THRESHOLD, LARGE)
+        mallopt(M_TRIM_THRESHOLD, SLACK)
 
 
 async def _until_told(running: Running) -> None:

@@ -63,6 +63,8 @@ class Tailer:
         now = self.clock.now()
         for effect in await self.worker.do(lambda: self.book.look(now)):
             effect()
+        # Of a file that is gone for good nothing is kept: it was closed when it was let go.
+        self._held = {one: None for one in self._held if one.body is not None}
         self._by_path = {}
         for follow in self.book.follows.values():
             self._by_path[follow.path] = self._by_path[follow.real] = follow
