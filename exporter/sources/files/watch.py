@@ -54,6 +54,7 @@ class Watch:
         self._settle: Settle | None = None
         self._error: Exception | None = None
         self._rests_until = 0.0
+        self._bursts = False
         self._resuming: asyncio.TimerHandle | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -155,21 +156,33 @@ class Watch:
         if self._inotify is not None:
             self._loop.add_reader(self._inotify.fd, self._hear, self._inotify)
 
-    def _hear(self, told: Inotify) -> None:
+    def _hear(self, told: Inotify, *, rested: bool = False) -> None:
         """Take the events that are there, or leave them for a while if some were just taken.
 
         So a flood of events becomes a few wakes, and the kernel makes one of those that are alike.
         """
-        if self._loop.time() < self._rests_until:
-            self._loop.remove_reader(told.fd)
-            self._resuming = self._loop.call_at(self._rests_until, self._listen)
+        if not rested and self._loop.time() < self._rests_until:
+            self._bursts = True
+            self._rest(told)
             return
         for number, mask, name in told.events():
             self._note(number, mask, name)
         if self._touched and not self._stirred and self._settled():
             self.take()
+            if self._bursts and not rested:
+                self._rest(told)  # more is about to come: not to be woken by it
         elif self._touched or self._stirred:
             self._news.set()
+        else:
+            self._bursts = False
+
+    def _rest(self, told: Inotify) -> None:
+        self._loop.remove_reader(told.fd)
+        self._resuming = self._loop.call_at(self._rests_until, self._resume, told)
+
+    def _resume(self, told: Inotify) -> None:
+        self._listen()
+        self._hear(told, rested=True)
 
     def _settled(self) -> bool:
         try:
