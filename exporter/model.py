@@ -112,7 +112,7 @@ class Cursor:
 class Sink(Protocol):
     """What a source of lines is handed: the door into its app's shard, or into forwarding.
 
-    All calls are quick but `room`, for which a source waits before it feeds.
+    All calls are quick but `room` and `turn`, for which a source waits before it feeds.
     """
 
     def cursors(self, source: str) -> list[Cursor]:
@@ -121,8 +121,15 @@ class Sink(Protocol):
     def open(self, source: str, cursor: Cursor) -> None:
         """Declare a stream; from now on the cursor is saved with the counters."""
 
+    @property
+    def full(self) -> bool:
+        """Whether nothing more should be fed now; what counts at once never is."""
+
     async def room(self) -> None:
-        """Wait for as long as nothing more should be fed; what counts at once has room always."""
+        """Wait for as long as nothing more should be fed."""
+
+    async def turn(self) -> None:
+        """Let others run. Who has fed for long calls it, and comes back when it is its turn."""
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the whole lines of `chunk`, move `cursor.offset` past them; bytes consumed.

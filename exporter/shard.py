@@ -6,6 +6,7 @@ synchronous step; between two steps a shard can be copied and is always consiste
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -55,7 +56,7 @@ class Shard:
     """The sink of one application's sources. `version` counts its changes.
 
     `uid` names this installation for as long as its state lives. `sampler` is shown what has been
-    counted: service, chunk, end, and the time.
+    counted: service, chunk, end, and the time. `turns` are shared with the other applications.
     """
 
     app: str
@@ -69,6 +70,7 @@ class Shard:
     version: int = 0
     replaying: bool = False
     sampler: Callable[[str, bytes, int, float], None] | None = None
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     engine: Engine = field(init=False)
     foreign: Foreign = field(init=False)
     _readings: dict[str, Reading] = field(default_factory=dict)
@@ -119,8 +121,18 @@ class Shard:
             default=now,
         )
 
+    @property
+    def full(self) -> bool:
+        """It never is."""
+        return False
+
     async def room(self) -> None:
         """There always is."""
+
+    async def turn(self) -> None:
+        """Let others run; of all who wait here, one comes back in a round of the event loop."""
+        async with self.turns:
+            await asyncio.sleep(0)
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the whole lines of `chunk` and move the cursor past them; bytes consumed."""

@@ -14,13 +14,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncinotify
 import pytest
 
 from exporter.clock import WallClock
 from exporter.sources import KINDS
 from exporter.sources.files import Files
 from exporter.sources.files.discover import Finder
+from exporter.sources.files.inotify import DELETE_SELF, Inotify
 from exporter.sources.files.watch import Watch
 from exporter.sources.worker import Worker
 from tests.support.sinks import KeepingSink
@@ -127,7 +127,7 @@ def refuse(code: int) -> Callable[..., Any]:
 
 @pytest.mark.parametrize(
     ("what", "code"),
-    [("Inotify", errno.EMFILE), ("Inotify.add_watch", errno.ENOSPC), ("Inotify", errno.ENOSYS)],
+    [("__init__", errno.EMFILE), ("watch", errno.ENOSPC), ("__init__", errno.ENOSYS)],
 )
 async def test_without_inotify_files_are_polled(
     tmp_path: Path,
@@ -136,7 +136,7 @@ async def test_without_inotify_files_are_polled(
     what: str,
     code: int,
 ) -> None:
-    monkeypatch.setattr(f"asyncinotify.{what}", refuse(code))
+    monkeypatch.setattr(Inotify, what, refuse(code))
     (tmp_path / "a.log").touch()
     sink = KeepingSink()
     async with running(source(tmp_path, poll=0.01), sink):
@@ -152,11 +152,8 @@ async def test_the_poll_finds_what_inotify_does_not_tell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a network mount: watches can be had, and say nothing."""
-    silent = asyncinotify.Mask.DELETE_SELF
-    add = asyncinotify.Inotify.add_watch
-    monkeypatch.setattr(
-        asyncinotify.Inotify, "add_watch", lambda one, path, _: add(one, path, silent)
-    )
+    add = Inotify.watch
+    monkeypatch.setattr(Inotify, "watch", lambda one, path, _: add(one, path, DELETE_SELF))
     (tmp_path / "a.log").touch()
     sink = KeepingSink()
     async with running(source(tmp_path, poll=0.01), sink):
@@ -166,6 +163,10 @@ async def test_the_poll_finds_what_inotify_does_not_tell(
 
 def idents(*paths: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_dev, path.stat().st_ino) for path in paths}
+
+
+def soon(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
 
 
 def overrun(paths: list[Path]) -> None:
@@ -179,13 +180,13 @@ def overrun(paths: list[Path]) -> None:
 
 async def test_a_queue_of_events_that_runs_over_calls_for_a_look(tmp_path: Path) -> None:
     paths = [tmp_path / "a.log", tmp_path / "b.log"]
-    async with Watch() as watch:
+    with Watch() as watch:
         watch.cover(idents(tmp_path))
         overrun(paths)
         stirred = False
         async with asyncio.timeout(60):
             while not stirred:
-                await watch.wait(1)
+                await watch.wait(soon(1))
                 touched, stirred = watch.take()
                 assert touched.keys() <= set(map(str, paths))
 
@@ -194,18 +195,18 @@ async def test_watches_follow_the_directories(tmp_path: Path) -> None:
     one, other = tmp_path / "a", tmp_path / "b"
     one.mkdir()
     other.mkdir()
-    async with Watch() as watch:
+    with Watch() as watch:
         assert watch.cover(idents(one, other))
         assert not watch.cover(idents(one, other))
         assert watch.complete
         assert not watch.cover(idents(one))
         (other / "unheard").touch()
         (one / "heard").touch()
-        await watch.wait(10)
+        await watch.wait(soon(10))
         assert watch.take()[0] == {str(one / "heard"): True}
         (one / "heard").unlink()
         one.rmdir()
-        await watch.wait(10)
+        await watch.wait(soon(10))
         assert watch.take()[1]
         assert not watch.cover({str(one): (0, 0)})
         assert not watch.complete

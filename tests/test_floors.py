@@ -78,7 +78,6 @@ DOORS: dict[str, list[str]] = {
         "exporter.sources.probes",
         "exporter.sources.docker",
     ],
-    "asyncinotify": ["exporter.sources.files"],
     "bcrypt": ["exporter.server"],
     "asyncpg": ["exporter.sources.postgres", "exporter.demo"],
     "cryptography": ["exporter.sources.probes"],

@@ -28,8 +28,8 @@ apps:
     logs:
       - {{files: ["{folder}/*.log"], service: server}}
 """
-# What a plain `run` needs: a server, YAML, JSON, redaction, inotify, hashes of passwords.
-NEEDED = {"aiohttp", "asyncinotify", "bcrypt", "msgspec", "re2", "yaml"}
+# What a plain `run` needs: a server, YAML, JSON, redaction, hashes of passwords.
+NEEDED = {"aiohttp", "bcrypt", "msgspec", "re2", "yaml"}
 UNUSED = {
     "exporter.app.outbound",
     "exporter.app.receiving",

@@ -66,6 +66,7 @@ class Running:
         self._status = Status(clock, lambda: self.redactor, self._watched, self.saver.expose)
         self._discoverer = Discoverer(clock, plan.state, self._writer.do)
         self._wanted, self._changing = asyncio.Event(), asyncio.Lock()
+        self._turns = asyncio.Lock()  # of all applications, so that none has more than its share
         self._digest = _digest(plan)
 
     async def run(self, stop: asyncio.Event, started: Callable[[Server], None]) -> None:
@@ -259,6 +260,7 @@ class Running:
         shard, complaints = take_up(lambda: assemble(plan, self.clock), file, state)
         for complaint in complaints:
             log.warning("%s", complaint)
+        shard.turns = self._turns
         declare(shard, plan)  # first: the next scrape may show what the saver is handed here
         self._status.follow(shard)
         self.saver.add(shard, file)

@@ -87,6 +87,10 @@ class Intake:
         """Wait until there is some."""
         await self._room.wait()
 
+    async def turn(self) -> None:
+        """Let others run."""
+        await asyncio.sleep(0)
+
     @property
     def full(self) -> bool:
         """Whether nothing more should be fed."""

@@ -48,9 +48,18 @@ class Tee:
         for intake in self.intakes:
             intake.open(source, self._copy(intake, cursor))
 
+    @property
+    def full(self) -> bool:
+        """Counting has room always."""
+        return self.shard.full
+
     async def room(self) -> None:
         """Counting has room always."""
         await self.shard.room()
+
+    async def turn(self) -> None:
+        """Counting takes the time."""
+        await self.shard.turn()
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the lines, and offer each intake the same bytes."""

@@ -26,6 +26,7 @@ class KeepingSink:
     feeds: int = 0
     full: bool = False
     waited: int = 0
+    turns: int = 0
     fed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def cursors(self, source: str) -> list[Cursor]:
@@ -38,6 +39,10 @@ class KeepingSink:
         while self.full:
             self.waited += 1
             await asyncio.sleep(0.01)
+
+    async def turn(self) -> None:
+        self.turns += 1
+        await asyncio.sleep(0)
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         assert cursor.key in self.known, "fed before it was opened"

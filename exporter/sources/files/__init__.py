@@ -16,7 +16,6 @@ from exporter.sources.files.watch import Watch
 SHORTEST = 0.02  # seconds between two looks, whatever happens in the directories
 SHARE = 10  # a look that took a second is followed by ten without
 QUIET = 5.0  # seconds between two looks where inotify tells of most changes
-GATHER = 0.003  # seconds in which a busy log's lines become one chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Files:
         """Feed the sink until cancelled."""
         tail = self.tailer(sink, clock)
         try:
-            async with Watch() as watch:
+            with Watch() as watch:
                 await self._follow(tail, watch, sink)
         finally:
             tail.close()
@@ -86,9 +85,7 @@ class Files:
                 due = ended + self._pause(watched=watch.complete)
             until = earliest if stirred or tail.restless else due
             if await _room(sink, until) and not await tail.step():
-                await asyncio.sleep(GATHER)
-                until = earliest if stirred or tail.restless else due
-                await watch.wait(max(0.0, until - now()))
+                await watch.wait(earliest if stirred or tail.restless else due, tail.settle)
             touched, unsure = watch.take()
             stirred = tail.touched(touched) or stirred or unsure
 

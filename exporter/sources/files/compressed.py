@@ -25,15 +25,33 @@ class Body(Protocol):
 
 
 class Plain:
-    """A file as it is."""
+    """A file as it is.
+
+    `prompt` tells that its file system says what would have to be waited for (preadv2(2),
+    RWF_NOWAIT). Those are the local ones that lie on disks: `stat` waits for nothing there either.
+    """
 
     def __init__(self, path: str) -> None:
         # Not blocking, should the name have become that of a pipe nobody writes to.
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            self.at_once(0, 1)
+            self.prompt = True
+        except BlockingIOError:
+            self.prompt = True
+        except (OSError, AttributeError):  # another file system, or another system
+            self.prompt = False
 
     def at(self, start: int, size: int) -> bytes:
         """Up to `size` bytes from `start` on; fewer only where they end."""
         return os.pread(self._fd, size, start)
+
+    def at_once(self, start: int, size: int) -> bytes:
+        """So many bytes, from what the kernel has at hand. Raises BlockingIOError for less."""
+        data = bytearray(size)
+        if os.preadv(self._fd, [data], start, os.RWF_NOWAIT) < size:
+            raise BlockingIOError
+        return bytes(data)
 
     def stat(self) -> os.stat_result:
         """Of the file on disk, whatever its name is by now."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 from exporter.model import Cursor
 from exporter.sources.files.compressed import Body, Packed, Plain
 from exporter.sources.files.discover import Seen
-from exporter.sources.files.identity import HEAD, Ident, Print, Verdict, judge, load
+from exporter.sources.files.identity import HEAD, At, Ident, Print, Verdict, judge, load
 from exporter.sources.files.names import is_packed, live_name
+from exporter.sources.portions import Portions
 
 CHUNK = 1 << 18
 BACK = 1 << 16  # how far back from its end the last whole line of a file is looked for
@@ -28,11 +29,6 @@ class Part:
     start: int
     skip: int
 
-    @property
-    def chunk(self) -> bytes:
-        """What is to be counted."""
-        return self.data[self.skip :]
-
 
 @dataclass(slots=True, eq=False)
 class Follow:
@@ -44,7 +40,7 @@ class Follow:
     its name is gone (seconds since 1970), `drained` that it was read to its end after that.
     `met` tells that it was seen since the source was opened, `broken` what became of its file,
     `failed` why it cannot be read now, `damaged` that a compressed file broke off. `born` orders
-    the files of a log, the oldest first.
+    the files of a log, the oldest first. `portions` are how much of it is fed at once.
     """
 
     cursor: Cursor
@@ -66,6 +62,8 @@ class Follow:
     damaged: bool = False
     born: int = 0
     lag: tuple[int, float] | None = None
+    portions: Portions = field(default_factory=Portions)
+    _spelled: tuple[str, str, str] | None = None
 
     @property
     def packed(self) -> bool:
@@ -101,14 +99,33 @@ class Follow:
         Reading begins with the bytes of the mark, so that nothing is counted which does not stand
         behind what was counted before.
         """
-        body, offset = self.open(), self.cursor.offset
-        status = body.stat()
-        size = status.st_size
-        if self._only_grew_a_line(body, size):
+        body = self.open()
+        return self._next(body.stat(), body.at, self.reach)
+
+    def glance(self) -> Part | Verdict | None:
+        """The same, of a portion, where it is open and no disk or network has to be waited for.
+
+        None where that is not so.
+        """
+        if not (isinstance(self.body, Plain) and self.body.prompt):
+            return None
+        body, status = self.body, self.body.stat()
+        grown = max(0, status.st_size - self.cursor.offset)
+        reach = min(grown, self.portions.size, CHUNK)
+        if grown > reach and self.presented > self.cursor.offset:
+            return None  # a line longer than a portion
+        try:
+            return self._next(status, body.at_once, reach)
+        except OSError:
+            return None  # whoever can wait for it learns what is wrong
+
+    def _next(self, status: os.stat_result, at: At, reach: int) -> Part | Verdict:
+        offset, size = self.cursor.offset, status.st_size
+        if self._only_grew_a_line(at, size):
             self.size, self.mtime, self.presented = size, status.st_mtime, size
             return "same"
         start = self.print.start
-        data = body.at(start, offset - start + self.reach)
+        data = at(start, offset - start + reach)
         fits = self.print.continues(data) and len(data) >= offset - start
         verdict = judge(self.path, offset, offset if self.packed else size, self.path, fits=fits)
         if verdict != "same":
@@ -118,21 +135,24 @@ class Follow:
             return verdict
         return Part(data, start, offset - start)
 
-    def _only_grew_a_line(self, body: Body, size: int) -> bool:
+    def _only_grew_a_line(self, at: At, size: int) -> bool:
         """Whether the line that was shown unfinished is longer now and unfinished still."""
         offset = self.cursor.offset
         if self.packed or not offset < self.presented < size or size - offset >= LONGEST:
             return False
-        return b"\n" not in body.at(self.presented, size - self.presented)
+        return b"\n" not in at(self.presented, size - self.presented)
 
-    def fed(self, part: Part, consumed: int) -> None:
-        """The sink took `consumed` bytes of the part and moved the cursor."""
-        end = part.start + len(part.data)
+    def moved(self, part: Part) -> None:
+        """The sink has moved the cursor on, within the part."""
         self.print = self.print.moved(part.data, part.start, self.cursor.offset)
-        self.presented = end
+        self.save()
+
+    def fed(self, part: Part) -> None:
+        """The sink was shown the part to its end; half a line of it may be left."""
+        self.presented = part.start + len(part.data)
+        consumed = self.cursor.offset > part.start + part.skip
         starved = not consumed and len(part.data) - part.skip >= self.reach
         self.reach = LONGEST if starved else CHUNK
-        self.save()
 
     def ended(self) -> bool:
         """Whether the sink was shown everything there was at the last reading."""
@@ -150,9 +170,13 @@ class Follow:
 
     def save(self) -> None:
         """Write into the cursor what a restart needs; in one step, should it be saved meanwhile."""
+        spelled = self._spelled
+        if spelled is None or spelled[0] is not self.path:
+            path, real = (quote(each, errors=ODD_BYTES) for each in (self.path, self.real))
+            self._spelled = spelled = self.path, path, real
         self.cursor.place = {
-            "path": quote(self.path, errors=ODD_BYTES),
-            "real": quote(self.real, errors=ODD_BYTES),
+            "path": spelled[1],
+            "real": spelled[2],
             "dev": self.ident[0],
             "inode": self.ident[1],
             "size": self.size,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import resource
@@ -14,6 +13,7 @@ from exporter.model import Sink
 from exporter.sources.files.book import Book
 from exporter.sources.files.follow import Follow, Log, Part
 from exporter.sources.files.identity import Ident
+from exporter.sources.portions import Turn
 from exporter.sources.worker import Worker
 
 ROUND = 1 << 20  # bytes that are read in one step: it bounds the memory that a backlog takes
@@ -28,8 +28,9 @@ Reading = tuple[Follow, Part | None]
 class Tailer:
     """The files of one source and the sink that they feed. One task steps it.
 
-    What touches files runs in the worker's thread while the task waits; what touches the sink runs
-    in the task, a chunk and its cursor in one go.
+    What touches files runs in the worker's thread while the task waits, but for a few lines that
+    the kernel has at hand: to hand those over would cost more than to read them. What touches the
+    sink runs in the task, a portion and its cursor in one go.
     """
 
     book: Book
@@ -37,6 +38,7 @@ class Tailer:
     clock: Clock
     worker: Worker
     open_files: int
+    _turn: Turn = field(default_factory=Turn)
     _by_path: dict[str, Follow] = field(default_factory=dict)
     _held: dict[Follow, None] = field(default_factory=dict)
 
@@ -74,14 +76,29 @@ class Tailer:
         self.sink.looked(self.book.name)
 
     async def step(self) -> bool:
-        """Read a chunk of each log that has news; whether there is more to read."""
-        for follow, part in await self.worker.do(self._gather):
-            if part is None:
-                self._rest(follow)
-            else:
-                self._feed(follow, part)
-                await asyncio.sleep(0)
+        """Read a portion or a chunk of each log that has news; whether there is more to read."""
+        left = dict(self.book.dirty)
+        for follow in self._alone():
+            if self._take_at_once(follow):
+                left.pop(follow)
+            await self._turn.pause(self.sink)
+        if left or len(self._held) > self.open_files:
+            for follow, part in await self.worker.do(self._gather):
+                await self._take(follow, part)
         return bool(self.book.dirty)
+
+    def settle(self, paths: Mapping[str, bool]) -> bool:
+        """Count what was written to these, where that can be done at once; whether that was all.
+
+        May be called between two steps, not within one.
+        """
+        if self.touched(paths) or self.sink.full:
+            return False
+        self._turn.spent = 0.0  # who calls this has just come from the event loop
+        for follow in self._alone():
+            if self._turn.due or not self._take_at_once(follow):
+                return False
+        return not self.book.dirty
 
     def touched(self, paths: Mapping[str, bool]) -> bool:
         """Read what was written to; whether a look is due, because a file came, went or moved."""
@@ -99,6 +116,11 @@ class Tailer:
     def close(self) -> None:
         """Let go of every file, once the thread is through with what it does."""
         self.worker.close(self._close)
+
+    def _hold(self, follow: Follow) -> None:
+        """It is open, and the one that was read last."""
+        self._held.pop(follow, None)
+        self._held[follow] = None
 
     # -- in the worker's thread -------------------------------------------------------------
 
@@ -122,8 +144,7 @@ class Tailer:
         return gathered
 
     def _read(self, follow: Follow) -> Part | None:
-        self._held.pop(follow, None)
-        self._held[follow] = None
+        self._hold(follow)
         try:
             outcome = follow.read()
         except FileNotFoundError:
@@ -159,16 +180,60 @@ class Tailer:
 
     # -- in the task ------------------------------------------------------------------------
 
-    def _feed(self, follow: Follow, part: Part) -> None:
-        consumed = self.sink.feed(follow.cursor, part.chunk)
-        follow.fed(part, consumed)
-        if follow.missing is not None and consumed:
+    def _alone(self) -> list[Follow]:
+        """Those that have news, are open, and whose log has no other file that might go first."""
+        dirty = list(self.book.dirty)
+        if len(dirty) == 1 or not any(follow.body is not None for follow in dirty):
+            return dirty[:1]
+        logs: dict[Log, list[Follow]] = {}
+        for follow in dirty:
+            logs.setdefault(follow.log, []).append(follow)
+        return [files[0] for files in logs.values() if len(files) == 1]
+
+    def _take_at_once(self, follow: Follow) -> bool:
+        """Count a portion that need not be waited for; False where there is none."""
+        outcome = follow.glance()
+        if isinstance(outcome, Part):
+            offset = follow.cursor.offset
+            self._feed(follow, outcome, outcome.skip)
+            self._fed(follow, outcome, offset)
+            if follow.cursor.offset == offset and not follow.ended():
+                return False  # a line longer than a portion
+        elif outcome == "same":
+            self._rest(follow)
+        else:
+            return False
+        follow.failed = None
+        self._hold(follow)
+        return True
+
+    async def _take(self, follow: Follow, part: Part | None) -> None:
+        """Count what was read, if anything."""
+        if part is None:
+            self._rest(follow)
+            return
+        at, offset = part.skip, follow.cursor.offset
+        while at < len(part.data):
+            at = self._feed(follow, part, at)
+            await self._turn.pause(self.sink)
+        self._fed(follow, part, offset)
+
+    def _feed(self, follow: Follow, part: Part, at: int) -> int:
+        """Feed a portion that begins there; where it ends."""
+        end = follow.portions.feed(self.sink, follow.cursor, part.data, at, self._turn)
+        follow.moved(part)
+        return end
+
+    def _fed(self, follow: Follow, part: Part, offset: int) -> None:
+        """All of a part was fed, with the cursor at `offset` before."""
+        follow.fed(part)
+        if follow.missing is not None and follow.cursor.offset > offset:
             follow.missing = self.clock.now()
         if follow.ended():
             self._rest(follow)
         else:
             self.book.dirty[follow] = self.book.dirty.pop(follow, None)
-        self._tell_lag(follow)
+            self._tell_lag(follow)
 
     def _rest(self, follow: Follow) -> None:
         """There is nothing more to read now."""

@@ -9,54 +9,70 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from exporter.sources.files import inotify
 from exporter.sources.files.identity import Ident
+from exporter.sources.files.inotify import Inotify
 
-if TYPE_CHECKING:
-    from asyncinotify import Event, Inotify
-    from asyncinotify import Watch as Watched
-
-BATCH = 64  # events that are taken at once
-PAUSE = 0.005  # seconds between two batches: a flood of events becomes a few wakes
+GATHER = 0.003  # seconds after a taking in which more is left to be taken together
+MASK = (
+    inotify.MODIFY
+    | inotify.ATTRIB
+    | inotify.CREATE
+    | inotify.DELETE
+    | inotify.MOVED
+    | inotify.DELETE_SELF
+    | inotify.MOVE_SELF
+    | inotify.ONLY_DIRECTORIES
+)
+COMING_OR_GOING = inotify.CREATE | inotify.DELETE | inotify.MOVED
+ITS_END = inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.IGNORED
 
 logger = logging.getLogger(__name__)
+Settle = Callable[[Mapping[str, bool]], bool]
 
 
 class Watch:
     """What inotify tells of some directories.
 
-    `complete` tells whether every directory asked for is watched.
+    `complete` tells whether every directory asked for is watched. Made in the event loop's thread.
     """
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._touched: dict[str, bool] = {}
         self._stirred = False
-        self._inotify: Inotify | None = _open()
+        self._inotify = _open()
         self.complete = self._inotify is not None
-        self._watched: dict[str, tuple[Ident, Watched]] = {}
+        self._watched: dict[str, tuple[Ident, int]] = {}
         self._paths: dict[int, set[str]] = {}
         self._news = asyncio.Event()
-        self._listener: asyncio.Task[None] | None = None
+        self._settle: Settle | None = None
+        self._error: Exception | None = None
+        self._rests_until = 0.0
+        self._bursts = False
+        self._resuming: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
 
-    async def __aenter__(self) -> Self:
-        if self._inotify is not None:
-            self._listener = asyncio.create_task(self._listen(self._inotify))
+    def __enter__(self) -> Self:
+        self._listen()
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.wait([self._listener])
+        for timer in (self._alarm, self._resuming):
+            if timer is not None:
+                timer.cancel()
         if self._inotify is not None:
+            self._loop.remove_reader(self._inotify.fd)
             self._inotify.close()
 
     def cover(self, directories: Mapping[str, Ident]) -> bool:
@@ -75,11 +91,25 @@ class Watch:
         self.complete = not missed
         return added
 
-    async def wait(self, seconds: float) -> None:
-        """Until something happens, or so long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
+    async def wait(self, until: float, settle: Settle | None = None) -> None:
+        """Until something happens, or until then (in the loop's time).
+
+        `settle` may do at once what it is about, and say that nothing is left: an append is read
+        before a task could be woken for it. What it raises is raised here.
+        """
+        if self._alarm is None or self._alarm.when() != until:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            # Kept from one waiting to the next: appends come often, looks seldom.
+            self._alarm = self._loop.call_at(until, self._ring)
+        self._settle = settle
+        try:
+            await self._news.wait()
+        finally:
+            self._settle = None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
 
     def take(self) -> tuple[dict[str, bool], bool]:
         """What happened since it was last asked.
@@ -88,70 +118,92 @@ class Watch:
         that is not all, because a directory went or the queue of events ran over.
         """
         taken = self._touched, self._stirred
+        if self._touched:
+            self._rests_until = self._loop.time() + GATHER
         self._touched, self._stirred = {}, False
         self._news.clear()
         return taken
 
-    def _add(self, inotify: Inotify, path: str, ident: Ident) -> bool:
-        from asyncinotify import Mask
+    def _ring(self) -> None:
+        self._alarm = None
+        self._news.set()
 
-        mask = Mask.MODIFY | Mask.ATTRIB | Mask.CREATE | Mask.DELETE | Mask.MOVE
-        mask |= Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.ONLYDIR
+    def _add(self, told: Inotify, path: str, ident: Ident) -> bool:
         try:
-            watched = inotify.add_watch(path, mask)
+            number = told.watch(path, MASK)
         except OSError as error:
             if self.complete:  # said once, not for each of a thousand directories
                 logger.warning("%s cannot be watched (%s): it is polled", path, error.strerror)
                 self.complete = False
             return False
-        self._watched[path] = ident, watched
-        self._paths.setdefault(watched.wd, set()).add(path)
+        self._watched[path] = ident, number
+        self._paths.setdefault(number, set()).add(path)
         return True
 
     def _drop(self, path: str) -> None:
         """Stop watching the directory that was found under this path."""
         if self._inotify is None or path not in self._watched:
             return
-        _, watched = self._watched.pop(path)
-        paths = self._paths[watched.wd]
+        _, number = self._watched.pop(path)
+        paths = self._paths[number]
         paths.discard(path)
         if not paths:
-            del self._paths[watched.wd]
+            del self._paths[number]
             with suppress(OSError):  # the directory may be gone already
-                self._inotify.rm_watch(watched)
+                self._inotify.drop(number)
 
-    async def _listen(self, inotify: Inotify) -> None:
-        """Take events as they come.
+    def _listen(self) -> None:
+        if self._inotify is not None:
+            self._loop.add_reader(self._inotify.fd, self._hear, self._inotify)
 
-        In a task of its own that is cancelled only at the end: a read of events that is given up
-        loses them.
+    def _hear(self, told: Inotify, *, rested: bool = False) -> None:
+        """Take the events that are there, or leave them for a while if some were just taken.
+
+        So a flood of events becomes a few wakes, and the kernel makes one of those that are alike.
         """
-        taken = 0
-        while True:
-            self._note(await inotify.get())
-            taken += 1
-            if taken == BATCH:
-                taken = 0
-                await asyncio.sleep(PAUSE)
-
-    def _note(self, event: Event) -> None:
-        from asyncinotify import Mask
-
-        if event.mask & Mask.Q_OVERFLOW:
-            self._stirred = True
+        if not rested and self._loop.time() < self._rests_until:
+            self._bursts = True
+            self._rest(told)
+            return
+        for number, mask, name in told.events():
+            self._note(number, mask, name)
+        if self._touched and not self._stirred and self._settled():
+            self.take()
+            if self._bursts and not rested:
+                self._rest(told)  # more is about to come: not to be woken by it
+        elif self._touched or self._stirred:
             self._news.set()
-        paths = self._paths.get(event.watch.wd) if event.watch is not None else None
+        else:
+            self._bursts = False
+
+    def _rest(self, told: Inotify) -> None:
+        self._loop.remove_reader(told.fd)
+        self._resuming = self._loop.call_at(self._rests_until, self._resume, told)
+
+    def _resume(self, told: Inotify) -> None:
+        self._listen()
+        self._hear(told, rested=True)
+
+    def _settled(self) -> bool:
+        try:
+            return self._settle is not None and self._settle(self._touched)
+        except Exception as error:  # noqa: BLE001  # it is raised where somebody waits
+            self._error = error
+            return False
+
+    def _note(self, number: int, mask: int, name: str) -> None:
+        if mask & inotify.OVERFLOWN:
+            self._stirred = True
+        paths = self._paths.get(number)
         if not paths:
             return
-        self._news.set()
-        if event.name is None:
+        if not name:
             self._stirred = True
-            if event.mask & (Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.IGNORED):
+            if mask & ITS_END:
                 for path in list(paths):
                     self._drop(path)
             return
-        name = os.fspath(event.name)
-        moved = bool(event.mask & (Mask.CREATE | Mask.DELETE | Mask.MOVE))
+        moved = bool(mask & COMING_OR_GOING)
         for path in paths:
             full = os.path.join(path, name)
             self._touched[full] = moved or self._touched.get(full, False)
@@ -159,9 +211,7 @@ class Watch:
 
 def _open() -> Inotify | None:
     try:
-        from asyncinotify import Inotify
-
-        return Inotify(cache_size=BATCH)
-    except (ImportError, RuntimeError, OSError) as error:
+        return Inotify()
+    except OSError as error:
         logger.warning("inotify cannot be used (%s): files are polled", error)
         return None
