@@ -24,8 +24,11 @@ TESTS = Path(__file__).parents[1]
 PROFILES = sorted(folder.name for folder in (TESTS / "golden").iterdir() if folder.is_dir())
 FORMATS = (
     "keyvalue", "logfmt", "json", "dotnet", "served", "logged", "text", "docker", "cri", "many",
+    "fields",
 )  # fmt: skip
 MADE = ("keyvalue", "logfmt", "json", "dotnet", "served", "logged")
+MANY = {"many": many_rules.RULES, "fields": many_rules.BY_FIELDS}
+MAKES = {"many": MADE, "fields": ("keyvalue", "json")}  # else what they are called
 ENGINES = (choice.PYTHON, choice.COMPILED)
 # Room for few series, so that some are folded.
 LIMITS = {"jobs_total": 40, "watched_exceptions_total": 20, "told_total": 2000}
@@ -39,7 +42,7 @@ def plan(name: str) -> Plan:
     """The plan of a profile, of many rules, or for a format, which asks for everything."""
     if name in PROFILES:
         return profile_plan(name)
-    return plan_of(many_rules.RULES if name == "many" else RULES, {**FAMILIES, **OWN})
+    return plan_of(MANY.get(name, RULES), {**FAMILIES, **OWN})
 
 
 def hostile(name: str, seed: int) -> Hostile:
@@ -61,7 +64,7 @@ def hostile(name: str, seed: int) -> Hostile:
             usual=seed,
             envelope=name,
         )
-    return Hostile(dice, made=MADE if name == "many" else (name,), usual=seed)
+    return Hostile(dice, made=MAKES.get(name, (name,)), usual=seed)
 
 
 def chunks(data: bytes, dice: Random) -> Iterator[bytes]:

@@ -60,15 +60,21 @@ def _spoken() -> Iterator[LogRule]:
         if i % 4 == 0:
             where = Where((*names, "kind")[0], values=("a", "5", "b7*"))
             yield LogRule(message, where=(where,), count=(_told(f"{message}?", *shown),))
+    yield from _same("{*} done")
+
+
+def _same(*messages: str) -> Iterator[LogRule]:
+    """Rules by one message and a field."""
     for i, value in enumerate(WANTED):
-        for message in ("Job done", "", "access", "{*} done"):
+        for message in messages:
             told = _told(f"{message} {i}", "who", "size")
             yield LogRule(message, where=(Where("kind", values=(value,)),), count=(told,))
 
 
+BY_FIELDS = LogRules((*_wishes(), *_same("Job done", "", "access")))
 RULES = LogRules(
     rules=(
-        *_wishes(),
+        *BY_FIELDS.rules,
         *_spoken(),
         LogRule(where=(Where("status", min=0.5, max=5.0),), event=Event("bad_status", "page")),
         LogRule(where=(Where("kind", none_of=("a", "t*")),), count=(_told("not", "ok", "x"),)),
