@@ -49,6 +49,7 @@ RULES = LogRules(
     )
 )
 KEYVALUE = b"INFO 2026-11-20T23:59:%02d.%03dZ Job done kind=a took=0.25 size=7 id=x%d"
+SPOKEN = b"INFO 2026-11-20T23:59:%02d.%03dZ Job k%d ended in 5s took=0.25 size=%d id=x5"
 LOGFMT = b'level=info ts=2026-11-20T23:59:%02d.%03dZ msg="Job done" kind=a took=0.25 size=7 id=x%d'
 BRACKETED = b"[info] Job done   kind=a took=0.%d size=7 id=x%d"
 DOTNET = (
@@ -89,6 +90,7 @@ def _known() -> dict[str, list[bytes]]:
     trace = [keyvalue[0], *TRACE[:1], TRACE[1], TRACE[2], TRACE[3]]
     return {
         "keyvalue": keyvalue,
+        "keyvalue template": [SPOKEN % (i % 60, i % 1000, i % 40, i) for i in range(KNOWN)],
         "logfmt": [LOGFMT % (i % 60, i % 1000, i) for i in range(KNOWN)],
         "bracketed": [BRACKETED % (i % 10, i) for i in range(KNOWN)],
         "dotnet": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from exporter.engine.choosing import Switch
 from exporter.engine.hot import asked_fields, label_fields, named, update_of
 from exporter.engine.moves import Mover
 from exporter.engine.plan import Effect, meets
@@ -21,6 +22,25 @@ class Condition:
     def answer(self, parts: tuple[Any, ...]) -> int:
         """1 where the field's value meets it, else 0."""
         return int(meets(self._where, parts[0]))
+
+
+class Choosing:
+    """The rules that a field chooses: `kinds` are all there can be, the first for none.
+
+    `literals` have the kind of each text, where these tell all; else None.
+    """
+
+    def __init__(self, switch: Switch) -> None:
+        self.field = switch.field
+        self._switch = switch
+        self.kinds = switch.kinds()
+        self._places = {kind: place for place, kind in enumerate(self.kinds)}
+        plain = not switch.prefixes and all(map(_is_plain, switch.literals))
+        self.literals = {text: self.answer(text) for text in switch.literals} if plain else None
+
+    def answer(self, value: Any) -> int:
+        """What the field's value chooses: a place in `kinds`."""
+        return self._places[self._switch.places(value)]
 
 
 class Labels:
@@ -64,6 +84,11 @@ class Rare:
         update = update_of(self._effect, self._named(parts))
         if update is not None:
             self._mover.move(update, at)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether bytes spell the text exactly if they are those of its UTF-8."""
+    return "\ufffd" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _same(value: Any) -> Any:

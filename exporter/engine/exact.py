@@ -6,12 +6,12 @@ It moves nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from typing import Any
 
 from exporter.engine.joining import Lane, Step, step
-from exporter.engine.plan import Compiled, Effect, Lookup, Plan, Update
+from exporter.engine.plan import OWN_NAMES, Compiled, Effect, Lookup, Plan, Rules, Update
 from parsers import Record
 from parsers.cleaning import clean
 from parsers.times import seconds
@@ -48,19 +48,26 @@ class Exact:
             if found.record.format == "text":
                 yield Update(self._unparsed, (self.service,), 1.0)
         if found.message:
-            for one, captured in self.plan.by_message(found.record.message):
-                yield from self._apply(one, found.record, captured)
+            fitting = self.plan.by_message(found.record.message)
+            yield from self._apply(fitting.rules, fitting.captured, found.record)
+            yield from self._apply(self.plan.unbound, (), found.record)
         if found.exception is not None:
             yield Update(self._exception, (self.service, found.exception), 1.0)
             for one, captured in self.plan.by_exception(found.exception_line):
                 yield from self._apply_exception(one, found, captured)
 
-    def _apply(self, one: Compiled, record: Record, captured: dict[str, str]) -> Iterator[Update]:
-        if one.exception is not None:
-            return  # both templates: decided when the exception comes
-        lookup = self.lookup(record, captured)
-        if one.holds(record, lookup):
-            yield from one.updates(lookup)
+    def _apply(
+        self, rules: Rules, captured: Sequence[dict[str, str]], record: Record
+    ) -> Iterator[Update]:
+        plain = self.lookup(record, {})
+        names = (*OWN_NAMES, *record.fields) if rules.choice.switches else ()
+        for place in rules.choice.places(plain, names):
+            one = rules.all[place]
+            if one.exception is not None:
+                continue  # both templates: decided when the exception comes
+            lookup = self.lookup(record, captured[place]) if captured else plain
+            if one.holds(record, lookup):
+                yield from one.updates(lookup)
 
     def _apply_exception(
         self, one: Compiled, found: Step, captured: dict[str, str]

@@ -9,12 +9,14 @@ a line costs.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+from exporter.engine.choosing import Choice, Places, Switch
 from exporter.engine.moves import Mover, gathered
-from exporter.engine.plan import Compiled, Effect, Lookup, Update, meets
+from exporter.engine.plan import Effect, Lookup, Rules, Update, meets
 from exporter.engine.rules import Where
 from exporter.engine.spelling import Spellings
 
@@ -56,21 +58,24 @@ class Maker:
             if spellings.per_stream or not streams_only:
                 spellings.cells.clear()
 
-    def moves(self, rules: tuple[Compiled, ...], access: Access) -> Moves:
+    def moves(self, rules: Rules, access: Access) -> Moves:
         """What these rules move, each behind its conditions."""
-        each: list[Move] = []
-        late: list[Move] = []
-        for one in rules:
+        each: list[list[Move]] = []
+        late: list[list[Move]] = []
+        for one in rules.all:
             moves = [self._move(effect, access) for effect in one.effects]
             older = [
                 self._late(effect, access) if effect.action == "set" else move
                 for effect, move in zip(one.effects, moves, strict=True)
             ]
             tests = [_test(where, access) for where in one.rule.where if where.field != "service"]
-            each += [_guarded(tests, moves)] if tests else moves
-            late += [_guarded(tests, older)] if tests else older
-        timed = any(effect.timed for one in rules for effect in one.effects)
-        return timed, tuple(each), tuple(late)
+            each.append([_guarded(tests, moves)] if tests else moves)
+            late.append([_guarded(tests, older)] if tests else older)
+        timed = any(effect.timed for one in rules.all for effect in one.effects)
+        if not rules.choice.switches:
+            return timed, tuple(chain(*each)), tuple(chain(*late))
+        choose = _chooser(rules.choice, access)
+        return timed, (_chosen(choose, each),), (_chosen(choose, late),)
 
     def _move(self, effect: Effect, access: Access) -> Move:
         if effect.action not in ("count", "observe", "set"):
@@ -120,6 +125,16 @@ class Maker:
             return named(names, access.plain, self._mover.service)
         several = named(names, access.plain, self._mover.service)
         return lambda key: several((key,))
+
+
+def together(made: Iterable[Moves]) -> Moves:
+    """What several groups of rules move, one behind the other."""
+    made = [*made]
+    return (
+        any(timed for timed, _, _ in made),
+        tuple(chain.from_iterable(moves for _, moves, _ in made)),
+        tuple(chain.from_iterable(late for _, _, late in made)),
+    )
 
 
 def named(
@@ -249,6 +264,43 @@ def _gauge(effect: Effect, mover: Mover, spellings: Spellings, key: Get, access:
             )
 
     return gauge
+
+
+def _chosen(choose: Callable[[Any], Sequence[int]], each: list[list[Move]]) -> Move:
+    """The moves of the rules that a line chooses."""
+
+    def chosen(source: Any, at: float | None) -> None:
+        for place in choose(source):
+            for move in each[place]:
+                move(source, at)
+
+    return chosen
+
+
+def _chooser(choice: Choice, access: Access) -> Callable[[Any], Sequence[int]]:
+    """The rules that a line chooses; asked once for each spelling and type of a field's value."""
+    always, plain = [*choice.always], access.plain
+    switches: list[tuple[Get, dict[tuple[Any, type], Places], Switch]] = [
+        (access.values([field]), {}, switch) for field, switch in choice.switches.items()
+    ]
+
+    def choose(source: Any) -> Sequence[int]:
+        places = always.copy()
+        for get, known, switch in switches:
+            value = get(source)
+            if value is None:
+                continue
+            key = (value, value.__class__)
+            found = known.get(key)
+            if found is None:
+                if len(known) >= _CACHED_TESTS:
+                    known.clear()
+                known[key] = found = switch.places(plain(value))
+            places += found
+        places.sort()
+        return places
+
+    return choose
 
 
 def _guarded(tests: list[Callable[[Any], bool]], moves: list[Move]) -> Move:

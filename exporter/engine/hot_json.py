@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from exporter.engine.hot import Access, Maker, Moves
+from exporter.engine.hot import Access, Maker, Moves, together
 from exporter.engine.meaning import of_message
 from exporter.engine.moves import Mover
-from exporter.engine.plan import OWN_NAMES, Compiled, Plan
+from exporter.engine.plan import OWN_NAMES, Plan, Rules
 from exporter.engine.shape import Shape
 from exporter.engine.values import number, text
 from parsers import levels
@@ -41,7 +41,8 @@ class JsonLines:
         self._access = Access(self._shape.values, _same, number, text)
         self._decode = self._shape.decoder()
         self._maker = Maker(mover)
-        self._made: dict[tuple[Compiled, ...], Moves] = {}
+        self._parts: dict[Rules, Moves] = {}
+        self._made: dict[tuple[Rules, ...], Moves] = {}
         self._levels: dict[str | int, Level] = {}
         self.run = self._runner()
 
@@ -130,13 +131,18 @@ class JsonLines:
         found: Moves | None = None
         if rules is not None:
             if rules not in self._made:
-                self._made[rules] = self._maker.moves(rules, self._access)
+                self._made[rules] = together(map(self._part, rules))
             found = self._made[rules]
         if len(known) >= _CACHED:
             known.clear()
         if len(message) <= _LONGEST_CACHED:
             known[message] = found
         return found
+
+    def _part(self, rules: Rules) -> Moves:
+        if rules not in self._parts:
+            self._parts[rules] = self._maker.moves(rules, self._access)
+        return self._parts[rules]
 
 
 def _same(value: Any) -> Any:

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from exporter.engine.hot import Access, Get, Maker, Move
+from exporter.engine.hot import Access, Get, Maker, Move, together
 from exporter.engine.hot_json import Run
 from exporter.engine.meaning import Meaning, of_head
 from exporter.engine.moves import Mover
 from exporter.engine.pairs import Pairs, Raw, Values, number, spelled
-from exporter.engine.plan import Compiled, Plan
+from exporter.engine.plan import Plan, Rules
 from parsers.times import seconds
 
 # An upper-case word, or one in brackets, that may be a level, a time, and what follows up to the
@@ -45,7 +45,7 @@ class KeyValueLines:
         self._mover = mover
         self._record_cell = record_cell
         self._maker = Maker(mover)
-        self._made: dict[tuple[Compiled, ...], Taken] = {}
+        self._made: dict[tuple[Rules, ...], Taken] = {}
         self._heads: tuple[Heads, Heads] = {}, {}  # without a time in front, and with one
         self._learned = 0
         self._once: set[bytes] = set()
@@ -148,7 +148,8 @@ class KeyValueLines:
             def values(wanted: list[str]) -> Get:
                 return itemgetter(*map(names.index, wanted)) if wanted else _nothing
 
-            moves = self._maker.moves(rules, Access(values, spelled, number, spelled))
+            access = Access(values, spelled, number, spelled)
+            moves = together(self._maker.moves(one, access) for one in rules)
             self._made[rules] = Pairs(names).values if names else _no_values, *moves
         return self._made[rules]
 

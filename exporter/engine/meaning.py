@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import Open, begins
 from exporter.engine.pairs import is_key
-from exporter.engine.plan import Compiled, Plan
+from exporter.engine.plan import Plan, Rules
 from parsers.cleaning import clean
 from parsers.exceptions import PYTHON_HEAD, exception_type
 from parsers.heads import read_head
@@ -33,7 +33,7 @@ class Meaning:
     """
 
     level: str
-    rules: tuple[Compiled, ...]
+    rules: tuple[Rules, ...]
     names: tuple[str, ...]
     back: int
 
@@ -59,10 +59,10 @@ def of_head(plan: Plan, service: str, line: bytes, head: slice, *, dated: bool) 
     if "{" in before or message.startswith(_CLAIMED) or not Open.of("", record).ends:
         return None
     rules = possible(plan, service, KEYVALUE, record.level, message)
-    needed = set().union(*(one.fields() for one in rules)) - {"service"}
+    needed = frozenset().union(*(one.fields for one in rules)) - {"service"}
     names = [name for name in record.fields if name in needed]
     names += sorted(needed.difference(names))
-    if not all(one.certain() for one in rules) or not all(map(is_key, map(str.encode, names))):
+    if not all(one.certain for one in rules) or not all(map(is_key, map(str.encode, names))):
         return None
     return Meaning(record.level or UNKNOWN, rules, tuple(names), len(found) - space)
 
@@ -76,24 +76,33 @@ def of_message(
     *,
     captured: bool = False,
     form: str = JSON,
-) -> tuple[Compiled, ...] | None:
+) -> tuple[Rules, ...] | None:
     """The rules for a message of a format; None where its fields alone do not decide them.
 
     `serves` tells whether a fast path can give the field of a name; `captured`, whether it gives
     what templates capture.
     """
     rules = possible(plan, service, form, level, message)
-    if message == PYTHON_HEAD:
+    if message == PYTHON_HEAD or not all(
+        _is_served(one, serves, captured=captured) for one in rules
+    ):
         return None
-    for one in rules:
+    return rules
+
+
+def _is_served(rules: Rules, serves: Callable[[str], bool], *, captured: bool) -> bool:
+    """Whether a fast path can give all that decides and fills rules."""
+    if rules.certain and all(map(serves, rules.fields)):
+        return True
+    for one in rules.all:
         given = one.captures() if captured else frozenset()
         if (
             "service" in given
             or not one.certain(given)
             or not all(map(serves, one.fields() - given))
         ):
-            return None
-    return rules
+            return False
+    return True
 
 
 def is_plain_text(plan: Plan, service: str, line: bytes) -> bool:
@@ -107,10 +116,13 @@ def is_plain_text(plan: Plan, service: str, line: bytes) -> bool:
 
 def possible(
     plan: Plan, service: str, form: str, level: str | None, message: str
-) -> tuple[Compiled, ...]:
-    """The rules that can hold for a record of this message at all."""
-    rules = (one for one, _ in plan.by_message(message))
-    return tuple(one for one in rules if one.possible(form, level, service))
+) -> tuple[Rules, ...]:
+    """The rules that can hold for a record of this message at all: by it, and by fields alone."""
+    both = (
+        plan.possible(form, level, service, message),
+        plan.possible_unbound(form, level, service),
+    )
+    return tuple(one for one in both if one.all)
 
 
 def exception_name(name: str) -> str | None:

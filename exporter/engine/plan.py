@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from operator import itemgetter
 from typing import Any, Literal
 
+from exporter.engine.choosing import Choice
+from exporter.engine.finding import Finder
 from exporter.engine.rules import (
     SCALE,
     Count,
@@ -110,6 +114,11 @@ class Compiled:
         gaps = self.message.gaps if self.message else ()
         return frozenset(gap.name for gap in gaps if gap.name)
 
+    def wishes(self) -> tuple[Where, ...]:
+        """The conditions that want certain texts of a record's own field."""
+        other = {"service", *self.captures()}
+        return tuple(one for one in self.rule.where if one.values and one.field not in other)
+
     def possible(self, form: str, level: str | None, service: str) -> bool:
         """Whether the rule can hold for a record of this format, level and service at all."""
         rule = self.rule
@@ -192,69 +201,137 @@ def _fits_any(found: str, patterns: tuple[str, ...]) -> bool:
     return any(fits(found, pattern) for pattern in patterns)
 
 
+class Rules:
+    """Rules that may hold for a record, in the order in which they do their work."""
+
+    def __init__(self, rules: tuple[Compiled, ...]) -> None:
+        self.all = rules
+        self.choice = Choice.among([one.wishes() for one in rules])
+
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """The names that any of them looks at."""
+        return frozenset().union(*(one.fields() for one in self.all))
+
+    @cached_property
+    def certain(self) -> bool:
+        """Whether fields alone decide and fill each of them."""
+        return all(one.certain() for one in self.all)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """The rules that a message fits, and what the template of each captured."""
+
+    rules: Rules
+    captured: tuple[dict[str, str], ...]
+
+
 @dataclass(slots=True)
 class Plan:
-    """All rules of one application, found by message, by exception, or by conditions alone."""
+    """All rules of one application, found by message, by exception, or by conditions alone.
+
+    `literal` has the rules of each message without gaps; `templates` has each template with the
+    places of its rules in `templated`.
+    """
 
     families: Mapping[str, Family]
     rules: tuple[Compiled, ...]
-    literal: dict[str, tuple[Compiled, ...]]
-    templates: dict[str, tuple[Compiled, ...]]
-    unbound: tuple[Compiled, ...]
+    literal: Mapping[str, tuple[Compiled, ...]]
+    templates: tuple[tuple[Template, list[int]], ...]
+    templated: tuple[Compiled, ...]
+    unbound: Rules
     exceptions: tuple[Compiled, ...]
     heartbeats: Mapping[str, float]
     declared: Mapping[str, tuple[Mapping[str, str], ...]]
-    _known: dict[str, tuple[tuple[Compiled, dict[str, str]], ...]] = field(default_factory=dict)
+    finder: Finder
+    _raised: Finder
+    _known: dict[str, Fitting] = field(default_factory=dict)
+    _together: dict[tuple[Compiled, ...], Rules] = field(default_factory=dict)
+    _possible: dict[tuple[str, str | None, str], Rules] = field(default_factory=dict)
 
-    def by_message(self, message: str) -> tuple[tuple[Compiled, dict[str, str]], ...]:
-        """The rules whose message fits, with what their templates captured."""
+    def by_message(self, message: str) -> Fitting:
+        """The rules whose message fits; those that ask for none are in `unbound`."""
         known = self._known.get(message)
         if known is None:
-            known = tuple(self._search(message))
+            known = self._fitting(message)
             if len(self._known) >= _CACHED_MESSAGES:
                 self._known.clear()
             if len(message) <= _LONGEST_CACHED:
                 self._known[message] = known
         return known
 
-    def _search(self, message: str) -> Iterator[tuple[Compiled, dict[str, str]]]:
-        for one in self.literal.get(message, ()):
-            yield one, {}
-        for one in (*self.templates.get(message[:1], ()), *self.templates.get("", ())):
-            found = one.message.match(message) if one.message else None
-            if found is not None:
-                yield one, found
-        for one in self.unbound:
-            yield one, {}
+    def possible(self, form: str, level: str | None, service: str, message: str) -> Rules:
+        """The rules whose message fits and that can hold for such a record at all."""
+        fitting = self.by_message(message).rules.all
+        return self._rules(tuple(one for one in fitting if one.possible(form, level, service)))
+
+    def possible_unbound(self, form: str, level: str | None, service: str) -> Rules:
+        """The rules that ask for no message and that can hold for such a record at all."""
+        known = self._possible.get((form, level, service))
+        if known is None:
+            if len(self._possible) >= _CACHED_MESSAGES:
+                self._possible.clear()
+            rules = tuple(one for one in self.unbound.all if one.possible(form, level, service))
+            known = self._possible[form, level, service] = self._rules(rules)
+        return known
 
     def by_exception(self, line: str) -> Iterator[tuple[Compiled, dict[str, str]]]:
         """The rules whose exception template fits the last line of a traceback."""
-        for one in self.exceptions:
+        for place in self._raised.places(line):
+            one = self.exceptions[place]
             found = one.exception.match(line) if one.exception else None
             if found is not None:
                 yield one, found
+
+    def _fitting(self, message: str) -> Fitting:
+        found: list[tuple[int, dict[str, str]]] = []
+        for place in self.finder.places(message):
+            template, places = self.templates[place]
+            captured = template.match(message)
+            if captured is not None:
+                found += ((place, captured) for place in places)
+        found.sort(key=itemgetter(0))
+        literal = self.literal.get(message, ())
+        rules = self._rules((*literal, *(self.templated[place] for place, _ in found)))
+        return Fitting(rules, (*({} for _ in literal), *(captured for _, captured in found)))
+
+    def _rules(self, rules: tuple[Compiled, ...]) -> Rules:
+        """These rules, the same object for the same ones."""
+        known = self._together.get(rules)
+        if known is None:
+            if len(self._together) >= _CACHED_MESSAGES:
+                self._together.clear()
+            known = self._together[rules] = Rules(rules)
+        return known
 
 
 def compile_rules(rules: LogRules, families: Mapping[str, Family]) -> Plan:
     """Compile; the rules were checked against the families when they were loaded."""
     compiled = tuple(_compile(rule, families) for rule in rules.rules)
     literal: dict[str, tuple[Compiled, ...]] = {}
-    templates: dict[str, tuple[Compiled, ...]] = {}
     for one in compiled:
-        if one.message is None:
-            continue
-        where = templates if one.message.gaps else literal
-        key = one.message.prefix[:1] if one.message.gaps else one.message.prefix
-        where[key] = (*where.get(key, ()), one)
+        if one.message and not one.message.gaps:
+            literal[one.message.prefix] = (*literal.get(one.message.prefix, ()), one)
+    # Those that begin with a gap come behind the others.
+    gapped = [(one, one.message) for one in compiled if one.message and one.message.gaps]
+    gapped.sort(key=lambda each: not each[1].prefix)
+    templates: dict[Template, list[int]] = {}
+    for place, (_, message) in enumerate(gapped):
+        templates.setdefault(message, []).append(place)
+    exceptions = tuple(one for one in compiled if one.exception is not None)
     return Plan(
         families,
         compiled,
         literal,
-        templates,
-        tuple(one for one in compiled if one.message is None and one.exception is None),
-        tuple(one for one in compiled if one.exception is not None),
+        tuple(templates.items()),
+        tuple(one for one, _ in gapped),
+        Rules(tuple(one for one in compiled if one.message is None and one.exception is None)),
+        exceptions,
         dict(rules.heartbeats or {}),
         dict(rules.declare or {}),
+        Finder([*templates]),
+        Finder([one.exception for one in exceptions if one.exception is not None]),
     )
 
 

@@ -15,14 +15,20 @@ from random import Random
 from exporter.engine import choice
 from exporter.engine.plan import Plan
 from exporter.vocabulary import FAMILIES
+from tests.support import many_rules
 from tests.support.hostile import NOW, Hostile
 from tests.support.oracle import Counted, Oracle, differences, plan_of, profile_plan
 from tests.support.wide_rules import OWN, RULES
 
 TESTS = Path(__file__).parents[1]
 PROFILES = sorted(folder.name for folder in (TESTS / "golden").iterdir() if folder.is_dir())
-FORMATS = ("keyvalue", "logfmt", "json", "dotnet", "served", "logged", "text", "docker", "cri")
+FORMATS = (
+    "keyvalue", "logfmt", "json", "dotnet", "served", "logged", "text", "docker", "cri", "many",
+    "fields",
+)  # fmt: skip
 MADE = ("keyvalue", "logfmt", "json", "dotnet", "served", "logged")
+MANY = {"many": many_rules.RULES, "fields": many_rules.BY_FIELDS}
+MAKES = {"many": MADE, "fields": ("keyvalue", "json")}  # else what they are called
 ENGINES = (choice.PYTHON, choice.COMPILED)
 # Room for few series, so that some are folded.
 LIMITS = {"jobs_total": 40, "watched_exceptions_total": 20, "told_total": 2000}
@@ -33,8 +39,10 @@ _NO_TEXTS = ("jsonlines", "keyvalue")
 
 @cache
 def plan(name: str) -> Plan:
-    """The plan of a profile; of a format, the one that asks for everything."""
-    return profile_plan(name) if name in PROFILES else plan_of(RULES, {**FAMILIES, **OWN})
+    """The plan of a profile, of many rules, or for a format, which asks for everything."""
+    if name in PROFILES:
+        return profile_plan(name)
+    return plan_of(MANY.get(name, RULES), {**FAMILIES, **OWN})
 
 
 def hostile(name: str, seed: int) -> Hostile:
@@ -56,7 +64,7 @@ def hostile(name: str, seed: int) -> Hostile:
             usual=seed,
             envelope=name,
         )
-    return Hostile(dice, made=(name,), usual=seed)
+    return Hostile(dice, made=MAKES.get(name, (name,)), usual=seed)
 
 
 def chunks(data: bytes, dice: Random) -> Iterator[bytes]:

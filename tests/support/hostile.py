@@ -36,7 +36,9 @@ ORDERS = (  # keys that come together and in order, as one call of a logger prin
 MESSAGES = (
     "Job done", "Job 5 done", "Job done now", "Task ended", "Cache", "GET /x", "Traceback", "x",
     "Traceback (most recent call last):", "Step 1: ready", "stdout F", "ValueError: bad", "a {b}",
-    "INFO", "nginx", "error: no", "job done",
+    "INFO", "nginx", "error: no", "job done", "", "Job kind12 ended in 5s", "Job kind1 ended in xs",
+    "b7 of kind3 took 5 ms", "a of kind12 took 0.5 ms", "Batch 5 of kind2 took 1e1 ms", "5", "ax",
+    "b of kind3 took of kind3 took 5 ms",
 )  # fmt: skip
 LEVELS = (
     "INFO", "[INFO]", "WARNING", "[ERROR]", "DEBUG", "[info]", "INFOS", "[X]", "CRITI", "API",

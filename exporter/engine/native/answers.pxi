@@ -7,7 +7,9 @@ cdef class Answers:
 
     cdef Walk walk
     cdef object _counting, _plan, _mover, _seed
-    cdef dict _made, _slots, _gaps
+    cdef dict _made, _ruled, _moved
+    cdef dict _slots, _gaps  # of what a scan gives, and of what templates capture
+    cdef dict _places  # of all fields that rules look at
     cdef list _kinds  # types of exceptions
     cdef list _texts  # what patterns point into
     cdef list _programs, _questions
@@ -18,7 +20,8 @@ cdef class Answers:
         cdef Walk* walk = &self.walk
         self._counting = counting
         self._plan, self._mover = counting.plan, counting.mover
-        self._made, self._slots, self._gaps = {}, {}, {}
+        self._made, self._ruled, self._moved = {}, {}, {}
+        self._slots, self._gaps, self._places = {}, {}, {}
         self._programs, self._questions, self._texts, self._kinds = [], [], [], []
         self._parted = []
         # Rules have one each at least; what templates fit beside each other has no end.
@@ -38,7 +41,12 @@ cdef class Answers:
         look(walk, self._plan, self._texts)
         walk.kept = <Kept*>calloc(KEPT, sizeof(Kept))
         walk.line.slots = <Slot*>calloc(count, sizeof(Slot))
+        rules = len(self._plan.rules) + 1
+        walk.chosen.all = <Moves**>calloc(rules, sizeof(Moves*))
+        walk.ranked = <int*>calloc(rules, sizeof(int))
         if walk.kinds == NULL or walk.kept == NULL or walk.line.slots == NULL:
+            raise MemoryError
+        if walk.chosen.all == NULL or walk.ranked == NULL:
             raise MemoryError
         offset = self._mover.zone.utcoffset(None)
         walk.local = LOCAL_UNKNOWN if offset is None else int(offset.total_seconds())
@@ -52,7 +60,6 @@ cdef class Answers:
         return self._kinds[place]
 
     def __dealloc__(self) -> None:
-        cdef int i
         table_clear(&self.walk.heads)
         table_clear(&self.walk.once)
         table_clear(&self.walk.texts)
@@ -62,9 +69,9 @@ cdef class Answers:
         table_clear(&self.walk.types)
         table_clear(&self.walk.literals)
         table_clear(&self.walk.places)
-        for i in range(self.walk.patterns.count):
-            free(self.walk.patterns.all[i].gaps)
-        free(self.walk.patterns.all)
+        unfit(&self.walk)
+        free(self.walk.chosen.all)
+        free(self.walk.ranked)
         if self.walk.wanted != NULL:
             wanted_free(self.walk.wanted)
         free(self.walk.scratch)
@@ -91,7 +98,12 @@ cdef class Answers:
                 self._slots[name] = len(self._slots)
         if self._slots[names[-1]] != OWN_SLOTS - 1:
             raise AssertionError("a key that every line is read by has no slot")
-        return max(len(self._slots), len(asked)) + 1
+        count = len(self._slots)
+        self._places = dict(self._slots)
+        for name in asked.difference(self._slots):  # pairs may have them
+            self._places[name] = count
+            count += 1
+        return count + 1
 
     cdef int _locate(self) except -1:
         """Find the cells that most lines move."""
@@ -104,9 +116,9 @@ cdef class Answers:
 
     cdef int forget(self, bint streams_only) except -1:
         """Forget cells that may mean another series now."""
-        cdef Program program
-        for program in self._parted:
-            program.forget()
+        cdef Moved one
+        for one in self._parted:
+            one.forget()
         if not streams_only:
             self._unlearn()
             table_clear(&self.walk.exceptions)
@@ -122,6 +134,8 @@ cdef class Answers:
         table_clear(&self.walk.heads)
         table_clear(&self.walk.messages)
         self._made.clear()
+        self._ruled.clear()
+        self._moved.clear()
         self._programs.clear()
         self._parted.clear()
         self._questions.clear()
@@ -132,9 +146,11 @@ cdef class Answers:
         cdef Walk* walk = &self.walk
         cdef Op* op
         if asked == ASK_CELL:
-            self._answer_cell(&walk.line.moves.ops[walk.line.op])
+            self._answer_cell(_asking(&walk.line))
         elif asked == ASK_AMOUNT:
-            self._answer_amount(&walk.line.moves.ops[walk.line.op])
+            self._answer_amount(_asking(&walk.line))
+        elif asked == ASK_CHOICE:
+            self._answer_choice()
         elif asked == ASK_TIME:
             return self._answer_time()
         elif asked == ASK_TURN:
@@ -186,9 +202,7 @@ cdef class Answers:
         meaning = of_head(self._plan, self._mover.service, line, span, dated=dated)
         if meaning is None:
             return -1
-        slots = {name: place for place, name in enumerate(meaning.names)}
-        each = (slots,) * len(meaning.rules)
-        return self._note(meaning.rules, meaning.names, each, meaning.level, meaning.back)
+        return self._note(meaning.rules, meaning.names, meaning.level, meaning.back)
 
     cdef int64_t _message(self, bint captured) except -2:
         cdef Walk* walk = &self.walk
@@ -202,12 +216,19 @@ cdef class Answers:
         )
         if rules is None:
             return -1
-        slots = tuple({**self._slots, **self._gaps.get(one.message, {})} for one in rules)
-        return self._note(rules, (), slots, name, 0)
+        names = self._names(rules) if form == FORM_HEADED else ()
+        return -1 if names is None else self._note(rules, names, name, 0)
 
-    cdef int64_t _note(
-        self, tuple rules, tuple names, tuple slots, str name, int back
-    ) except -2:
+    cdef tuple _names(self, tuple rules):
+        """The pairs that rules need of a key-value line; None where one cannot be such."""
+        needed = set()
+        for some in rules:
+            for one in some.all:
+                needed |= one.fields() - one.captures()
+        names = tuple(sorted(needed - {"service"}))
+        return names if all(map(is_key, map(str.encode, names))) else None
+
+    cdef int64_t _note(self, tuple rules, tuple names, str name, int back) except -2:
         """A place in what was learned, for lines of this level and these rules."""
         cdef Program program
         cdef Learned* learned
@@ -215,16 +236,13 @@ cdef class Answers:
             self._unlearn()
         made = (rules, bool(names))  # rules that need no field need no slots either
         if made not in self._made:
-            if any(not {one.value, one.exemplar, ""}.isdisjoint({"service"}) for rule in rules for one in rule.effects):
+            ruled = [self._ruled_by(some) for some in rules]
+            if None in ruled:
                 return -1
-            program = Program(rules, slots, names, self._questions, self._mover, self._seed)
+            program = Program(ruled, names, self._places)
             self._made[made] = program
             self._programs.append(program)
-            if program.per_stream:
-                self._parted.append(program)
         program = self._made[made]
-        if program.moves.exemplars > KEPT:
-            return -1
         if self._learned >= self._room:
             learned = <Learned*>realloc(
                 self.walk.learned, (2 * self._room + 64) * sizeof(Learned)
@@ -234,13 +252,47 @@ cdef class Answers:
             self.walk.learned = learned
             self._room = 2 * self._room + 64
         learned = &self.walk.learned[self._learned]
-        learned.moves = &program.moves
+        learned.chosen = &program.chosen
+        learned.groups = program.groups
+        learned.group_count = program.group_count
         learned.keys = program.keys
         learned.key_count = program.key_count
         learned.back = back
         learned.record = self._counting.record_cell(name)
         self._learned += 1
         return self._learned - 1
+
+    cdef object _ruled_by(self, object rules):
+        """A group of rules in C; None where they ask for what C does not give."""
+        cdef Moved one
+        if rules in self._ruled:
+            return self._ruled[rules]
+        for rule in rules.all:
+            if any("service" in (each.value, each.exemplar) for each in rule.effects):
+                return None
+        moved = []
+        for rule in rules.all:
+            if rule not in self._moved:
+                slots = {**self._places, **self._gaps.get(rule.message, {})}
+                one = Moved(rule, slots, self._questions, self._mover, self._seed)
+                self._moved[rule] = one
+                if one.per_stream:
+                    self._parted.append(one)
+            moved.append(self._moved[rule])
+        found = Ruled(rules.choice, moved, self._places, self._questions, self._seed)
+        self._ruled[rules] = found
+        return found
+
+    cdef int _answer_choice(self) except -1:
+        """What a field chooses whose spelling C does not know."""
+        cdef Walk* walk = &self.walk
+        cdef const Switch* one = walk.undecided
+        cdef Slot* slot = &walk.line.slots[one.slot]
+        cdef Table* table = <Table*>&one.known
+        cdef Spelling found = spelling(table, slot, FIRST_TWO, 1, walk.line.stamp)
+        kind = self._questions[one.asked].answer(plain(slot))
+        table_put(table, slot, FIRST_TWO, 1, walk.line.stamp, &found, kind)
+        return 0
 
     cdef int _answer_cell(self, Op* op) except -1:
         """The cell of a spelling that C does not know."""
@@ -314,25 +366,28 @@ cdef class Answers:
         """What a line does beside moving cells in C."""
         cdef Walk* walk = &self.walk
         cdef Op* op
+        cdef const Moves* moves
         cdef double value, when
         cdef int64_t cell
-        cdef int i
-        for i in range(walk.line.moves.count):
-            op = &walk.line.moves.ops[i]
-            if op.cell < 0:
-                continue
-            if op.action == RARE:
-                at = walk.line.time if walk.line.dated else None
-                self._questions[op.asked].move(self._parts(op), at)
-            elif op.action == OBSERVE and op.handed:
-                value = op.amount * op.scale
-                when = walk.line.time
-                if not walk.line.dated or when > walk.present.now:
-                    when = moment_of(&walk.present, walk.line.dated, when)
-                shown = plain(&walk.line.slots[op.exemplar])
-                cell = op.cell + bucket(op, value)
-                if self._questions[op.asked].keep(cell, shown, value, when):
-                    outdate(walk.kept, &walk.places, cell)
+        cdef int turn, i
+        for turn in range(walk.line.chosen.count):
+            moves = walk.line.chosen.all[turn]
+            for i in range(moves.count):
+                op = &moves.ops[i]
+                if op.cell < 0:
+                    continue
+                if op.action == RARE:
+                    at = walk.line.time if walk.line.dated else None
+                    self._questions[op.asked].move(self._parts(op), at)
+                elif op.action == OBSERVE and op.handed:
+                    value = op.amount * op.scale
+                    when = walk.line.time
+                    if not walk.line.dated or when > walk.present.now:
+                        when = moment_of(&walk.present, walk.line.dated, when)
+                    shown = plain(&walk.line.slots[op.exemplar])
+                    cell = op.cell + bucket(op, value)
+                    if self._questions[op.asked].keep(cell, shown, value, when):
+                        outdate(walk.kept, &walk.places, cell)
         return 0
 
     cdef int hand_over(self) except -1:
@@ -352,6 +407,11 @@ cdef class Answers:
             self.walk.kept_count = 0
             table_clear(&self.walk.places)
         return 0
+
+
+cdef Op* _asking(Line* line) noexcept:
+    """The move that is asked about."""
+    return &line.chosen.all[line.turn].ops[line.op]
 
 
 cdef object plain(const Slot* slot):

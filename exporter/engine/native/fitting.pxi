@@ -3,10 +3,7 @@
 
 cdef int fit(Walk* walk, object plan, list texts, dict gaps, int count) except -1:
     """Give C the messages that rules ask for; how many slots there are with those of gaps."""
-    cdef Slot slot
-    cdef Spelling found
-    cdef int place = 0
-    templates = {one.message for one in plan.rules if one.message and one.message.gaps}
+    templates = [template for template, _ in plan.templates]
     parts = [text for each in templates for text in (each.prefix, *(g.until for g in each.gaps))]
     literals = [*plan.literal, "", PYTHON_HEAD]
     if len(templates) > MOST_PATTERNS or len(literals) >= MOST_LITERALS:
@@ -15,20 +12,73 @@ cdef int fit(Walk* walk, object plan, list texts, dict gaps, int count) except -
         if "\ufffd" in text or len(text.encode("utf-8", "surrogatepass")) > LONGEST_LITERAL:
             return count
     walk.fitted = True
-    for text in literals:
-        raw = text.encode("utf-8", "surrogatepass")
-        slot.at, slot.size, slot.kind, slot.stamp = raw, len(raw), KIND_STRING, 1
-        found = spelling(&walk.literals, &slot, FIRST_TWO, 1, 1)
-        table_put(&walk.literals, &slot, FIRST_TWO, 1, 1, &found, place)
-        if table_find(&walk.literals, &slot, FIRST_TWO, 1, 1, &found) == MISSING:
-            raise MemoryError
-        place += 1
+    for place, text in enumerate(literals):
+        _fix(&walk.literals, text.encode("utf-8", "surrogatepass"), place)
     walk.patterns.all = <Pattern*>calloc(max(1, len(templates)), sizeof(Pattern))
     if walk.patterns.all == NULL:
         raise MemoryError
     for template in templates:
         count = _pattern(&walk.patterns, template, texts, gaps, count)
+    walk.patterns.always = _numbers(plan.finder.always)
+    walk.patterns.always_count = len(plan.finder.always)
+    _clues(&walk.patterns.begins, plan.finder.begins, texts)
+    _clues(&walk.patterns.holds, plan.finder.holds, texts)
     return count
+
+
+cdef int _clues(Clues* clues, object places, list texts) except -1:
+    """Give C the texts that tell which patterns a message may fit."""
+    cdef Clue* one
+    cdef int i
+    by_text = {text.encode("utf-8", "surrogatepass"): each for text, each in places.items()}
+    beginnings = Beginnings(by_text)
+    texts.append(beginnings.texts)
+    clues.all = <Clue*>calloc(max(1, len(by_text)), sizeof(Clue))
+    clues.starts = <unsigned char*>calloc(STARTS, 1)
+    if clues.all == NULL or clues.starts == NULL:
+        raise MemoryError
+    for raw, within in zip(beginnings.texts, beginnings.within, strict=True):
+        one = &clues.all[clues.count]
+        clues.count += 1
+        one.at, one.size, one.within = <const char*>raw, len(raw), within
+        one.patterns = _numbers(by_text[raw])
+        one.count = len(by_text[raw])
+        if one.size > 1:
+            clues.starts[<unsigned char>one.at[0] << 8 | <unsigned char>one.at[1]] = 1
+        else:
+            for i in range(256):
+                clues.starts[<unsigned char>one.at[0] << 8 | i] = 1
+    return 0
+
+
+cdef void unfit(Walk* walk) noexcept:
+    """Give back what was given to C."""
+    cdef int i
+    for i in range(walk.patterns.count):
+        free(walk.patterns.all[i].gaps)
+    free(walk.patterns.all)
+    free(walk.patterns.always)
+    _unclue(&walk.patterns.begins)
+    _unclue(&walk.patterns.holds)
+
+
+cdef void _unclue(Clues* clues) noexcept:
+    cdef int i
+    for i in range(clues.count):
+        free(clues.all[i].patterns)
+    free(clues.all)
+    free(clues.starts)
+
+
+cdef int* _numbers(object numbers) except NULL:
+    cdef int* found = <int*>calloc(max(1, len(numbers)), sizeof(int))
+    cdef int i = 0
+    if found == NULL:
+        raise MemoryError
+    for number in numbers:
+        found[i] = number
+        i += 1
+    return found
 
 
 cdef int look(Walk* walk, object plan, list texts) except -1:
@@ -57,20 +107,12 @@ cdef int _pattern(
 ) except -1:
     """Add a template; its gaps have the next slots."""
     cdef Pattern* one = &patterns.all[patterns.count]
-    cdef unsigned long long bit = <unsigned long long>1 << patterns.count
-    cdef int i
     raw = _text(texts, template.prefix)
     one.prefix, one.size = <const char*>raw, len(raw)
     one.gaps = <Gap*>calloc(len(template.gaps), sizeof(Gap))
     if one.gaps == NULL:
         raise MemoryError
     patterns.count += 1
-    if one.size:
-        patterns.first[<unsigned char>one.prefix[0]] |= bit
-    else:
-        patterns.any |= bit
-        for i in range(256):
-            patterns.first[i] |= bit
     slots = gaps[template] = {}
     for gap in template.gaps:
         raw = _text(texts, gap.until)

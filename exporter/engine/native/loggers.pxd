@@ -24,6 +24,7 @@ cdef enum:
     MOST_FRACTION = 6
     LONGEST_TOLD = 200
     MOST_SPACES = 8
+    PADDED = 10  # columns of a level of uvicorn
 
 
 cdef inline bint _is_word_byte(char one) noexcept nogil:
@@ -189,6 +190,8 @@ cdef inline int take_prefixed(Walk* walk) noexcept nogil:
     at += 1
     while at < end and at[0] == c" ":
         at += 1
+    if upper and at - line >= min(PADDED, walk.line.size):
+        return DOUBT  # uvicorn's, whether or not that could be taken
     if rank == ERROR_RANK or not _is_plain(at, end) or not names_nothing(at, end):
         return DOUBT
     walk.front.time = NULL

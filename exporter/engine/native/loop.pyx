@@ -20,17 +20,20 @@ from exporter.engine.native.kept cimport KEPT, Kept, outdate
 from exporter.engine.native.meant cimport RANK_KIND
 from exporter.engine.native.moves cimport (
     ADD, ASK_AMOUNT, ASK_CELL, COUNT, HIGHEST, LAST, LOWEST, OBSERVE, RARE, READ, SET, STAMP, SUM,
-    TEST, Moves, Op, bucket, moment_of,
+    TEST, Chosen, Line, Moves, Op, bucket, moment_of,
 )
 from exporter.engine.native.wanted cimport wanted_add, wanted_free, wanted_new
-from exporter.engine.native.patterns cimport MOST_PATTERNS, Gap, Pattern, Patterns
+from exporter.engine.native.patterns cimport (
+    MOST_PATTERNS, STARTS, Clue, Clues, Gap, Pattern, Patterns,
+)
+from exporter.engine.native.choosing cimport Group, Places, Switch, add
 from exporter.engine.native.slots cimport (
     KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_GO, KIND_INTEGER, KIND_RAW, KIND_STRING,
     KIND_TRUE, NO, YES, Slot,
 )
 from exporter.engine.native.state cimport (
-    ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
-    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FORM_JSON, FORM_LOGFMT, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET,
+    ASK_CHOICE, ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
+    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FORM_HEADED, FORM_JSON, FORM_LOGFMT, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET,
     EXCEPTION_SLOT, LOG_SLOT, MESSAGE_SLOT, RAISED, RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED,
     TIME_SLOT, TRACED, Learned, Needle, Track,
     Walk,
@@ -43,7 +46,8 @@ from exporter.engine.native.taking cimport NOWHERE
 from exporter.engine.native.times cimport LOCAL_UNKNOWN
 from exporter.engine.native.walk cimport done, go, pass_on
 
-from exporter.engine.asking import Condition, Labels, Rare
+from exporter.engine.asking import Choosing, Condition, Labels, Rare
+from exporter.engine.beginnings import Beginnings
 from exporter.engine.counting import bare, unwrap
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
@@ -52,6 +56,7 @@ from exporter.engine.meaning import (
     broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
 )
 from exporter.engine.moves import LATE, LATE_SECONDS
+from exporter.engine.pairs import is_key
 from exporter.engine.pairs import number as raw_number
 from exporter.engine.pairs import spelled
 from exporter.engine.values import number
@@ -73,7 +78,7 @@ cdef enum:
 
 _RANKS = (*LEVELS, UNKNOWN)
 _FORMS = (
-    JSON, KEYVALUE, DOTNET, UVICORN, GUNICORN, NGINX, CELERY, ALEMBIC, PYTHON, PREFIXED,
+    JSON, KEYVALUE, DOTNET, UVICORN, GUNICORN, NGINX, CELERY, ALEMBIC, PYTHON, PREFIXED, KEYVALUE,
 )
 
 # Where each group of keys ends. Who edits them and does not compile again is told at the import.

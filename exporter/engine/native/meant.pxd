@@ -1,6 +1,6 @@
 """What a line means that is known by its level and its message, whatever its format."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.patterns cimport fitting
@@ -12,7 +12,6 @@ from exporter.engine.native.state cimport (
     DOUBT,
     NO_LEVEL,
     RANKS,
-    Fitting,
     Learned,
     Walk,
 )
@@ -26,7 +25,8 @@ cdef enum:
 
 cdef inline void mean(Walk* walk, const Learned* learned, int form) noexcept nogil:
     walk.form = form
-    walk.line.moves = learned.moves
+    walk.line.chosen = learned.chosen
+    walk.meant = learned
     walk.line.record = learned.record
 
 
@@ -59,10 +59,16 @@ cdef inline int take_message(Walk* walk, int form, int rank) noexcept nogil:
         walk.fitting.literal = -1 if place == MISSING else place
         if fitting(
             &walk.patterns, message.at, message.size, walk.line.slots, walk.line.stamp,
-            &walk.fitting.patterns,
+            &walk.fitting,
         ) == ASK:
             return DOUBT
-        fill(&walk.key[0], <const char*>&walk.fitting, sizeof(Fitting), kind, walk)
+        fill(
+            &walk.key[0],
+            <const char*>&walk.fitting,
+            sizeof(int64_t) + walk.fitting.count * sizeof(int32_t),
+            kind,
+            walk,
+        )
     elif message.size > LONGEST_HEAD:
         return DOUBT
     place = known(walk, &walk.messages, parts, &found)

@@ -43,7 +43,6 @@ cdef struct Op:
     int aggregate
     int bounds
     double* bound
-    int jump  # behind the last move of the rule that is tested
     int asked  # its place among the questions
     bint per_stream
     Table cells
@@ -54,8 +53,18 @@ cdef struct Op:
     bint handed  # its exemplar is handed over at once
 
 
+# What one rule moves, behind its tests.
 cdef struct Moves:
     Op* ops
+    int count
+    bint timed
+    bint rare
+    int exemplars
+
+
+# The rules that a line is asked for, in their order.
+cdef struct Chosen:
+    Moves** all
     int count
     bint timed
     bint rare
@@ -76,12 +85,13 @@ cdef struct Line:
     Py_ssize_t size
     Slot* slots
     uint64_t stamp
-    Moves* moves
+    const Chosen* chosen
     int64_t record  # the cell of its level's records
     bint dated
     double time
     bint late
-    int op
+    int turn  # which of the chosen is next
+    int op  # of its moves
     int amount  # YES, NO: `Op.amount` is told; ASK: not yet
     bint told  # `Op.cell` is told
 
@@ -120,8 +130,18 @@ cdef inline int _amount(Line* line, Op* op) noexcept nogil:
 
 
 cdef inline int resolve(Line* line) noexcept nogil:
-    """Find all cells from `line.op` on; TAKEN, or what must be asked for that move."""
-    cdef Moves* moves = line.moves
+    """Find all cells from `line.turn` on; TAKEN, or what must be asked for that move."""
+    cdef int found
+    while line.turn < line.chosen.count:
+        found = _resolve_rule(line, line.chosen.all[line.turn])
+        if found != TAKEN:
+            return found
+        line.op = 0
+        line.turn += 1
+    return TAKEN
+
+
+cdef inline int _resolve_rule(Line* line, Moves* moves) noexcept nogil:
     cdef Op* op
     cdef Table* table
     cdef Spelling found
@@ -152,7 +172,7 @@ cdef inline int resolve(Line* line) noexcept nogil:
         line.amount = ASK
         line.op += 1
         if op.action == TEST and op.cell == 0:
-            while line.op < op.jump:
+            while line.op < moves.count:
                 moves.ops[line.op].cell = NOTHING
                 line.op += 1
     return TAKEN

@@ -1,6 +1,9 @@
-"""Patterns: templates of messages matched in C, as `exporter.engine.template` matches them."""
+"""Patterns: templates of messages matched in C, as `exporter.engine.template` matches them.
 
-from libc.stdint cimport uint64_t
+Which may fit a message is told by texts that it begins with or holds: see `exporter.engine.finding`.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcmp
 
 from exporter.engine.native.numbers cimport number
@@ -10,7 +13,9 @@ cdef extern from "string.h" nogil:
     const void* memmem(const void* at, size_t size, const void* what, size_t length)
 
 cdef enum:
-    MOST_PATTERNS = 64
+    MOST_PATTERNS = 1 << 13
+    MOST_FITTING = 64  # beside each other
+    STARTS = 1 << 16  # of two bytes
 
 
 cdef struct Gap:
@@ -25,13 +30,38 @@ cdef struct Pattern:
     Py_ssize_t size
     Gap* gaps
     int count
+    uint64_t stamp  # of the line that it was tried on last
+
+
+# A text, and the patterns that a message may fit which has it.
+cdef struct Clue:
+    const char* at
+    Py_ssize_t size
+    int within  # the longest other that it begins with, or -1
+    int* patterns
+    int count
+
+
+cdef struct Clues:
+    Clue* all  # in their order
+    int count
+    unsigned char* starts  # whether some begin with two bytes, of which the second may be any
 
 
 cdef struct Patterns:
     Pattern* all
     int count
-    uint64_t[256] first  # which of them a message may fit that begins with a byte
-    uint64_t any  # which fit an empty one
+    int* always  # those that may fit any message
+    int always_count
+    Clues begins
+    Clues holds
+
+
+# What a message fits: the literal, -1 for none, and the patterns in their order.
+cdef struct Fitting:
+    int64_t literal
+    int32_t[MOST_FITTING] patterns
+    int count
 
 
 cdef inline int fits(
@@ -64,25 +94,96 @@ cdef inline int fits(
     return YES if at == end else NO
 
 
-cdef inline int fitting(
-    const Patterns* patterns,
-    const char* at,
-    Py_ssize_t size,
-    Slot* slots,
-    uint64_t stamp,
-    uint64_t* found,
+cdef inline int _try(
+    Patterns* patterns, int place, const char* at, Py_ssize_t size, Slot* slots, uint64_t stamp,
+    Fitting* out,
 ) noexcept nogil:
-    """Which patterns a message fits, as bits; ASK where only Python can say."""
-    cdef uint64_t left = patterns.first[<unsigned char>at[0]] if size else patterns.any
-    cdef int i = 0, answer
-    found[0] = 0
-    while left:
-        if left & 1:
-            answer = fits(&patterns.all[i], at, at + size, slots, stamp)
-            if answer == ASK:
+    """Put a pattern among those that a message fits, if it does."""
+    cdef Pattern* one = &patterns.all[place]
+    cdef int i = out.count, answer
+    if one.stamp == stamp:
+        return NO
+    one.stamp = stamp
+    answer = fits(one, at, at + size, slots, stamp)
+    if answer != YES:
+        return answer
+    if i == MOST_FITTING:
+        return ASK
+    while i and out.patterns[i - 1] > place:
+        out.patterns[i] = out.patterns[i - 1]
+        i -= 1
+    out.patterns[i] = place
+    out.count += 1
+    return YES
+
+
+cdef inline bint _has(const Clue* clue, const char* at, Py_ssize_t size) noexcept nogil:
+    return clue.size <= size and memcmp(at, clue.at, clue.size) == 0
+
+
+cdef inline const Clue* _longest(
+    const Clues* clues, const char* at, Py_ssize_t size
+) noexcept nogil:
+    """The longest clue that a text begins with, or NULL."""
+    cdef int low = 0, high = clues.count, middle, answer
+    cdef const Clue* clue
+    while low < high:
+        middle = (low + high) // 2
+        clue = &clues.all[middle]
+        answer = memcmp(clue.at, at, min(clue.size, size))
+        if answer < 0 or (answer == 0 and clue.size <= size):
+            low = middle + 1
+        else:
+            high = middle
+    low -= 1
+    while low >= 0 and not _has(&clues.all[low], at, size):
+        low = clues.all[low].within
+    return &clues.all[low] if low >= 0 else NULL
+
+
+cdef inline bint _starts(const Clues* clues, const char* at, Py_ssize_t size) noexcept nogil:
+    """Whether a clue may stand here."""
+    if size < 2:
+        return size == 1
+    return clues.starts[<unsigned char>at[0] << 8 | <unsigned char>at[1]]
+
+
+cdef inline int fitting(
+    Patterns* patterns, const char* at, Py_ssize_t size, Slot* slots, uint64_t stamp, Fitting* out
+) noexcept nogil:
+    """Which patterns a message fits; ASK where only Python can say."""
+    cdef const Clues* clues = &patterns.begins
+    cdef const Clue* clue
+    cdef Py_ssize_t from_
+    cdef int i
+    out.count = 0
+    for i in range(patterns.always_count):
+        if _try(patterns, patterns.always[i], at, size, slots, stamp, out) == ASK:
+            return ASK
+    if clues.count and _starts(clues, at, size):
+        if _follow(patterns, clues, at, size, at, size, slots, stamp, out) == ASK:
+            return ASK
+    clues = &patterns.holds
+    if clues.count:
+        for from_ in range(size):
+            if _starts(clues, at + from_, size - from_):
+                if _follow(
+                    patterns, clues, at + from_, size - from_, at, size, slots, stamp, out
+                ) == ASK:
+                    return ASK
+    return YES
+
+
+cdef inline int _follow(
+    Patterns* patterns, const Clues* clues, const char* here, Py_ssize_t left, const char* at,
+    Py_ssize_t size, Slot* slots, uint64_t stamp, Fitting* out,
+) noexcept nogil:
+    """Try the patterns whose clue stands here in the message."""
+    cdef const Clue* clue = _longest(clues, here, left)
+    cdef int i
+    while clue != NULL:
+        for i in range(clue.count):
+            if _try(patterns, clue.patterns[i], at, size, slots, stamp, out) == ASK:
                 return ASK
-            if answer == YES:
-                found[0] |= <uint64_t>1 << i
-        left >>= 1
-        i += 1
+        clue = &clues.all[clue.within] if clue.within >= 0 else NULL
     return YES

@@ -1,13 +1,14 @@
 """The state of a walk over the lines of a block."""
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 
+from exporter.engine.native.choosing cimport Group, Switch
 from exporter.engine.native.envelopes cimport Entry
 from exporter.engine.native.heads cimport Head, Key
 from exporter.engine.native.kept cimport Kept
-from exporter.engine.native.moves cimport Line, Moves, Present
+from exporter.engine.native.moves cimport Chosen, Line, Present
 from exporter.engine.native.wanted cimport Wanted
-from exporter.engine.native.patterns cimport Patterns
+from exporter.engine.native.patterns cimport Fitting, Patterns
 from exporter.engine.native.slots cimport Slot
 from exporter.engine.native.table cimport Table
 
@@ -26,6 +27,7 @@ cdef enum:
 # How far the present line is.
 cdef enum:
     FRESH
+    CHOOSING
     TIMED
     RESOLVING
 
@@ -44,6 +46,7 @@ cdef enum:
     ASK_TURN
     ASK_RARE
     ASK_ROOM
+    ASK_CHOICE
 
 # What a line is; those that are known by level and message each have a range of `Slot.kind`.
 cdef enum:
@@ -81,14 +84,10 @@ cdef struct Needle:
     Py_ssize_t size
 
 
-# What a message fits: the literal, -1 for none, and the patterns as bits.
-cdef struct Fitting:
-    int64_t literal
-    uint64_t patterns
-
-
 cdef struct Learned:
-    Moves* moves
+    const Chosen* chosen  # where fields choose none of them
+    Group** groups  # or the rules that they choose among, or NULL
+    int group_count
     const Key* keys
     int key_count
     int back
@@ -167,6 +166,11 @@ cdef struct Walk:
     int form  # where its message, level and time are read
     int kind  # the exception that it carries, or -1
     int subject  # the slot that is asked about
+    const Learned* meant  # NULL for a text, which moves nothing else
+    const Switch* undecided  # the field that is asked about
+    int choices  # how often one was
+    Chosen chosen  # by its fields
+    int* ranked  # their places, on the way
     Head front
     Fitting fitting
     Slot[2] key

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memchr
 
 from exporter.engine.native.dotnet cimport DOTNET_COLON, take_awaited, take_dotnet
-from exporter.engine.native.heads cimport is_upper, read_head, read_pairs
+from exporter.engine.native.heads cimport is_key_byte, is_letter, is_upper, read_head, read_pairs
 from exporter.engine.native.logfmt cimport (
     LOGFMT_LEVEL_COUNT,
     LOGFMT_LEVELS,
@@ -22,7 +22,14 @@ from exporter.engine.native.loggers cimport (
     take_prefixed,
     take_python,
 )
-from exporter.engine.native.meant cimport LONGEST_HEAD, mean, rank_of, take_message
+from exporter.engine.native.meant cimport (
+    LONGEST_HEAD,
+    mean,
+    rank_at,
+    rank_of,
+    take_message,
+    take_told,
+)
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.raising cimport is_trace, names_nothing, take_exception, take_type
 from exporter.engine.native.recall cimport again, fill, known
@@ -157,14 +164,15 @@ cdef inline int take_pairs(Walk* walk) noexcept nogil:
     )
     fill(&walk.key[1], walk.front.at, walk.front.end - walk.front.at, 1, walk)
     place = known(walk, &walk.heads, 2, &found)
-    if place == MISSING:
-        if walk.key[1].size > LONGEST_HEAD or walk.refused or not again(walk, 2):
-            return DOUBT
-        return ASK_HEAD
+    if place == MISSING and walk.key[1].size <= LONGEST_HEAD and not walk.refused:
+        if again(walk, 2):
+            return ASK_HEAD
     if walk.front.token == NULL and _may_be_access(walk.line.at, end):
         return DOUBT
     if place < 0:
-        return take_logfmt(walk) if walk.front.at == walk.line.at else DOUBT
+        if place != MISSING and walk.front.at == walk.line.at:
+            return take_logfmt(walk)
+        return take_spoken(walk)
     learned = &walk.learned[place]
     if learned.key_count and not read_pairs(
         walk.front.end - learned.back, end, learned.keys, learned.key_count, walk.line.slots,
@@ -173,6 +181,41 @@ cdef inline int take_pairs(Walk* walk) noexcept nogil:
         return DOUBT
     mean(walk, learned, FORM_HEADED)
     return TAKEN
+
+
+cdef inline int take_spoken(Walk* walk) noexcept nogil:
+    """A key-value line that begins with a level: no other format has one, then a space and a letter.
+
+    What its message fits tells what it means, as in other formats.
+    """
+    cdef const char* line = walk.line.at
+    cdef const char* end = walk.front.end
+    cdef const char* at = end
+    cdef bint bracketed = line[0] == c"["
+    cdef int64_t rank
+    cdef int verdict
+    if walk.front.token == NULL or not walk.fitted:
+        return DOUBT
+    if end[-1] == c"=":
+        at -= 1
+        while at > walk.front.at and is_key_byte(at[-1]):
+            at -= 1
+        if at[-1] != c" " or at == end - 1 or not (is_letter(at[0]) or at[0] == c"_"):
+            return DOUBT
+        at -= 1
+    end = at
+    while at > walk.front.at and at[-1] == c" ":
+        at -= 1
+    if at <= walk.front.at:
+        return DOUBT
+    rank = rank_at(walk, line + bracketed, walk.front.token_size - 2 * bracketed)
+    verdict = take_told(walk, FORM_HEADED, rank, walk.front.at, at)
+    if verdict == TAKEN and walk.meant.key_count and not read_pairs(
+        end, line + walk.line.size, walk.meant.keys, walk.meant.key_count, walk.line.slots,
+        walk.line.stamp,
+    ):
+        return DOUBT
+    return verdict
 
 
 cdef inline bint _may_be_access(const char* at, const char* end) noexcept nogil:
@@ -226,7 +269,7 @@ cdef inline int take_text(Walk* walk) noexcept nogil:
 
 
 cdef inline void _text(Walk* walk) noexcept nogil:
-    walk.line.moves = NULL
+    walk.meant = NULL
     walk.line.record = walk.unknown
 
 

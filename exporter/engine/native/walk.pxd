@@ -4,6 +4,7 @@ from libc.math cimport isnan
 from libc.stdlib cimport realloc
 from libc.string cimport memchr
 
+from exporter.engine.native.choosing cimport choose
 from exporter.engine.native.envelopes cimport Entry, cri_entry, docker_entry
 
 from exporter.engine.native.kept cimport KEPT, keep
@@ -17,6 +18,7 @@ from exporter.engine.native.moves cimport (
     STAMP,
     TAKEN,
     Line,
+    Moves,
     Op,
     Present,
     bucket,
@@ -26,10 +28,12 @@ from exporter.engine.native.moves cimport (
 )
 from exporter.engine.native.slots cimport ASK, YES
 from exporter.engine.native.state cimport (
+    ASK_CHOICE,
     ASK_RARE,
     ASK_ROOM,
     ASK_TIME,
     ASK_TURN,
+    CHOOSING,
     DOUBT,
     ENDED,
     FRESH,
@@ -41,6 +45,7 @@ from exporter.engine.native.state cimport (
     SPOKEN,
     TAKEN_LANE,
     TIMED,
+    Learned,
     Walk,
 )
 from exporter.engine.native.taking cimport take, time_of
@@ -48,6 +53,7 @@ from exporter.engine.native.taking cimport take, time_of
 cdef enum:
     LONGEST = 1 << 20  # more of a line is passed over
     LEAST_ENVELOPE = 28  # a time, a stream and a tag
+    MOST_CHOICES = 64  # that a line may ask for before it is left
 
 
 cdef inline int go(Walk* walk) noexcept nogil:
@@ -69,18 +75,28 @@ cdef inline int go(Walk* walk) noexcept nogil:
             if found != TAKEN:
                 walk.opened = walk.wrapped
                 return found
-            if walk.line.moves == NULL:
+            if walk.meant == NULL:
                 walk.values[walk.unparsed] += 1.0
                 walk.values[walk.line.record] += 1.0
                 done(walk)
                 continue
-            if walk.kept_count + walk.line.moves.exemplars > KEPT:
+            walk.choices = 0
+            walk.stage = CHOOSING
+        if walk.stage == CHOOSING:
+            if walk.meant.groups != NULL:
+                found = _choose(walk)
+                if found != TAKEN:
+                    return found
+            if walk.line.chosen.exemplars > KEPT:
+                walk.opened = walk.wrapped
+                return DOUBT
+            if walk.kept_count + walk.line.chosen.exemplars > KEPT:
                 return ASK_ROOM
-            walk.line.op = 0
+            walk.line.turn = walk.line.op = 0
             walk.line.amount = ASK
             walk.line.told = walk.line.late = False
             walk.stage = RESOLVING
-            if walk.line.moves.timed:
+            if walk.line.chosen.timed:
                 walk.stage = TIMED
                 if time_of(walk) == ASK:
                     return ASK_TIME
@@ -94,6 +110,26 @@ cdef inline int go(Walk* walk) noexcept nogil:
         if apply(walk):
             return ASK_RARE
         done(walk)
+
+
+cdef inline int _choose(Walk* walk) noexcept nogil:
+    """Have the line ask for the rules that its fields choose."""
+    cdef const Learned* learned = walk.meant
+    cdef int i
+    walk.chosen.count = walk.chosen.exemplars = 0
+    walk.chosen.timed = walk.chosen.rare = False
+    walk.line.chosen = &walk.chosen
+    for i in range(learned.group_count):
+        walk.undecided = choose(
+            learned.groups[i], walk.line.slots, walk.line.stamp, walk.ranked, &walk.chosen
+        )
+        if walk.undecided != NULL:
+            walk.choices += 1
+            if walk.choices <= MOST_CHOICES:
+                return ASK_CHOICE
+            walk.opened = walk.wrapped  # it cannot be remembered
+            return DOUBT
+    return TAKEN
 
 
 cdef inline void _cut(Walk* walk) noexcept nogil:
@@ -197,37 +233,40 @@ cdef inline bint apply(Walk* walk) noexcept nogil:
     """Move what was resolved; whether something is left for Python."""
     cdef Line* line = &walk.line
     cdef Op* op
-    cdef bint left = line.moves.rare
+    cdef const Moves* moves
+    cdef bint left = line.chosen.rare
     cdef double when
-    cdef int i
+    cdef int turn, i
     if line.record >= 0:
         walk.values[line.record] += 1.0
     if walk.kind >= 0:
         walk.values[walk.kinds[walk.kind]] += 1.0
-    for i in range(line.moves.count):
-        op = &line.moves.ops[i]
-        if op.cell < 0:
-            continue
-        if op.action == COUNT:
-            walk.values[op.cell] += 1.0
-        elif op.action == ADD:
-            walk.values[op.cell] += op.amount * op.scale
-        elif op.action == OBSERVE:
-            left = _observe(walk, op) or left
-        elif op.action == SET:
-            if line.late:
-                if op.cell:
-                    walk.values[walk.late] += 1.0
-            else:
-                walk.values[op.cell] = gathered(
-                    op.aggregate, walk.values[op.cell], op.amount * op.scale
-                )
-        elif op.action == READ or op.action == STAMP:
-            when = moment_of(&walk.present, line.dated, line.time)
-            if op.action == READ:
-                when = walk.present.now
-            if isnan(walk.values[op.cell]) or when > walk.values[op.cell]:
-                walk.values[op.cell] = when
+    for turn in range(line.chosen.count):
+        moves = line.chosen.all[turn]
+        for i in range(moves.count):
+            op = &moves.ops[i]
+            if op.cell < 0:
+                continue
+            if op.action == COUNT:
+                walk.values[op.cell] += 1.0
+            elif op.action == ADD:
+                walk.values[op.cell] += op.amount * op.scale
+            elif op.action == OBSERVE:
+                left = _observe(walk, op) or left
+            elif op.action == SET:
+                if line.late:
+                    if op.cell:
+                        walk.values[walk.late] += 1.0
+                else:
+                    walk.values[op.cell] = gathered(
+                        op.aggregate, walk.values[op.cell], op.amount * op.scale
+                    )
+            elif op.action == READ or op.action == STAMP:
+                when = moment_of(&walk.present, line.dated, line.time)
+                if op.action == READ:
+                    when = walk.present.now
+                if isnan(walk.values[op.cell]) or when > walk.values[op.cell]:
+                    walk.values[op.cell] = when
     return left
 
 
