@@ -65,6 +65,20 @@ running.Running._supervise = supervise
 sys.exit(main(sys.argv[1:]))
 """
 
+LOAD = """\
+import gc
+import sys
+from exporter.__main__ import main
+
+looked = []
+gc.callbacks.append(lambda phase, info: looked.append(info["generation"]))
+sys.argv = ["sidewatch", "replay", "--help"]
+try:
+    main()
+except SystemExit:
+    print(looked.count(2), gc.isenabled(), gc.get_freeze_count() > 10_000, file=sys.stderr)
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -97,6 +111,12 @@ def test_a_plain_run_loads_no_library_and_no_room_that_it_does_not_use(folder: P
     libraries = {name.partition(".")[0] for name in modules}
     assert libraries & DOORS.keys() == NEEDED
     assert not modules & UNUSED
+
+
+def test_modules_are_not_searched_for_garbage() -> None:
+    command = [sys.executable, "-c", LOAD]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert answer.stderr.split() == ["0", "True", "True"]
 
 
 def test_who_has_nothing_to_do_seldom_wakes(at_work: int) -> None:
