@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TextIO
 
 from exporter import __version__
 from exporter.commands import add_parsers
 from exporter.errors import ConfigError, SidewatchError
-from exporter.redact import Redaction, redactor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.set_defaults(cannot=1)
     words = sys.argv[1:] if arguments is None else arguments
     parser.add_argument("--version", action="version", version=_version(words))
-    add_parsers(parser, words)
+    with _uncollected() if arguments is None else nullcontext():  # where the process is ours
+        add_parsers(parser, words)
     chosen = parser.parse_args(words)
     try:
         code: int = chosen.run(chosen)
@@ -36,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)  # noqa: T201 - this is a command
         return 1
     except SidewatchError as error:
-        told = redactor(Redaction()).text(str(error))
-        print(f"sidewatch: {told}", file=sys.stderr)  # noqa: T201 - this is a command
+        print(f"sidewatch: {_redacted(error)}", file=sys.stderr)  # noqa: T201 - this is a command
         return 1
     except BrokenPipeError:
         _let_go(sys.stdout)  # whoever read our output has left; that is no failure
@@ -48,6 +48,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _let_go(sys.stdout)
         code = chosen.cannot
     return code
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage while modules load, nor in them later: they stay until the end."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _redacted(error: SidewatchError) -> str:
+    from exporter.redact import Redaction, redactor  # noqa: PLC0415 - as the commands
+
+    return redactor(Redaction()).text(str(error))
 
 
 def _version(words: Sequence[str]) -> str:

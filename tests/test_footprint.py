@@ -90,6 +90,19 @@ BLOCKS = """
     large.clear()
     print(held - before, own() - before)
 """
+LOAD = """\
+import gc
+import sys
+from exporter.__main__ import main
+
+looked = []
+gc.callbacks.append(lambda phase, info: looked.append(info["generation"]))
+sys.argv = ["sidewatch", "replay", "--help"]
+try:
+    main()
+except SystemExit:
+    print(looked.count(2), gc.isenabled(), gc.get_freeze_count() > 10_000, file=sys.stderr)
+"""
 
 
 @pytest.fixture
@@ -129,6 +142,12 @@ def test_large_blocks_leave_no_holes_between_small_ones_that_stay(folder: Path) 
     held, kept = map(int, shown(folder, BLOCKS).split())
     assert held > 15_000  # kB
     assert kept < 1_000
+
+
+def test_modules_are_not_searched_for_garbage() -> None:
+    command = [sys.executable, "-c", LOAD]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert answer.stderr.split() == ["0", "True", "True"]
 
 
 def test_who_has_nothing_to_do_seldom_wakes(at_work: int) -> None:

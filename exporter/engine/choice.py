@@ -11,12 +11,12 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from exporter.engine.counting import Counting, Paths
-from exporter.engine.reference import Lines
 from exporter.errors import SidewatchError
 
 COMPILED, PYTHON = "compiled", "python"
 _VARIABLE = "SIDEWATCH_ENGINE"
 _LOOP = "exporter.engine.native.loop"
+_REFERENCE = "exporter.engine.reference"
 
 
 def available() -> bool:
@@ -39,13 +39,11 @@ def _trouble() -> str | None:
 
 def paths(name: str) -> Callable[[Counting], Paths]:
     """What makes the fast paths of one service, by the engine of this name."""
-    if name == PYTHON:
-        return Lines
-    if name != COMPILED:
+    if name not in (COMPILED, PYTHON):
         raise SidewatchError(f"{_VARIABLE} is '{name}': it must be {COMPILED} or {PYTHON}")
-    if trouble := _trouble():
+    if name == COMPILED and (trouble := _trouble()):
         raise SidewatchError(f"{_VARIABLE} asks for the compiled engine, which {trouble}")
-    made: Callable[[Counting], Paths] = import_module(_LOOP).Lines
+    made: Callable[[Counting], Paths] = import_module(_REFERENCE if name == PYTHON else _LOOP).Lines
     return made
 
 

@@ -56,8 +56,8 @@ class Stream:
 class Paths(Protocol):
     """The fast paths of one service, over the exact reading of its `Counting`."""
 
-    def block(self, stream: Stream, block: bytes) -> None:
-        """Count the whole lines of a block, which ends without a newline."""
+    def block(self, stream: Stream, chunk: bytes, at: int, stop: int) -> None:
+        """Count the lines of a chunk from `at` on; the last ends at `stop`, without its newline."""
 
     def inner(self, lane: Lane, text: bytes) -> None:
         """Count what an envelope carried."""

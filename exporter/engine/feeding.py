@@ -77,12 +77,12 @@ class Engine:
                 return len(chunk)
             stream.discarding = False
         if end > start:
-            _count(counting, stream, chunk[start : end - 1], end)
+            _count(counting, stream, chunk, slice(start, end - 1), end)
         if len(chunk) - end < LONGEST_LINE:
             return end
         # A line that does not end in time is counted by its beginning, the rest is passed over.
         stream.discarding = True
-        _count(counting, stream, chunk[end : end + LONGEST_LINE], len(chunk))
+        _count(counting, stream, chunk, slice(end, end + LONGEST_LINE), len(chunk))
         return len(chunk)
 
     def finish(self, stream: Stream, rest: bytes, now: float) -> None:
@@ -104,9 +104,9 @@ class Engine:
         return counting
 
 
-def _count(counting: Counting, stream: Stream, block: bytes, consumed: int) -> None:
-    """Count the lines of a block, with which so much of the chunk is consumed."""
+def _count(counting: Counting, stream: Stream, chunk: bytes, lines: slice, consumed: int) -> None:
+    """Count these lines of a chunk, with which so much of it is consumed."""
     try:
-        counting.paths.block(stream, block)
+        counting.paths.block(stream, chunk, lines.start, lines.stop)
     except Exception as error:
         raise Uncounted(consumed) from error

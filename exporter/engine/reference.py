@@ -26,9 +26,9 @@ class Lines:
         self._json.forget(streams_only=streams_only)
         self._keyvalue.forget(streams_only=streams_only)
 
-    def block(self, stream: Stream, block: bytes) -> None:
-        """Count the whole lines of a block, which ends without a newline."""
-        counting = self._counting
+    def block(self, stream: Stream, chunk: bytes, at: int, stop: int) -> None:
+        """Count the lines of a chunk from `at` on; the last ends at `stop`, without its newline."""
+        counting, block = self._counting, chunk[at:stop]
         raws = block.split(b"\n")
         if len(block) > LONGEST_LINE:
             raws = [line[:LONGEST_LINE] for line in raws]

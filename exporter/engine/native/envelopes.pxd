@@ -3,9 +3,10 @@
 from libc.string cimport memcmp, memcpy
 
 from exporter.engine.native.scan_json cimport hex_digit
-from exporter.engine.native.seeking cimport seek_copying, seek_high, seek_odd
+from exporter.engine.native.seeking cimport seek_odd
 from exporter.engine.native.slots cimport ASK, NO, YES
 from exporter.engine.native.times cimport digits_at, is_clock, offset_at
+from exporter.engine.native.unescaping cimport unescaping_copying
 from exporter.engine.native.utf8 cimport is_utf8
 
 cdef enum:
@@ -90,8 +91,7 @@ cdef inline const char* _log(
         behind = _unescaped(at, end, &to)
         if behind == NULL:
             return NULL
-        at = seek_copying(behind, end, to)
-        to += at - behind
+        at = unescaping_copying(behind, end, &to)
         if <unsigned char>made[0] < 0x20 and (
             made[0] != c"\n" or to != made + 1 or at == end or at[0] != c'"'
         ):

@@ -11,7 +11,7 @@ from itertools import accumulate
 cimport cython
 from cpython.array cimport array
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
 
@@ -110,14 +110,15 @@ cdef class Lines:
         """Forget cells that may mean another series now."""
         self._answers.forget(streams_only)
 
-    def block(self, stream: object, bytes block) -> None:
-        """Count the whole lines of a block, which ends without a newline."""
+    def block(self, stream: object, bytes chunk, Py_ssize_t at, Py_ssize_t stop) -> None:
+        """Count the lines of a chunk from `at` on; the last ends at `stop`, without its newline."""
         cdef Walk* walk = &self._answers.walk
-        cdef Py_ssize_t at = 0, end, size = PyBytes_GET_SIZE(block)
+        cdef Py_ssize_t end
         cdef int64_t[3] counts
         cdef int i
         cdef bint unwrapping = stream.name not in STREAMS
-        cdef bint coloured = b"\x1b" in block  # once: each line that is left comes back here
+        # Once: each line that is left comes back here.
+        cdef bint coloured = chunk.find(b"\x1b", at, stop) >= 0
         names = (stream.name, *STREAMS)
         counts[0] = counts[1] = counts[2] = 0
         try:
@@ -126,15 +127,15 @@ cdef class Lines:
                 if not unwrapping:  # one lane is not taken up twice
                     lanes = (lanes[0], None, None)
                 try:
-                    at = self._walk(lanes, block, at, unwrapping, coloured)
+                    at = self._walk(lanes, chunk, at, stop, unwrapping, coloured)
                 finally:
                     for i in range(3):
                         counts[i] += walk.tracks[i].count
-                if at > size:
+                if at > stop:
                     break
-                end = block.find(b"\n", at)
-                end = size if end < 0 else end
-                raw = block[at : min(end, at + LONGEST_LINE)]
+                end = chunk.find(b"\n", at, stop)
+                end = stop if end < 0 else end
+                raw = chunk[at : min(end, at + LONGEST_LINE)]
                 counts[0] += self._doubtful(stream, lanes[0], raw)
                 at = end + 1
         finally:
@@ -155,7 +156,8 @@ cdef class Lines:
 
     cdef bint _takes(self, object lane, bytes line) except -1:
         """Take a line that stands alone, if the walk is sure of it."""
-        return self._walk((lane, None, None), line, 0, False, b"\x1b" in line) > len(line)
+        cdef Py_ssize_t size = len(line)
+        return self._walk((lane, None, None), line, 0, size, False, b"\x1b" in line) > size
 
     cdef int _doubtful(self, object stream, object lane, bytes raw) except -1:
         """Count a line that the walk has left; 0 where an envelope's stream has counted it."""
@@ -168,11 +170,17 @@ cdef class Lines:
         return 1
 
     cdef Py_ssize_t _walk(
-        self, tuple lanes, bytes block, Py_ssize_t at, bint unwrapping, bint coloured
+        self,
+        tuple lanes,
+        bytes chunk,
+        Py_ssize_t at,
+        Py_ssize_t stop,
+        bint unwrapping,
+        bint coloured,
     ) except -1:
-        """Take lines from `at` on; where the first that is left begins, behind the end for none."""
+        """Take lines from `at` on; where the first that is left begins, behind `stop` for none."""
         cdef Walk* walk = &self._answers.walk
-        cdef const char* begin = PyBytes_AS_STRING(block)
+        cdef const char* begin = PyBytes_AS_STRING(chunk)
         cdef int i
         if self._busy:
             raise RuntimeError("a service's lines are counted by two threads at once")
@@ -182,7 +190,7 @@ cdef class Lines:
             walk.has_since = since is not None
             walk.since = since if since is not None else 0.0
             walk.at = begin + at
-            walk.end = begin + PyBytes_GET_SIZE(block)
+            walk.end = begin + stop
             walk.coloured = coloured
             walk.unwrapping = unwrapping
             walk.stage = FRESH

@@ -7,7 +7,7 @@ line's number, so that nothing is cleared between lines.
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp
 
-from exporter.engine.native.seeking cimport seek_quote
+from exporter.engine.native.seeking cimport seek_no_digit, seek_quote, seek_same
 from exporter.engine.native.slots cimport (
     KIND_ARRAY,
     KIND_ESCAPED,
@@ -20,7 +20,16 @@ from exporter.engine.native.slots cimport (
     KIND_TRUE,
     Slot,
 )
-from exporter.engine.native.wanted cimport Key, Wanted, key_place
+from exporter.engine.native.wanted cimport (
+    MET_TEXT,
+    Key,
+    Met,
+    Wanted,
+    key_place,
+    meet,
+    met_place,
+    was_met,
+)
 
 cdef enum:
     JSON_DOUBT = -1  # the exact reading must decide
@@ -33,18 +42,28 @@ cdef enum:
 
 cdef struct Scan:
     const char* end
+    const char* limit
     Slot* slots
     uint64_t stamp
     int verdict
 
 
 cdef inline int scan_json(
-    const char* line, Py_ssize_t size, Wanted* wanted, Slot* slots, uint64_t stamp
+    const char* line,
+    Py_ssize_t size,
+    const char* limit,
+    Wanted* wanted,
+    Slot* slots,
+    uint64_t stamp,
 ) noexcept nogil:
-    """Read a bare line that begins with a brace; slots with this `stamp` hold its values."""
+    """Read a bare line that begins with a brace; slots with this `stamp` hold its values.
+
+    Memory may be read up to `limit`, which is not before the line's end.
+    """
     cdef Scan scan
     cdef const char* at
     scan.end = line + size
+    scan.limit = limit
     scan.slots = slots
     scan.stamp = stamp
     scan.verdict = JSON_BROKEN
@@ -61,7 +80,9 @@ cdef inline int scan_json(
 
 
 cdef inline const char* _blank(Scan* scan, const char* at) noexcept nogil:
-    while at < scan.end and (at[0] == c" " or at[0] == c"\t" or at[0] == c"\n" or at[0] == c"\r"):
+    while at < scan.end and <unsigned char>at[0] <= 0x20:
+        if at[0] != c" " and at[0] != c"\t" and at[0] != c"\n" and at[0] != c"\r":
+            break
         at += 1
     return at
 
@@ -77,40 +98,93 @@ cdef inline const char* _object(
     """Behind an object; `at` is behind its brace. NULL where the verdict is clear."""
     cdef const char* name
     cdef Key* key
-    cdef bint escaped = False
+    cdef Met* before = &wanted.first if wanted != NULL else NULL
     at = _blank(scan, at)
     if at < scan.end and at[0] == c"}":
         return at + 1
     while at < scan.end and at[0] == c'"':
         name = at + 1
-        at = _string(scan, name, &escaped)
-        if at == NULL:
+        if before != NULL and before.next != NULL and _comes(scan, name, before.next):
+            before = before.next
+            key = before.key
+            at = name + before.size - 1
+        else:
+            at = _key(scan, name, wanted, &key, &before)
+        if at == NULL or at == scan.end or at[0] != c":":
             return NULL
-        key = NULL
-        if wanted != NULL:
-            if escaped:
-                return _doubt(scan)
-            if 0 < at - name <= wanted.longest:
-                key = key_place(wanted.table, wanted.mask, name, at - name)
-                if key.name == NULL:
-                    key = NULL
-                elif key.doubtful:
-                    return _doubt(scan)
         at = _blank(scan, at + 1)
-        if at == scan.end or at[0] != c":":
-            return NULL
-        at = _value(scan, _blank(scan, at + 1), key, depth)
+        at = _member(scan, at, key, depth)
         if at == NULL:
             return NULL
         at = _blank(scan, at)
         if at == scan.end:
             return NULL
-        if at[0] == c"}":
-            return at + 1
         if at[0] != c",":
-            return NULL
+            return at + 1 if at[0] == c"}" else NULL
         at = _blank(scan, at + 1)
     return NULL
+
+
+cdef inline const char* _member(Scan* scan, const char* at, Key* key, int depth) noexcept nogil:
+    """As `_value`, by the way that is short for strings and whole numbers."""
+    cdef const char* begin = at + 1
+    cdef bint escaped
+    if at == scan.end or (key != NULL and key.below != NULL):
+        return _value(scan, at, key, depth)
+    if at[0] == c'"':
+        at = _string(scan, begin, &escaped)
+        if at == NULL:
+            return NULL
+        if key != NULL:
+            _keep(scan, key, begin, at - begin, KIND_ESCAPED if escaped else KIND_STRING)
+        return at + 1
+    if c"1" <= at[0] <= c"9":
+        at = seek_no_digit(begin, scan.end, scan.limit)
+        if at < scan.end and (at[0] == c"," or at[0] == c"}") and at - begin < LONGEST_NUMBER:
+            if key != NULL:
+                _keep(scan, key, begin - 1, at - begin + 1, KIND_INTEGER)
+            return at
+    return _value(scan, begin - 1, key, depth)
+
+
+cdef inline bint _comes(Scan* scan, const char* name, const Met* met) noexcept nogil:
+    """Whether that key stands there, with its colon."""
+    if scan.limit - name < MET_TEXT or scan.end - name < met.size:
+        return False
+    return seek_same(name, met.text, met.size)
+
+
+cdef inline const char* _key(
+    Scan* scan, const char* name, Wanted* wanted, Key** key, Met** before
+) noexcept nogil:
+    """Where a key's colon must stand; NULL where the verdict is clear."""
+    cdef Met* met = NULL
+    cdef bint escaped
+    cdef const char* at = _string(scan, name, &escaped)
+    key[0] = NULL
+    if at == NULL:
+        return NULL
+    if wanted == NULL:
+        return _blank(scan, at + 1)
+    if escaped:
+        return _doubt(scan)
+    if scan.end - at > 1 and at[1] == c":":
+        met = met_place(wanted, name, at - name)
+    if met != NULL and was_met(met, name, at - name):
+        key[0] = met.key
+    else:
+        if 0 < at - name <= wanted.longest:
+            key[0] = key_place(wanted.table, wanted.mask, name, at - name)
+            if key[0].name == NULL:
+                key[0] = NULL
+            elif key[0].doubtful:
+                return _doubt(scan)
+        if met != NULL:
+            meet(met, name, at - name, key[0])
+    if met != NULL:
+        before[0].next = met
+        before[0] = met
+    return _blank(scan, at + 1)
 
 
 cdef inline const char* _array(Scan* scan, const char* at, int depth) noexcept nogil:
@@ -219,10 +293,10 @@ cdef inline const char* _number(Scan* scan, const char* at, int* kind) noexcept 
     if at[0] == c"0":
         at += 1
     else:
-        at = _behind_digits(at, end)
+        at = seek_no_digit(at, end, scan.limit)
     if end - at > 1 and at[0] == c"." and c"0" <= at[1] <= c"9":
         kind[0] = KIND_FLOAT
-        at = _behind_digits(at + 1, end)
+        at = seek_no_digit(at + 1, end, scan.limit)
     if at < end and (at[0] == c"e" or at[0] == c"E"):
         at += 1
         if at < end and (at[0] == c"-" or at[0] == c"+"):
@@ -230,29 +304,30 @@ cdef inline const char* _number(Scan* scan, const char* at, int* kind) noexcept 
         if at == end or not c"0" <= at[0] <= c"9":
             return NULL
         kind[0] = KIND_FLOAT
-        at = _behind_digits(at, end)
-    return at
-
-
-cdef inline const char* _behind_digits(const char* at, const char* end) noexcept nogil:
-    while at < end and c"0" <= at[0] <= c"9":
-        at += 1
+        at = seek_no_digit(at, end, scan.limit)
     return at
 
 
 cdef inline const char* _string(Scan* scan, const char* at, bint* escaped) noexcept nogil:
     """The quote that ends a string; `at` is behind the one that begins it."""
+    at = seek_quote(at, scan.end, scan.limit)
     escaped[0] = False
-    while True:
-        at = seek_quote(at, scan.end)
-        if at == scan.end:
-            return NULL
-        if at[0] == c'"':
-            return at
-        escaped[0] = True
+    if at == scan.end:
+        return NULL
+    if at[0] == c'"':
+        return at
+    escaped[0] = True
+    return _escaped_string(scan, at)
+
+
+cdef inline const char* _escaped_string(Scan* scan, const char* at) noexcept nogil:
+    """The same from the first escape on."""
+    while at != scan.end and at[0] != c'"':
         at = _escape(scan, at)
         if at == NULL:
             return NULL
+        at = seek_quote(at, scan.end, scan.limit)
+    return at if at != scan.end else NULL
 
 
 cdef inline const char* _escape(Scan* scan, const char* at) noexcept nogil:

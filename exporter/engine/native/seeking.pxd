@@ -1,10 +1,12 @@
 """Bytes that end a run of plain ones, sixteen at a time where the processor can.
 
-No load goes past `end`, so that the bytes may lie at the very end of their memory.
+No load goes past `end`, or past `limit` where one is given, up to which memory may be read though
+what is sought ends before: so the bytes may lie at the very end of their memory.
 """
 
 cdef extern from *:
     """
+    #include <string.h>
     #if defined(__SSE2__)
     #include <emmintrin.h>
     #define SEEK_BLOCKS 1
@@ -26,14 +28,45 @@ cdef extern from *:
     #endif
 
     /* The first quote or backslash, or `end`. */
-    static inline const char *seek_quote(const char *at, const char *end) {
+    static inline const char *seek_quote(const char *at, const char *end, const char *limit) {
     #if SEEK_BLOCKS
-        for (; end - at >= 16; at += 16) {
+        for (; limit - at >= 16; at += 16) {
             unsigned mask = seek_mask_quote(_mm_loadu_si128((const __m128i *)at));
-            if (mask) return at + __builtin_ctz(mask);
+            if (mask) {
+                at += __builtin_ctz(mask);
+                return at < end ? at : end;
+            }
+            if (end - at <= 16) return end;
         }
     #endif
         while (at < end && *at != '"' && *at != '\\\\') at++;
+        return at;
+    }
+
+    /* Whether the first `size` of sixteen bytes are those of `text`; all sixteen may be read. */
+    static inline int seek_same(const char *at, const char *text, unsigned size) {
+    #if SEEK_BLOCKS
+        unsigned same = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(
+            _mm_loadu_si128((const __m128i *)at), _mm_loadu_si128((const __m128i *)text)));
+        return !(~same & ((1u << size) - 1));
+    #else
+        return memcmp(at, text, size) == 0;
+    #endif
+    }
+
+    /* The first byte that is no digit, or `end`. */
+    static inline const char *seek_no_digit(const char *at, const char *end, const char *limit) {
+    #if SEEK_BLOCKS
+        if (limit - at >= 16) {
+            __m128i above = _mm_sub_epi8(
+                _mm_loadu_si128((const __m128i *)at), _mm_set1_epi8('0'));
+            unsigned digits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(
+                _mm_min_epu8(above, _mm_set1_epi8(9)), above));
+            at += __builtin_ctz(~digits);  /* 16 where all are */
+            if (at >= end) return end;
+        }
+    #endif
+        while (at < end && *at >= '0' && *at <= '9') at++;
         return at;
     }
 
@@ -77,7 +110,9 @@ cdef extern from *:
         return at;
     }
     """
-    const char* seek_quote(const char* at, const char* end) noexcept nogil
+    const char* seek_quote(const char* at, const char* end, const char* limit) noexcept nogil
+    bint seek_same(const char* at, const char* text, unsigned size) noexcept nogil
+    const char* seek_no_digit(const char* at, const char* end, const char* limit) noexcept nogil
     const char* seek_high(const char* at, const char* end) noexcept nogil
     const char* seek_copying(const char* at, const char* end, char* to) noexcept nogil
     const char* seek_odd(const char* at, const char* end) noexcept nogil

@@ -147,6 +147,7 @@ cdef struct Walk:
     const char* at
     const char* end
     const char* next
+    const char* limit  # up to there the memory that the present line lies in may be read
     bint coloured  # it holds an escape character
     bint refused  # do not ask: it was no use
     # the lanes: of bare lines, and of what envelopes carry

@@ -5,8 +5,9 @@ A spelling is the kind and the bytes of each of its slots. Hits touch no Python.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
+from exporter.engine.native.equal cimport equal
 from exporter.engine.native.slots cimport Slot
 
 cdef extern from *:
@@ -119,7 +120,7 @@ cdef inline bint _same(
         else:
             if key[0] != slot.kind or <Py_ssize_t>size != slot.size:
                 return False
-            if memcmp(key + PART, slot.at, size) != 0:
+            if not equal(key + PART, slot.at, size):
                 return False
         key += PART + size
     return True

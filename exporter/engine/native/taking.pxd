@@ -289,7 +289,9 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
     cdef Slot* message = NULL
     cdef int64_t rank
     cdef int verdict, i
-    verdict = scan_json(walk.line.at, walk.line.size, walk.wanted, slots, walk.line.stamp)
+    verdict = scan_json(
+        walk.line.at, walk.line.size, walk.limit, walk.wanted, slots, walk.line.stamp
+    )
     stamp = walk.line.stamp
     if verdict == JSON_BROKEN and walk.broken_is_text:
         if walk.own.flags & SPOKEN and _is_plain(walk.line.at, walk.line.size):

@@ -138,6 +138,7 @@ cdef inline void _cut(Walk* walk) noexcept nogil:
     if end == NULL:
         end = walk.end
     walk.next = end + 1
+    walk.limit = walk.end
     if end - walk.at > LONGEST:
         end = walk.at + LONGEST
     walk.own = &walk.tracks[0]
@@ -158,6 +159,7 @@ cdef inline bint _unwrap(Walk* walk) noexcept nogil:
     cdef Entry* entry = &walk.entry
     cdef const char* at = walk.line.at
     cdef Py_ssize_t size = walk.line.size
+    cdef const char* limit = walk.end
     cdef Py_ssize_t whole = min(walk.next - 1 - at, LONGEST)  # with what stands at its end
     if size < LEAST_ENVELOPE:
         return True
@@ -166,16 +168,20 @@ cdef inline bint _unwrap(Walk* walk) noexcept nogil:
             return True  # it is read as a line of its own, and left for its key
         if docker_entry(at, size, walk.scratch, entry) != YES:
             return True
+        if entry.text == walk.scratch:
+            limit = walk.scratch + walk.room
     elif not c"0" <= at[0] <= c"9" or cri_entry(at, whole, entry) != YES:
         return True
     walk.own = &walk.tracks[2 if entry.error else 1]
     if entry.partial or not walk.own.ready:
         return False
-    if not entry.plain and (
+    # What is not unescaped is part of a line, of a block that was looked through.
+    if not entry.plain and entry.text == walk.scratch and (
         memchr(entry.text, c"\n", entry.size) != NULL or memchr(entry.text, 0x1B, entry.size) != NULL
     ):
         return False
     walk.wrapped = True
+    walk.limit = limit
     _bare(walk, entry.text, entry.text + entry.size)
     return True
 

@@ -4,12 +4,15 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
+from exporter.engine.native.equal cimport equal
 from exporter.engine.native.slots cimport ASK, NO, YES
 
 cdef enum:
     MOST_PARTS = 8  # of a wanted name
     LONGEST_NAME = 120
     FIRST_ROOM = 8
+    MET = 64  # keys that are known by their bytes
+    MET_TEXT = 16
 
 cdef struct Wanted
 
@@ -20,8 +23,18 @@ cdef struct Key:
     int slot  # -1 for none
     bint doubtful  # a literal name with dots, which would win over nested ones
 
+# A key that was met, wanted or not. Loggers write theirs in the same order line by line: so each
+# knows which one came behind it last, and that one's bytes are all that is compared.
+cdef struct Met:
+    char[MET_TEXT] text  # with the quote and the colon behind it
+    unsigned size
+    Key* key  # NULL: it is not wanted
+    Met* next
+
 cdef struct Wanted:
     Key* table
+    Met* met  # each has one place, which it shares
+    Met first  # in front of the first
     Py_ssize_t longest
     uint64_t stamp  # of the line that had this object last
     unsigned count
@@ -34,7 +47,10 @@ cdef inline Wanted* wanted_new() noexcept nogil:
     if made != NULL:
         made.table = <Key*>calloc(FIRST_ROOM, sizeof(Key))
         made.mask = FIRST_ROOM - 1
-        if made.table == NULL:
+        made.met = <Met*>calloc(MET, sizeof(Met))
+        if made.table == NULL or made.met == NULL:
+            free(made.table)
+            free(made.met)
             free(made)
             return NULL
     return made
@@ -48,6 +64,7 @@ cdef inline void wanted_free(Wanted* wanted) noexcept nogil:
         free(wanted.table[i].name)
         wanted_free(wanted.table[i].below)
     free(wanted.table)
+    free(wanted.met)
     free(wanted)
 
 
@@ -159,16 +176,38 @@ cdef inline int wanted_slot(const Wanted* wanted, const char* name, Py_ssize_t s
     return key.slot if key.name != NULL else -1
 
 
+cdef inline Met* met_place(Wanted* wanted, const char* name, Py_ssize_t size) noexcept nogil:
+    """Where a key may have been met, or is remembered; NULL for one that is too long, or empty."""
+    if not 0 < size <= MET_TEXT - 2:
+        return NULL
+    return &wanted.met[_mixed(name, size) % MET]
+
+
+cdef inline bint was_met(const Met* met, const char* name, Py_ssize_t size) noexcept nogil:
+    """Whether it is the key that was met; a quote and a colon follow it."""
+    return met.size == size + 2 and equal(met.text, name, size)
+
+
+cdef inline void meet(Met* met, const char* name, Py_ssize_t size, Key* key) noexcept nogil:
+    """Remember a key; a quote and a colon follow it."""
+    memcpy(met.text, name, size + 2)
+    met.size = <unsigned>size + 2
+    met.key = key
+
+
+cdef inline unsigned _mixed(const char* name, Py_ssize_t size) noexcept nogil:
+    return <unsigned>size + 7 * <unsigned char>name[0] + 29 * <unsigned char>name[size - 1]
+
+
 cdef inline Key* key_place(
     Key* table, unsigned mask, const char* name, Py_ssize_t size
 ) noexcept nogil:
     """Where a key of this name is, or would be put: a place whose own name is NULL."""
-    cdef unsigned i = <unsigned>size + 7 * <unsigned char>name[0]
-    i += 29 * <unsigned char>name[size - 1]
+    cdef unsigned i = _mixed(name, size)
     while True:
         i &= mask
         if table[i].name == NULL:
             return &table[i]
-        if table[i].size == size and memcmp(table[i].name, name, size) == 0:
+        if table[i].size == size and equal(table[i].name, name, size):
             return &table[i]
         i += 1
