@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.model import Cursor, Sink
+from exporter.sources.portions import Portions, Turn
 from exporter.sources.worker import Worker
 
 FD = 0
@@ -45,13 +46,16 @@ class Stdin:
         """Feed the sink until the input ends."""
         cursor = Cursor("stdin", self.service, "stdin")
         sink.open(self.name, cursor)
-        worker = Worker(self.name)
+        worker, portions, turn = Worker(self.name), Portions(), Turn()
         try:
             rest = b""
             while (data := await _read(worker, FD)) != b"":
                 if data:
-                    chunk = rest + data
-                    rest = chunk[sink.feed(cursor, chunk) :]
+                    chunk, at, before = rest + data, 0, cursor.offset
+                    while at < len(chunk):
+                        at = portions.feed(sink, cursor, chunk, at, turn)
+                        await turn.pause(sink)
+                    rest = chunk[cursor.offset - before :]
                     sink.lag(cursor, 0, clock.now())
                 sink.looked(self.name)
                 await asyncio.sleep(0)

@@ -18,7 +18,7 @@ from exporter.sources.worker import Worker
 
 ROUND = 1 << 20  # bytes that are read in one step: it bounds the memory that a backlog takes
 MOST_LOGS = 256  # logs that are read in one step
-MOST_OPEN = 256
+MOST_OPEN = 1024
 
 logger = logging.getLogger(__name__)
 Reading = tuple[Follow, Part | None]
@@ -193,19 +193,17 @@ class Tailer:
     def _take_at_once(self, follow: Follow) -> bool:
         """Count a portion that need not be waited for; False where there is none."""
         outcome = follow.glance()
-        if isinstance(outcome, Part):
-            offset = follow.cursor.offset
-            self._feed(follow, outcome, outcome.skip)
-            self._fed(follow, outcome, offset)
-            if follow.cursor.offset == offset and not follow.ended():
-                return False  # a line longer than a portion
-        elif outcome == "same":
-            self._rest(follow)
-        else:
+        if not isinstance(outcome, Part) and outcome != "same":
             return False
         follow.failed = None
         self._hold(follow)
-        return True
+        if not isinstance(outcome, Part):
+            self._rest(follow)
+            return True
+        offset = follow.cursor.offset
+        self._feed(follow, outcome, outcome.skip)
+        self._fed(follow, outcome, offset)
+        return follow.cursor.offset > offset or follow.ended()  # else a line longer than a portion
 
     async def _take(self, follow: Follow, part: Part | None) -> None:
         """Count what was read, if anything."""

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from exporter.clock import Clock
 from exporter.model import Cursor, Sink
 from exporter.sources.otlp.inbox import Inbox, Parcel
+from exporter.sources.portions import Portions, Turn
 
-CHUNK = 1 << 18
-LONGEST_LINE = 1 << 20
 QUIET = 5.0  # seconds after which a source that is sent nothing counts as looked at
 
 
@@ -67,9 +66,9 @@ async def _count(parcel: Parcel, cursors: Mapping[str, Cursor], sink: Sink, cloc
     """Feed all of it, and tell the sender; a part may have been counted where that fails."""
     with parcel.opened():
         for service, data in parcel.lines.items():
-            cursor, at, size = cursors[service], 0, CHUNK
+            cursor, at, portions, turn = cursors[service], 0, Portions(), Turn()
             while at < len(data):
-                consumed = sink.feed(cursor, data[at : at + size])
-                at, size = at + consumed, CHUNK if consumed else LONGEST_LINE
-                await asyncio.sleep(0)
+                at = portions.feed(sink, cursor, data, at, turn)
+                await turn.pause(sink)
+            await asyncio.sleep(0)  # who pushes parcel after parcel is not alone
             sink.lag(cursor, 0, clock.now())
