@@ -180,11 +180,12 @@ def memory(folder: Path, _: argparse.Namespace) -> str:
     for sending, name in ((False, "all sources but gRPC"), (True, "and logs and metrics sent")):
         with everything(folder / f"all-{sending}", sending=sending) as one:
             rows.append((name, *_memory(one)))
-    heads = ("what is watched", "series", "threads", "PSS, MiB", "RSS, MiB")
+    heads = ("what is watched", "series", "threads", "PSS, MiB", "own, MiB", "RSS, MiB")
     text = (
-        "After a minute of scrapes. PSS counts pages in part that other processes have as well:"
-        f" here those of the interpreter. All sources are {SOURCES}. In the last row logs are"
-        " forwarded and metrics pushed too, both over HTTP."
+        "After a minute of scrapes. PSS counts pages in part that other processes have as well,"
+        " here those of the interpreter: the fewer have them, the more they count. Own is what the"
+        f" process has written, and it alone has. All sources are {SOURCES}. In the last row logs"
+        " are forwarded and metrics pushed too, both over HTTP."
     )
     return f"{text}\n\n{table(heads, rows)}"
 
@@ -195,7 +196,8 @@ def _memory(one: Sidecar, seconds: float = 60.0) -> tuple[str, ...]:
         time.sleep(5)
         one.page()
     found, count = costs.memory(one.pid), costs.threads(one.pid)
-    return f"{series(one.page()):,}", f"{count}", f"{found['Pss']:.1f}", f"{found['Rss']:.1f}"
+    told = (f"{found[name]:.1f}" for name in ("Pss", "Anonymous", "Rss"))
+    return f"{series(one.page()):,}", f"{count}", *told
 
 
 def _logs(here: Path, files: int) -> Path:

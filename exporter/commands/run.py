@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import gc
 import logging
+import mimetypes
 import signal
 import threading
 from collections.abc import Iterator
@@ -70,6 +71,7 @@ def _loading() -> Iterator[None]:
     meanwhile. Nothing of all this becomes garbage, so to look for some would cost a seventh of it.
     """
     gc.disable()
+    mimetypes.init(())  # no file is served: aiohttp need not read the system's thousand types
     _tidy_the_heap()
     threading.Thread(target=import_module, args=("exporter.server",), daemon=True).start()
     try:

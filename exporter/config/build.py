@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from difflib import get_close_matches
 from functools import cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
@@ -185,6 +184,8 @@ def entries(node: Node, at: At) -> Entries:
 
 def nearest(wrong: str, known: Collection[str]) -> str | None:
     """The name that may have been meant."""
+    from difflib import get_close_matches  # noqa: PLC0415 - few are wrong
+
     names = sorted(known)
     longer = [name for name in names if len(wrong) > 2 and name.startswith(wrong)]
     return next(iter(longer or get_close_matches(wrong, names, n=1)), None)

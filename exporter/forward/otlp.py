@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
@@ -64,6 +63,8 @@ def answered(body: bytes) -> Outcome:
 
 def answered_in_json(body: bytes) -> Outcome:
     """The same where it comes in JSON, whatever was sent; JSON that is no answer says nothing."""
+    from google.protobuf import json_format  # seldom comes any
+
     found = ExportLogsServiceResponse()
     try:
         json_format.Parse(body, found, ignore_unknown_fields=True)
