@@ -16,6 +16,7 @@ from exporter.sources.otlp.inbox import Inbox, Parcel
 
 CHUNK = 1 << 18
 LONGEST_LINE = 1 << 20
+OFF = "Nothing is received here: no application has a source otlp."
 QUIET = 5.0  # seconds after which a source that is sent nothing counts as looked at
 
 
