@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -388,3 +388,10 @@ class Shard:
             cursor = Cursor(key, service, name, offset, place)
             self._saved[key] = Reading(source, cursor, stream, level_at)
         return left
+
+    def inherit(self, pass_on: Callable[[Sequence[tuple[str, Cursor]]], Sequence[str]]) -> None:
+        """Give what was saved for a source that is gone to the one that has its files now."""
+        saved = [*self._saved.values()]
+        named = pass_on([(one.source, one.cursor) for one in saved])
+        for reading, source in zip(saved, named, strict=True):
+            reading.source = source

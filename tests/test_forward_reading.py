@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,11 @@ def _write(path: Path, numbers: range, mode: str = "a") -> list[str]:
     return lines
 
 
+async def _until(what: Callable[[], bool]) -> None:
+    while not what():  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0.01)
+
+
 async def test_every_line_arrives_once_and_in_order(tmp_path: Path) -> None:
     lines = _write(tmp_path / "server.log", range(5000))
     rig = _rig(tmp_path, Receiver(), concurrency=1)
@@ -49,6 +55,25 @@ async def test_a_restart_goes_on_behind_what_was_acknowledged(tmp_path: Path) ->
     async with asyncio.timeout(WITHIN), rig.running():
         await rig.receiver.until(4000)
     assert sorted(rig.receiver.taken) == lines, "nothing twice, nothing missing"
+
+
+async def test_another_first_glob_goes_on_where_its_files_were(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.touch()
+    rig = Rig(Files((f"{tmp_path}/server.log",), poll=0.05), Receiver(dead=True))
+    async with asyncio.timeout(WITHIN), rig.running() as forwarder:
+        await _until(lambda: bool(forwarder.intake.tracks))
+        lines = _write(log, range(1000))
+        await _until(lambda: forwarder.intake.live()[0].read == log.stat().st_size)
+    log.rename(tmp_path / "server.log.1")
+    lines += _write(log, range(1000, 1500))
+    rig.source = Files((f"{tmp_path}/nginx.log", f"{tmp_path}/server*.log"), poll=0.05)
+    rig.receiver.dead = False
+    async with asyncio.timeout(WITHIN), rig.running():
+        await rig.receiver.until(1500)
+        await asyncio.sleep(0.2)
+    assert sorted(rig.receiver.taken) == lines, "nothing twice, nothing missing"
+    assert {row["source"] for row in rows(rig.state) if row["stream"]} == {rig.source.name}
 
 
 async def test_a_kill_sends_again_only_what_was_not_saved(tmp_path: Path) -> None:

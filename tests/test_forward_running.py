@@ -22,6 +22,7 @@ from exporter.__main__ import main
 from exporter.app.running import Running
 from exporter.clock import WallClock
 from exporter.config import Plan, load
+from exporter.exposition import render
 from exporter.server import Server
 from exporter.state import StateFile
 from tests.support.canaries import canaries, fields, lines
@@ -213,6 +214,27 @@ async def test_a_reload_keeps_positions_and_takes_a_new_receiver(tmp_path: Path)
             await _arrived(second, kept)
         assert sorted(map(str, first.bodies)) == [f"app: {one}" for one in said]
         assert sorted(map(str, second.bodies)) == [f"app: {one}" for one in later + kept]
+
+
+async def test_another_first_glob_sends_and_counts_nothing_again(tmp_path: Path) -> None:
+    box, glob = Box(tmp_path), f'"{tmp_path}/*.log"'
+    config = tmp_path / "sidewatch.yaml"
+    async with http_receiver() as one:
+        box.configure(f"{{one: {{endpoint: '{one.url}', {QUICK}}}}}")
+        said = box.says(range(100))
+        async with box.runs():
+            await _arrived(one, said)
+        said += box.says(range(100, 200))
+        config.write_text(config.read_text().replace(glob, f'"{tmp_path}/none/*.log", {glob}'))
+        async with box.runs() as running:
+            await _arrived(one, said)
+            shard = running._watched["shop"].shard
+            async with asyncio.timeout(WITHIN):
+                while shard.unfinished(f"files:{tmp_path}/none/*.log"):  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.05)
+            shown = render([shard.snapshot(final=True)]).decode()
+        assert sorted(map(str, one.bodies)) == [f"app: {each}" for each in said]
+    assert 'watched_log_lines_total{app="shop",service="web.log",stream="file"} 200' in shown
 
 
 async def _taken(running: Running, box: Box, forward: str, own: str = "true") -> None:

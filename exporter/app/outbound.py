@@ -120,6 +120,7 @@ def begin(
     telling.declare([one.name for one in sources], way.destination.lag_objective)
     forwarder = _forwarder(plan, way, telling, outlets)
     whole = _take_up(forwarder.intake, file)
+    forwarder.intake.inherit(sources)
     one = Outbound(way.destination.concurrency, forwarder, file, do)
     one.start(sources if whole else [from_beginning(each) for each in sources], clock)
     return one

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.server import Reply, Sent
+from exporter.sources.otlp import OFF
 from exporter.sources.worker import Worker
 
 if TYPE_CHECKING:
     from exporter.app.receiving import Receiver
-
-
-OFF = "Nothing is received here: no application has a source otlp."
 
 
 @dataclass(slots=True)

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.app.house import House
-from exporter.app.porter import OFF
 from exporter.config import AppPlan
 from exporter.server import Reply, Sent
-from exporter.sources.otlp import Otlp
+from exporter.sources.otlp import OFF, Otlp
 from exporter.sources.otlp.inbox import Full, Unattended
 from exporter.sources.otlp.reading import (
     JSON,

@@ -15,6 +15,7 @@ from typing import Any
 from exporter.clock import Clock
 from exporter.forward.track import Track
 from exporter.model import Cursor
+from exporter.sources.files.heirs import heirs
 
 LONGEST_LINE = 1 << 20  # more of a line is passed over
 
@@ -200,6 +201,14 @@ class Intake:
     def load(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take up what `dump` gave."""
         self._saved = {row["key"]: Track.load(row) for row in rows}
+
+    def inherit(self, sources: Iterable[object]) -> None:
+        """Give what was saved for a source that is gone to the one that has its files now."""
+        saved = [*self._saved.values()]
+        for track, source in zip(
+            saved, heirs([(one.source, one.cursor) for one in saved], sources), strict=True
+        ):
+            track.source = source
 
     def _take(
         self, track: Track, data: bytes, start: int, size: int, *, last: bool = False

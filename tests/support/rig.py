@@ -123,6 +123,7 @@ class Rig:
         forwarder = self.forwarder()
         if self.state:
             forwarder.intake.load(json.loads(self.state))
+            forwarder.intake.inherit([self.source])
         intake = forwarder.intake
         work = [
             self.source.run(intake, self.clock),

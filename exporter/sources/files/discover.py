@@ -69,6 +69,14 @@ class Finder:
             _fits(part, name) or _fits(part, live) for parts in self._globs for part in parts
         )
 
+    def fits(self, path: str) -> bool:
+        """Whether a file of this path is one of the globs', without looking for it."""
+        folder, name = os.path.split(path)
+        if any(excluded(path) for excluded in self._exclude):
+            return False
+        spelled = {path, os.path.join(folder, live_name(name))}
+        return any(_path_fits(one, parts) for one in spelled for parts in self._globs)
+
 
 def locate(path: str, ident: Ident) -> Seen | None:
     """Where a file is that no glob finds any more: where it was, or beside that renamed freely."""

@@ -15,6 +15,7 @@ from exporter.model import Cursor, Sink
 from exporter.sources.otlp.inbox import Inbox, Parcel
 from exporter.sources.portions import Portions, Turn
 
+OFF = "Nothing is received here: no application has a source otlp."
 QUIET = 5.0  # seconds after which a source that is sent nothing counts as looked at
 
 
