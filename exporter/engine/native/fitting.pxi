@@ -44,10 +44,10 @@ cdef int _clues(Clues* clues, object places, list texts) except -1:
         one.patterns = _numbers(by_text[raw])
         one.count = len(by_text[raw])
         if one.size > 1:
-            clues.starts[<unsigned char>one.at[0] << 8 | <unsigned char>one.at[1]] = 1
+            start(clues, one.at, <unsigned char>one.at[1])
         else:
             for i in range(256):
-                clues.starts[<unsigned char>one.at[0] << 8 | i] = 1
+                start(clues, one.at, i)
     return 0
 
 

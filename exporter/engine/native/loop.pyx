@@ -24,7 +24,7 @@ from exporter.engine.native.moves cimport (
 )
 from exporter.engine.native.wanted cimport wanted_add, wanted_free, wanted_new
 from exporter.engine.native.patterns cimport (
-    MOST_PATTERNS, STARTS, Clue, Clues, Gap, Pattern, Patterns,
+    MOST_PATTERNS, STARTS, Clue, Clues, Gap, Pattern, Patterns, start,
 )
 from exporter.engine.native.choosing cimport Group, Places, Switch, add
 from exporter.engine.native.slots cimport (
