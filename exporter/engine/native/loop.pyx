@@ -87,6 +87,7 @@ _ENDS = (MESSAGE_SLOT, TIME_SLOT, EXCEPTION_SLOT, LOG_SLOT)
 if tuple(accumulate(map(len, _GROUPS))) != _ENDS or len(_RANKS) != RANKS:
     raise ImportError("it was compiled from other sources")
 
+include "plain.pxi"
 include "program.pxi"
 include "fitting.pxi"
 include "answers.pxi"
