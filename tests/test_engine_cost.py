@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 
 from exporter.engine import choice
-from exporter.engine.rules import LogRules
+from exporter.engine.plan import Plan
+from exporter.engine.rules import Event, LogRule, LogRules, Where
 from exporter.vocabulary import FAMILIES
 from tests.support.differential import ENGINES, plan
 from tests.support.hostile import NOW
@@ -20,6 +22,13 @@ LINES = 200
 MEGABYTE = 1 << 20
 PIECE = 1 << 14
 MOST = 3.0  # times the exact reading
+RULED: dict[str, tuple[Callable[[int], LogRule], str]] = {
+    "a condition": (lambda i: LogRule(where=(Where("code", values=(f"{i}",)),)), "Batch b{n} done"),
+    "a template": (
+        lambda i: LogRule(f"{{b}} of kind{i} took {{t:number}} s"),
+        "b{n} of kind{i} took 5 s",
+    ),
+}
 Counts = TypeVar("Counts", bound=Counted)
 
 
@@ -45,6 +54,32 @@ def test_a_hostile_stream_costs_little_more_than_its_exact_reading(name: str, en
         lambda: Counted(plan("keyvalue"), NOW, by=engine), lambda counts: counts.feed([data])
     )
     assert fast < MOST * exact
+
+
+@pytest.mark.alone(reason="it compares CPU times")
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", RULED)
+def test_a_thousand_rules_cost_a_line_little_more_than_ten(kind: str, engine: str) -> None:
+    rule, message = RULED[kind]
+    costs = []
+    for number in (10, 1_000):
+        rules = LogRules(tuple(replace(rule(i), event=Event("seen")) for i in range(number)))
+        ruled = plan_of(rules, FAMILIES)
+        said = ((i % number, message.format(i=i % number, n=i)) for i in range(2_000))
+        data = b"".join(
+            b'{"level":30,"msg":"%b","code":"%d"}\n' % (one.encode(), i) for i, one in said
+        )
+
+        def learned(ruled: Plan = ruled, data: bytes = data) -> Counted:
+            counted = Counted(ruled, NOW, by=engine)
+            counted.feed([data])
+            return counted
+
+        def count(counted: Counted, data: bytes = data) -> None:
+            counted.feed([data])
+
+        costs.append(_cost(learned, count))
+    assert costs[1] < 12 * costs[0]  # each of them tried would be a hundred
 
 
 @pytest.mark.alone(reason="it compares CPU times")

@@ -49,8 +49,10 @@ class Exact:
                 yield Update(self._unparsed, (self.service,), 1.0)
         if found.message:
             fitting = self.plan.by_message(found.record.message)
-            yield from self._apply(fitting.rules, fitting.captured, found.record)
-            yield from self._apply(self.plan.unbound, (), found.record)
+            if fitting.captured:
+                yield from self._apply(fitting.rules, fitting.captured, found.record)
+            if self.plan.unbound.all:
+                yield from self._apply(self.plan.unbound, (), found.record)
         if found.exception is not None:
             yield Update(self._exception, (self.service, found.exception), 1.0)
             for one, captured in self.plan.by_exception(found.exception_line):

@@ -28,14 +28,18 @@ class Finder:
         self.always: Places = ()
         texts = [_texts(one) for one in templates]
         usual = Counter(text for each in texts for text in set(each))
+        begun = [bool(one.prefix) and usual[one.prefix] <= FEW for one in templates]
+        many = begun.count(False) > FEW
         for place, (one, each) in enumerate(zip(templates, texts, strict=True)):
-            if one.prefix and usual[one.prefix] <= FEW:
-                _note(self.begins, one.prefix, place)
-            elif each and len(templates) > FEW:
-                told = min(each, key=lambda text: (usual[text], text != one.prefix, -len(text)))
-                _note(self.begins if told == one.prefix else self.holds, told, place)
-            else:
+            told = one.prefix if begun[place] else ""
+            if not told and each and many:
+                told = min(each, key=lambda text: (usual[text], -len(text)))
+            if not told:
                 self.always += (place,)
+            elif told == one.prefix:
+                _note(self.begins, told, place)
+            else:
+                _note(self.holds, told, place)
         self._begins, self._holds = Beginnings(self.begins), Beginnings(self.holds)
         self._width = min(_WIDTH, *map(len, self.holds)) if self.holds else 0
         self._starts = frozenset(text[: self._width] for text in self.holds)
@@ -45,8 +49,9 @@ class Finder:
         found = [*self.always]
         for text in self._begins.of(message):
             found += self.begins[text]
-        for text in self._held(message):
-            found += self.holds[text]
+        if self.holds:
+            for text in self._held(message):
+                found += self.holds[text]
         found.sort()
         return found
 
@@ -55,10 +60,9 @@ class Finder:
             return [text for text in self.holds if text in message]
         width, starts = self._width, self._starts
         found: set[str] = set()
-        if starts:
-            for at in range(len(message) - width + 1):
-                if message[at : at + width] in starts:
-                    found.update(self._holds.of(message[at:]))
+        for at in range(len(message) - width + 1):
+            if message[at : at + width] in starts:
+                found.update(self._holds.of(message[at:]))
         return found
 
 

@@ -124,6 +124,9 @@ class JsonLines:
 
     def _find(self, spelled: str | int, message: str) -> Moves | None:
         """The moves of a message at a level; None where fields alone do not tell them."""
+        if len(self._made) >= _CACHED:  # what messages fit beside each other has no end
+            self._begin_again()
+            self._level(spelled)
         known, level = self._levels[spelled][1], levels.level(spelled)
         if message in known:
             return None
@@ -138,6 +141,11 @@ class JsonLines:
         if len(message) <= _LONGEST_CACHED:
             known[message] = found
         return found
+
+    def _begin_again(self) -> None:
+        self._maker = Maker(self._mover)
+        for made in (self._levels, self._made, self._parts):
+            made.clear()
 
     def _part(self, rules: Rules) -> Moves:
         if rules not in self._parts:

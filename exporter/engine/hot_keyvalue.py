@@ -127,6 +127,10 @@ class KeyValueLines:
             if len(head) <= _LONGEST_CACHED:
                 self._once.add(head)
             return None
+        if self._learned >= _CACHED:  # what messages fit beside each other has no end either
+            self._forget_heads()
+            self._made.clear()
+            self._maker = Maker(self._mover)
         begins = found.end() - len(head)
         span = slice(begins, found.end())
         meaning = of_head(self._plan, self._mover.service, line, span, dated=minute is not None)
@@ -134,8 +138,6 @@ class KeyValueLines:
         if meaning is not None:
             moves = self._moves(meaning)
             learned = self._record_cell(meaning.level), meaning.back, *moves
-        if self._learned >= _CACHED:
-            self._forget_heads()
         self._learned += 1
         self._heads[minute is not None].setdefault(token, {})[head] = learned
         return learned

@@ -227,6 +227,9 @@ class Fitting:
     captured: tuple[dict[str, str], ...]
 
 
+_NONE = Fitting(Rules(()), ())
+
+
 @dataclass(slots=True)
 class Plan:
     """All rules of one application, found by message, by exception, or by conditions alone.
@@ -285,12 +288,15 @@ class Plan:
                 yield one, found
 
     def _fitting(self, message: str) -> Fitting:
+        places = self.finder.places(message)
+        if not places and message not in self.literal:
+            return _NONE
         found: list[tuple[int, dict[str, str]]] = []
-        for place in self.finder.places(message):
-            template, places = self.templates[place]
+        for place in places:
+            template, own = self.templates[place]
             captured = template.match(message)
             if captured is not None:
-                found += ((place, captured) for place in places)
+                found += ((each, captured) for each in own)
         found.sort(key=itemgetter(0))
         literal = self.literal.get(message, ())
         rules = self._rules((*literal, *(self.templated[place] for place, _ in found)))

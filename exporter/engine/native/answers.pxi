@@ -37,7 +37,8 @@ cdef class Answers:
         table_begin(&walk.types, CACHED, self._seed)
         table_begin(&walk.literals, MOST_LITERALS, self._seed)
         table_begin(&walk.places, CACHED, self._seed)
-        count = fit(walk, self._plan, self._texts, self._gaps, self._want())
+        count = want(walk, self._plan, self._slots, self._places)
+        count = fit(walk, self._plan, self._texts, self._gaps, count)
         look(walk, self._plan, self._texts)
         walk.kept = <Kept*>calloc(KEPT, sizeof(Kept))
         walk.line.slots = <Slot*>calloc(count, sizeof(Slot))
@@ -80,30 +81,6 @@ cdef class Answers:
         free(self.walk.learned)
         free(self.walk.kinds)
         free(self.walk.needles)
-
-    cdef int _want(self) except -1:
-        """Give each key of a JSON line a slot that a line is read by, or that a rule looks at."""
-        names = [*LEVEL_KEYS, *MESSAGE_KEYS, *TIME_KEYS, *EXCEPTION_KEYS, "log"]
-        names += [f"{key}.{name}" for name in ("type", "message") for key in EXCEPTION_KEYS]
-        asked = set().union(*(one.fields() for one in self._plan.rules))
-        self.walk.wanted = wanted_new()
-        if self.walk.wanted == NULL:
-            raise MemoryError
-        for name in (*names, *sorted(asked.difference(names))):
-            raw = name.encode("utf-8", "surrogatepass")
-            found = wanted_add(self.walk.wanted, raw, len(raw), len(self._slots))
-            if found != YES and found != NO:
-                raise MemoryError
-            if found == YES:
-                self._slots[name] = len(self._slots)
-        if self._slots[names[-1]] != OWN_SLOTS - 1:
-            raise AssertionError("a key that every line is read by has no slot")
-        count = len(self._slots)
-        self._places = dict(self._slots)
-        for name in asked.difference(self._slots):  # pairs may have them
-            self._places[name] = count
-            count += 1
-        return count + 1
 
     cdef int _locate(self) except -1:
         """Find the cells that most lines move."""
@@ -407,25 +384,3 @@ cdef class Answers:
             self.walk.kept_count = 0
             table_clear(&self.walk.places)
         return 0
-
-
-cdef Op* _asking(Line* line) noexcept:
-    """The move that is asked about."""
-    return &line.chosen.all[line.turn].ops[line.op]
-
-
-cdef object plain(const Slot* slot):
-    """A value as the exact reading has it."""
-    raw = slot.at[: slot.size]
-    if slot.kind == KIND_RAW:
-        return spelled(raw)
-    text = raw.decode("utf-8", "replace")
-    if slot.kind == KIND_STRING:
-        return text
-    if slot.kind == KIND_GO:
-        return unescaped(text)
-    if slot.kind == KIND_ESCAPED:
-        return scalar(f'"{text}"')
-    if slot.kind == KIND_TRUE or slot.kind == KIND_FALSE:
-        return slot.kind == KIND_TRUE
-    return scalar(text) if slot.kind == KIND_INTEGER or slot.kind == KIND_FLOAT else None

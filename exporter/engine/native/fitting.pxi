@@ -1,6 +1,32 @@
 """Fitting: what rules say of messages and exceptions, given to C."""
 
 
+cdef int want(Walk* walk, object plan, dict slots, dict places) except -1:
+    """Give each field that a line is read by, or that a rule looks at, a slot; how many there are.
+
+    `slots` are those that a scan can fill, `places` are all.
+    """
+    names = [*LEVEL_KEYS, *MESSAGE_KEYS, *TIME_KEYS, *EXCEPTION_KEYS, "log"]
+    names += [f"{key}.{name}" for name in ("type", "message") for key in EXCEPTION_KEYS]
+    asked = set().union(*(one.fields() for one in plan.rules))
+    walk.wanted = wanted_new()
+    if walk.wanted == NULL:
+        raise MemoryError
+    for name in (*names, *sorted(asked.difference(names))):
+        raw = name.encode("utf-8", "surrogatepass")
+        found = wanted_add(walk.wanted, raw, len(raw), len(slots))
+        if found != YES and found != NO:
+            raise MemoryError
+        if found == YES:
+            slots[name] = len(slots)
+    if slots[names[-1]] != OWN_SLOTS - 1:
+        raise AssertionError("a key that every line is read by has no slot")
+    places.update(slots)
+    for name in asked.difference(slots):  # pairs may have them
+        places[name] = len(places)
+    return len(places)
+
+
 cdef int fit(Walk* walk, object plan, list texts, dict gaps, int count) except -1:
     """Give C the messages that rules ask for; how many slots there are with those of gaps."""
     templates = [template for template, _ in plan.templates]
@@ -44,10 +70,10 @@ cdef int _clues(Clues* clues, object places, list texts) except -1:
         one.patterns = _numbers(by_text[raw])
         one.count = len(by_text[raw])
         if one.size > 1:
-            clues.starts[<unsigned char>one.at[0] << 8 | <unsigned char>one.at[1]] = 1
+            start(clues, one.at, <unsigned char>one.at[1])
         else:
             for i in range(256):
-                clues.starts[<unsigned char>one.at[0] << 8 | i] = 1
+                start(clues, one.at, i)
     return 0
 
 

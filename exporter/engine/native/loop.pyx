@@ -24,7 +24,7 @@ from exporter.engine.native.moves cimport (
 )
 from exporter.engine.native.wanted cimport wanted_add, wanted_free, wanted_new
 from exporter.engine.native.patterns cimport (
-    MOST_PATTERNS, STARTS, Clue, Clues, Gap, Pattern, Patterns,
+    MOST_PATTERNS, STARTS, Clue, Clues, Gap, Pattern, Patterns, start,
 )
 from exporter.engine.native.choosing cimport Group, Places, Switch, add
 from exporter.engine.native.slots cimport (
@@ -87,6 +87,7 @@ _ENDS = (MESSAGE_SLOT, TIME_SLOT, EXCEPTION_SLOT, LOG_SLOT)
 if tuple(accumulate(map(len, _GROUPS))) != _ENDS or len(_RANKS) != RANKS:
     raise ImportError("it was compiled from other sources")
 
+include "plain.pxi"
 include "program.pxi"
 include "fitting.pxi"
 include "answers.pxi"

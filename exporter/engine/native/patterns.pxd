@@ -15,7 +15,7 @@ cdef extern from "string.h" nogil:
 cdef enum:
     MOST_PATTERNS = 1 << 13
     MOST_FITTING = 64  # beside each other
-    STARTS = 1 << 16  # of two bytes
+    STARTS = 1 << 13  # bytes of bits, one for each two bytes
 
 
 cdef struct Gap:
@@ -45,7 +45,7 @@ cdef struct Clue:
 cdef struct Clues:
     Clue* all  # in their order
     int count
-    unsigned char* starts  # whether some begin with two bytes, of which the second may be any
+    unsigned char* starts  # as bits: whether some may begin with two bytes
 
 
 cdef struct Patterns:
@@ -143,9 +143,17 @@ cdef inline const Clue* _longest(
 
 cdef inline bint _starts(const Clues* clues, const char* at, Py_ssize_t size) noexcept nogil:
     """Whether a clue may stand here."""
+    cdef unsigned two
     if size < 2:
         return size == 1
-    return clues.starts[<unsigned char>at[0] << 8 | <unsigned char>at[1]]
+    two = <unsigned char>at[0] << 8 | <unsigned char>at[1]
+    return clues.starts[two >> 3] >> (two & 7) & 1
+
+
+cdef inline void start(Clues* clues, const char* at, int second) noexcept nogil:
+    """Let a clue begin with its first byte and this one."""
+    cdef unsigned two = <unsigned char>at[0] << 8 | second
+    clues.starts[two >> 3] |= 1 << (two & 7)
 
 
 cdef inline int fitting(
