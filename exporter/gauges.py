@@ -78,6 +78,11 @@ class Windows:
         self._present = -math.inf  # when a cell was last open for writing
         self._begun, self._due = -math.inf, -math.inf  # between them no window has to be turned
 
+    @property
+    def quiet(self) -> tuple[float, float]:
+        """From when to when no window has to be turned, as long as none is added or kept anew."""
+        return self._begun, self._due
+
     def find(self, index: int, part: str) -> Window | None:
         """The window of this series and stream, where there is one."""
         return self._by_series.get(index, {}).get(part)

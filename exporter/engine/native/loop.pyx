@@ -20,7 +20,7 @@ from exporter.engine.native.kept cimport KEPT, Kept, outdate
 from exporter.engine.native.meant cimport RANK_KIND
 from exporter.engine.native.moves cimport (
     ADD, ASK_AMOUNT, ASK_CELL, COUNT, HIGHEST, LAST, LOWEST, OBSERVE, RARE, READ, SET, STAMP, SUM,
-    TEST, Chosen, Line, Moves, Op, bucket, moment_of,
+    TEST, Chosen, Line, Moves, Op, Present, bucket, moment_of,
 )
 from exporter.engine.native.wanted cimport wanted_add, wanted_free, wanted_new
 from exporter.engine.native.patterns cimport (
@@ -225,6 +225,8 @@ cdef class Lines:
                 walk.present.now = self._moment.now
                 walk.present.fresh = self._moment.fresh
                 walk.present.soon = self._moment.soon
+                quiet = self._mover.registry.windows.quiet
+                walk.present.quiet_from, walk.present.quiet_until = quiet
                 with nogil:
                     found = go(walk)
             finally:
@@ -235,8 +237,12 @@ cdef class Lines:
 
     cdef int _leave(self) except -1:
         """Let Python see what time the records have brought."""
-        if self._answers.walk.present.now != self._moment.now:
-            self._moment.reach(self._answers.walk.present.now)
+        cdef Present* present = &self._answers.walk.present
+        if present.passed:
+            self._mover.registry.windows.turn(present.passed, self._arena)
+            present.passed = 0
+        if present.now != self._moment.now:
+            self._moment.reach(present.now)
         return 0
 
     cdef int _take_up(self, Track* track, object lane) except -1:

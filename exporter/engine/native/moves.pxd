@@ -77,6 +77,11 @@ cdef struct Present:
     double fresh
     double soon
     double late_seconds
+    # Between them no window has to be turned. `passed` is when one would have been looked for last,
+    # 0 where Python knows.
+    double quiet_from
+    double quiet_until
+    double passed
 
 
 # One line on its way: its slots, its time, and what is known of the move that is next.

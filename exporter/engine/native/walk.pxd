@@ -232,6 +232,9 @@ cdef inline bint _arrive(Walk* walk) noexcept nogil:
     if walk.line.late or not present.replaying:
         return False
     moment_of(present, True, at)
+    if present.quiet_from <= present.now < present.quiet_until:
+        present.passed = present.now
+        return False
     return True
 
 
