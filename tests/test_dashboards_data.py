@@ -57,7 +57,7 @@ def test_every_question_has_an_answer(parts: Parts, tmp_path: Path) -> None:
 
     with showing(parts, tmp_path) as prometheus:
         try:
-            wait_for(answered, "an answer to every question", within=PATIENCE)
+            wait_for(answered, "an answer to every question", within=PATIENCE, every=1.0)
         except AssertionError as error:
             error.add_note("\n".join(f"{name}\n    {text}" for name, text in left.items()))
             raise
