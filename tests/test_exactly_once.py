@@ -9,7 +9,9 @@ import pytest
 from tests.support.killing import ROTATION, Harness, VainError, spread
 from tests.support.trap import BUGS, POINTS
 
-pytestmark = pytest.mark.first(reason="it starts sidewatch forty times, one after the other")
+pytestmark = pytest.mark.first(
+    seconds=50, reason="it starts sidewatch forty times, one after the other"
+)
 
 
 def _hold(harness: Harness) -> None:

@@ -117,7 +117,7 @@ def test_promtool_accepts_the_rules(path: Path, parts: Parts) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.first(reason="promtool works for two minutes, proof after proof")
+@pytest.mark.first(seconds=110, reason="promtool works for two minutes, proof after proof")
 @pytest.mark.parametrize("path", PROOFS, ids=lambda path: path.stem)
 def test_promtool_proves_the_rules(path: Path, parts: Parts) -> None:
     _promtool(parts, "test", "rules", path)

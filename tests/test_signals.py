@@ -31,7 +31,7 @@ from tests.support.signals import CASES, Case, outcomes
 from tests.support.staged import STAGED, Staged, stories
 from tests.support.voices import forms
 
-pytestmark = pytest.mark.first(reason="all signals are played at once")
+pytestmark = pytest.mark.first(seconds=150, reason="all signals are played at once")
 
 RULES = {
     rule["alert"]: rule["labels"]
