@@ -38,7 +38,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process waits for them in the end."""
-    items.sort(key=lambda item: item.get_closest_marker("first") is None)
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> float:
+    """What its file takes, if it is to begin early."""
+    mark = item.get_closest_marker("first")
+    return mark.kwargs["seconds"] if mark else 0.0
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

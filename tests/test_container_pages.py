@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.conftest import StartPrometheus
+from tests.support import yamls
 from tests.support.docker import SECOND, Dockerd
 from tests.support.process import running
 from tests.support.servers import Alertmanager, Prometheus
@@ -63,7 +64,7 @@ def quick_rules(folder: Path) -> list[Path]:
     rules = []
     folder.mkdir()
     for path in sorted((ROOT / "rules").glob("*.yaml")):
-        text = yaml.safe_load(path.read_text())
+        text = yamls.read(path.read_text())
         for rule in (rule for group in text["groups"] for rule in group["rules"]):
             if "for" in rule:
                 rule["for"] = f"{FOR_SECONDS}s"

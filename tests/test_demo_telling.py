@@ -6,13 +6,13 @@ import io
 from pathlib import Path
 
 import pytest
-import yaml
 
 from exporter.demo.alarms import NAMES, Alarm, alarms
 from exporter.demo.page import Memory, parse
 from exporter.demo.scenes import SCRIPT, Span
 from exporter.demo.telling import Board, Moment, Told
 from exporter.demo.voices import InPlace, LineByLine, Listener, voice
+from tests.support import yamls
 
 ROOT = Path(__file__).parents[1]
 NOW = 1_800_000_000.0
@@ -147,7 +147,7 @@ def test_every_rule_that_it_names_is_shipped() -> None:
     shipped = {
         rule["alert"]
         for path in (ROOT / "rules").glob("*.yaml")
-        for group in yaml.safe_load(path.read_text())["groups"]
+        for group in yamls.read(path.read_text())["groups"]
         for rule in group["rules"]
         if "alert" in rule
     }

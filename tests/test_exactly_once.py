@@ -9,7 +9,9 @@ import pytest
 from tests.support.killing import ROTATION, Harness, VainError, spread
 from tests.support.trap import BUGS, POINTS
 
-pytestmark = pytest.mark.alone(reason="it kills at random times, and must hit all that matters")
+pytestmark = pytest.mark.first(
+    seconds=50, reason="it starts sidewatch forty times, one after the other"
+)
 
 
 def _hold(harness: Harness) -> None:
@@ -28,8 +30,12 @@ def test_kills_at_every_point_lose_and_double_nothing(tmp_path: Path) -> None:
     harness = Harness(tmp_path, seed=1)
     with harness.watched():
         harness.kill(spread(each=3, rest=4, seed=1))
+        for _ in range(3):  # a machine that is busy with other tests may have missed one
+            if missed := [point for point in (*POINTS, ROTATION) if not harness.hits[point]]:
+                harness.kill(missed)
         print(harness.table())  # noqa: T201  # shown where it fails
         _hold(harness)
+    assert harness.hits.keys() >= {*POINTS, ROTATION}
 
 
 @pytest.mark.long

@@ -17,6 +17,7 @@ from exporter.errors import ExportError
 from exporter.export.keep import keep, keepable
 from exporter.export.rules import tiers
 from exporter.export.shipped import subject
+from tests.support import yamls
 from tests.support.exporting import exported
 from tests.support.parts import Parts
 from tests.support.promql import selectors
@@ -35,7 +36,7 @@ def _rules(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         rule.get("alert") or rule["record"]: rule
         for path in sorted(folder.glob("*.yaml"))
-        for group in yaml.safe_load(path.read_text())["groups"]
+        for group in yamls.read(path.read_text())["groups"]
         for rule in group["rules"]
     }
 
@@ -99,7 +100,7 @@ def test_subjects_are_chosen_or_left_out_and_what_they_read_comes_along(tmp_path
 
 
 def _rules_of(subject_name: str) -> list[str]:
-    groups = yaml.safe_load((ROOT / f"rules/{subject_name}.yaml").read_text())["groups"]
+    groups = yamls.read((ROOT / f"rules/{subject_name}.yaml").read_text())["groups"]
     return [rule.get("alert") or rule["record"] for group in groups for rule in group["rules"]]
 
 
@@ -168,7 +169,7 @@ def _with_label(series: str) -> str:
 def _proved_with_labels(parts: Parts, folder: Path, names: list[str]) -> None:
     assert exported("rules", folder / "rules", "--keep-labels", "env,cluster") == 0
     for name in names:
-        proof = yaml.safe_load((PROOFS / f"{name}.yaml").read_text())
+        proof = yamls.read((PROOFS / f"{name}.yaml").read_text())
         proof["rule_files"] = [f"rules/{Path(file).name}" for file in proof["rule_files"]]
         tests = [_labelled(test) for test in proof["tests"] if "alert_rule_test" in test]
         (folder / f"{name}.yaml").write_text(yaml.safe_dump({**proof, "tests": tests}))
@@ -250,7 +251,7 @@ def made_by_grafana(provisioned: Path) -> dict[str, dict[str, Any]]:
     """Its alerts, by title."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(provisioned.glob("*.yaml")):
-        whole = yaml.safe_load(path.read_text())
+        whole = yamls.read(path.read_text())
         assert whole["apiVersion"] == 1
         for group in whole["groups"]:
             assert (group["orgId"], group["folder"], group["interval"]) == (1, "Night", "30s")

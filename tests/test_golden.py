@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support import yamls
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -50,7 +51,7 @@ class Case:
 
 def load(log: Path) -> Case:
     name = "expected" if log.stem == "input" else log.stem
-    answers = yaml.safe_load((log.parent / f"{name}.yaml").read_text(encoding="utf-8"))
+    answers = yamls.read((log.parent / f"{name}.yaml").read_text(encoding="utf-8"))
     return Case(log.parent.name, log, answers)
 
 
@@ -218,5 +219,5 @@ def promised(app: str) -> tuple[set[tuple[str, str]], set[str]]:
 
 
 def profile(app: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((PROFILES / f"{app}.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = yamls.read((PROFILES / f"{app}.yaml").read_text(encoding="utf-8"))
     return found

@@ -11,13 +11,12 @@ from functools import cache, partial
 from pathlib import Path
 
 import pytest
-import yaml
 
 from exporter.lint import Finding, Settings, lint, read
 from exporter.lint.catalogue import OWN, Catalogue
 from exporter.lint.files import Rule, RuleFile
 from exporter.promql import NotPromQL, parse, selectors
-from tests.support import spoiling
+from tests.support import spoiling, yamls
 from tests.support.spoiling import without_a_label
 
 ROOT = Path(__file__).parents[1]
@@ -113,7 +112,7 @@ def test_the_labels_that_are_inferred_are_those_that_prometheus_gives() -> None:
     catalogue = Catalogue(_rules())
     compared = 0
     for path in sorted((ROOT / "tests/rules").glob("*.yaml")):
-        for test in yaml.safe_load(path.read_text())["tests"]:
+        for test in yamls.read(path.read_text())["tests"]:
             for case in test.get("alert_rule_test", ()):
                 rule = alerts[case["alertname"]]
                 assert rule.tree is not None

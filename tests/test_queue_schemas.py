@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from exporter.config.queues import libraries
 from exporter.sources.postgres import Library
 from exporter.sources.postgres.query import QUEUE
+from tests.support import yamls
 from tests.support.asking import Asked, asked, until
 from tests.support.pg import Server
 from tests.support.queues import SETTINGS, grant, queries, told, without_zeros
@@ -61,7 +61,7 @@ class Truth:
 
 
 def truth(folder: str) -> Truth:
-    return Truth(**yaml.safe_load((HERE / folder / "answers.yaml").read_text()))
+    return Truth(**yamls.read((HERE / folder / "answers.yaml").read_text()))
 
 
 @pytest.fixture(params=FOLDERS)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from exporter.config import parse
+from tests.support import yamls
 from tests.support.asking import until
 from tests.support.pg import Server
 from tests.support.told import Told, grant, told
@@ -38,7 +39,7 @@ def config(postgres: Server, database: str, app: str | None, rows: Any = None) -
 
 
 def answers(app: str) -> dict[str, dict[str, Any]]:
-    found: dict[str, Any] = yaml.safe_load((HERE / app / "answers.yaml").read_text())
+    found: dict[str, Any] = yamls.read((HERE / app / "answers.yaml").read_text())
     return found
 
 
@@ -143,7 +144,7 @@ live_releases:
 async def test_an_operator_renames_every_table_column_and_state(postgres: Server) -> None:
     database = tables(postgres, "paas", PASCAL, "ALTER ROLE watcher SET timezone TO 'Asia/Tokyo'")
     try:
-        async with told(config(postgres, database, "paas", yaml.safe_load(RENAMED))) as app:
+        async with told(config(postgres, database, "paas", yamls.read(RENAMED))) as app:
             await app.answered()
             hold(app, answers("paas"))
             assert set(app.disabled().values()) <= {"version"}
@@ -169,7 +170,7 @@ async def test_a_right_that_is_missing_is_told_with_its_grant(
 ) -> None:
     database = tables(postgres, "paas", PASCAL)
     postgres.psql('REVOKE ALL ON "Deployments" FROM watcher', database)
-    rows = yaml.safe_load(RENAMED)
+    rows = yamls.read(RENAMED)
     async with told(config(postgres, database, "paas", rows)) as app:
         await until(lambda: "rows_deployments" in app.disabled(), "the query to be disabled")
         assert app.disabled()["rows_deployments"] == "privilege"

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from exporter.model import Family
 from exporter.vocabulary import FAMILIES
 from exporter.vocabulary.others import DROPPED, OTHERS
-from tests.support import metrics_page
+from tests.support import metrics_page, yamls
 from tests.support.parts import Parts
 from tests.support.promql import Selector, selectors
 
@@ -73,7 +72,7 @@ class Proof:
 
 
 def _groups(path: Path) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = yaml.safe_load(path.read_text())["groups"]
+    groups: list[dict[str, Any]] = yamls.read(path.read_text())["groups"]
     return groups
 
 
@@ -86,7 +85,7 @@ EXPRESSIONS = {rule.get("alert") or rule["record"]: rule["expr"] for rule in RUL
 @cache
 def _tests() -> list[dict[str, Any]]:
     """All promtool tests; they take a second to read."""
-    return [test for path in PROOFS for test in yaml.safe_load(path.read_text())["tests"]]
+    return [test for path in PROOFS for test in yamls.read(path.read_text())["tests"]]
 
 
 def _proof(alert: str) -> Proof:
@@ -117,6 +116,7 @@ def test_promtool_accepts_the_rules(path: Path, parts: Parts) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.first(seconds=110, reason="promtool works for two minutes, proof after proof")
 @pytest.mark.parametrize("path", PROOFS, ids=lambda path: path.stem)
 def test_promtool_proves_the_rules(path: Path, parts: Parts) -> None:
     _promtool(parts, "test", "rules", path)
@@ -229,7 +229,7 @@ def test_every_watched_alert_serves_a_signal() -> None:
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
 def test_a_profile_keeps_the_names_that_its_signals_need(path: Path) -> None:
-    profile = yaml.safe_load(path.read_text())
+    profile = yamls.read(path.read_text())
     section = SIGNALS.partition(f"## {path.stem}\n")[2].partition("\n## ")[0]
     events = [rule["event"] for rule in profile["logs"]["rules"] if "event" in rule]
     impacts = {event["name"]: event.get("impact", "info") for event in events}
@@ -253,7 +253,7 @@ def test_the_page_of_an_event_alert_explains_every_event_that_a_profile_sends_th
         "page": (RUNBOOKS / "WatchedEventCritical.md").read_text(),
         "ticket": (RUNBOOKS / "WatchedEventTicket.md").read_text(),
     }
-    for rule in yaml.safe_load(path.read_text())["logs"]["rules"]:
+    for rule in yamls.read(path.read_text())["logs"]["rules"]:
         event = rule.get("event", {})
         if event.get("impact", "info") in pages:
             assert f"`{event['name']}`" in pages[event["impact"]]
@@ -273,6 +273,6 @@ def test_the_page_of_metrics_is_the_vocabulary() -> None:
 @pytest.mark.parametrize("path", PROOFS, ids=lambda path: path.stem)
 def test_the_samples_of_a_proof_are_text_to_whoever_reads_it(path: Path) -> None:
     """`0x60` without quotes is sixty zeros to promtool, and 96 to others."""
-    tests = yaml.safe_load(path.read_text())["tests"]
+    tests = yamls.read(path.read_text())["tests"]
     series = [one for test in tests for one in test["input_series"]]
     assert [one for one in series if not isinstance(one["values"], str)] == []

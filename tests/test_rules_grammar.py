@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
+from tests.support import yamls
 from tests.support.node import Node
 
 RULES = sorted((Path(__file__).parents[1] / "rules").glob("*.yaml"))
@@ -24,7 +24,7 @@ def _expressions() -> dict[str, str]:
     rules = [
         rule
         for path in RULES
-        for group in yaml.safe_load(path.read_text())["groups"]
+        for group in yamls.read(path.read_text())["groups"]
         for rule in group["rules"]
     ]
     return {rule.get("alert") or rule["record"]: rule["expr"] for rule in rules}

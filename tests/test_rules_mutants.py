@@ -18,6 +18,7 @@ import yaml
 
 from exporter.lint import Settings, lint, read
 from exporter.lint.files import RuleFile
+from tests.support import yamls
 from tests.support.flock import Proof, survivors
 from tests.support.mutants import spoilings
 from tests.support.parts import Parts
@@ -94,7 +95,7 @@ def test_no_spoiled_rule_passes_the_tests(path: Path, parts: Parts, tmp_path: Pa
 
     jobs = [
         (rule, some)
-        for group in yaml.safe_load(path.read_text())["groups"]
+        for group in yamls.read(path.read_text())["groups"]
         for rule in group["rules"]
         for some in _parts([one for one in spoilings(rule) if not _is_linted(path, one[1])])
     ]

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.support import signals_page
+from tests.support import signals_page, yamls
 from tests.support.docker import Dockerd
 from tests.support.faults import FAULTS, files, told
 from tests.support.firing import RULES as SHIPPED
@@ -32,12 +31,12 @@ from tests.support.signals import CASES, Case, outcomes
 from tests.support.staged import STAGED, Staged, stories
 from tests.support.voices import forms
 
-pytestmark = pytest.mark.first(reason="all signals are played at once")
+pytestmark = pytest.mark.first(seconds=150, reason="all signals are played at once")
 
 RULES = {
     rule["alert"]: rule["labels"]
     for path in SHIPPED
-    for group in yaml.safe_load(path.read_text())["groups"]
+    for group in yamls.read(path.read_text())["groups"]
     for rule in group["rules"]
     if "alert" in rule
 }

@@ -84,6 +84,7 @@ def box(tmp_path: Path, sidewatch: Path) -> Box:
 
 
 @pytest.mark.real
+@pytest.mark.first(seconds=40, reason="it waits half a minute for births and pages")
 def test_a_line_in_a_log_becomes_exactly_one_page(
     box: Box,
     prometheus: StartPrometheus,

@@ -20,7 +20,7 @@ from tests.support.waiting import wait_for
 from tests.support.web import get, get_json
 from tests.support.wheels import ROOT
 
-pytestmark = pytest.mark.first(reason="it builds an image, and waits for servers")
+pytestmark = pytest.mark.first(seconds=200, reason="it builds an image, and waits for servers")
 
 SERVICES = ("sidewatch", "docker-socket", "prometheus", "alertmanager", "grafana")
 # The application beside which it runs: `app` of tripl's compose project.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from tests.support import yamls
 
 FOLDER = Path(__file__).parents[1] / "redact"
 
@@ -36,7 +36,7 @@ def canaries() -> tuple[Canary, ...]:
     """All of them."""
     found = []
     for path in sorted(FOLDER.glob("canaries*.yaml")):
-        for one in yaml.safe_load(path.read_text()):
+        for one in yamls.read(path.read_text()):
             secret = "".join(one["secret"])
             said = one["text"].replace("{}", secret)
             found.append(Canary(one["name"], one["rule"], secret, said, one.get("key")))

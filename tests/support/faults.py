@@ -14,14 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.support import yamls
 
 TESTS = Path(__file__).parents[1]
 FOLDER = TESTS / "signals"
 
 
 def _listed() -> dict[str, dict[str, Any]]:
-    listed = yaml.safe_load((TESTS / "signals.yaml").read_text())
+    listed = yamls.read((TESTS / "signals.yaml").read_text())
     return {one["id"]: {"app": app, **one} for app, rows in listed.items() for one in rows}
 
 
@@ -32,7 +32,7 @@ FAULTS: Mapping[str, Mapping[str, Any]] = _listed()
 @cache
 def told(signal: str) -> Mapping[str, Any]:
     """One signal's file."""
-    found: dict[str, Any] = yaml.safe_load((FOLDER / f"{signal}.yaml").read_text())
+    found: dict[str, Any] = yamls.read((FOLDER / f"{signal}.yaml").read_text())
     return found
 
 

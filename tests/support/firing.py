@@ -18,8 +18,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.support import yamls
 from tests.support.promql import selectors
 
 RULES = sorted((Path(__file__).parents[2] / "rules").glob("*.yaml"))
@@ -124,7 +123,7 @@ def _says_something(path: Path, known: Iterable[str]) -> bool:
 
 @cache
 def _rules(path: Path) -> tuple[dict[str, Any], ...]:
-    groups = yaml.safe_load(path.read_text())["groups"]
+    groups = yamls.read(path.read_text())["groups"]
     return tuple(rule for group in groups for rule in group["rules"])
 
 

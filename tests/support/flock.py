@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import promql_parser as promql
-import yaml
 
+from tests.support import yamls
 from tests.support.promql import selectors
 
 Rule = dict[str, Any]
@@ -37,7 +37,7 @@ class Proof:
 
     def files(self) -> list[Path]:
         """The files of rules that it reads."""
-        named = yaml.safe_load(self.tests.read_text())["rule_files"]
+        named = yamls.read(self.tests.read_text())["rule_files"]
         return [(self.tests.parent / one).resolve() for one in named]
 
 
@@ -74,16 +74,14 @@ def _about_names(told: str) -> str:
 
 
 def _told(proof: Proof, name: str, copies: Mapping[int, Rule], folder: Path) -> str:
-    groups = [
-        group for path in proof.files() for group in yaml.safe_load(path.read_text())["groups"]
-    ]
+    groups = [group for path in proof.files() for group in yamls.read(path.read_text())["groups"]]
     rules = [rule for group in groups for rule in group["rules"]]
     derived = _derived(name, rules)
     needed = _needed([name, *derived], rules)
     beside = _flock(groups, name, copies, derived, needed)
     rule_file, test_file = folder / "rules.json", folder / "tests.json"
     rule_file.write_text(json.dumps({"groups": beside}))  # JSON is YAML
-    whole = yaml.safe_load(proof.tests.read_text())
+    whole = yamls.read(proof.tests.read_text())
     tests = [_repeated(test, [name, *derived], list(copies)) for test in whole["tests"]]
     asking = [one for one in tests if one["alert_rule_test"] or one["promql_expr_test"]]
     if not asking:

@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 PACKAGES = ("parsers", "exporter")
@@ -58,10 +59,18 @@ def _name(root: Path, path: Path) -> str:
 
 def _read(name: str, path: Path, known: frozenset[str]) -> Module:
     text = path.read_text()
-    tree = ast.parse(text, str(path))
+    caption, nodes = _parsed(text)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    imports = {target for node in ast.walk(tree) for target in _targets(node, package, known)}
-    return Module(name, ast.get_docstring(tree), len(text.splitlines()), frozenset(imports))
+    imports = {target for node in nodes for target in _targets(node, package, known)}
+    return Module(name, caption, len(text.splitlines()), frozenset(imports))
+
+
+@cache
+def _parsed(text: str) -> tuple[str | None, tuple[ast.stmt, ...]]:
+    """The caption, and every import; tests read the same house many times."""
+    tree = ast.parse(text)
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+    return ast.get_docstring(tree), tuple(found)
 
 
 def _targets(node: ast.AST, package: str, known: frozenset[str]) -> Iterator[str]:

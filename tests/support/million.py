@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from exporter.config.nodes import At
 from exporter.config.queues import libraries, read
 from exporter.sources.postgres import Library, library_queries
@@ -23,10 +21,11 @@ from exporter.sources.postgres.counting import (
     MANY_RUNS,
 )
 from exporter.sources.postgres.query import Counting
+from tests.support import yamls
 from tests.support.pg import Server
 
 QUEUES = Path(__file__).parents[1] / "queues"
-SEEDS: Mapping[str, Any] = yaml.safe_load((QUEUES / "million.yaml").read_text())
+SEEDS: Mapping[str, Any] = yamls.read((QUEUES / "million.yaml").read_text())
 NAMES = tuple(f"queue{i}" for i in range(10))
 # How many of a million jobs have ended.
 SHAPES = {"900,000 ended, 100,000 ready": 900_000, "1,000,000 ready": 0}

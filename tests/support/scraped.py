@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support import yamls
 from tests.support.faults import FAULTS, told
 from tests.support.firing import Story
 from tests.support.signals import CALM, MINUTES
@@ -89,7 +89,7 @@ def _at(course: Sequence[float], minute: int) -> float:
 
 @cache
 def _healthy(app: str) -> Mapping[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((HEALTHY / f"{app}-metrics.yaml").read_text())
+    found: dict[str, Any] = yamls.read((HEALTHY / f"{app}-metrics.yaml").read_text())
     return found
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.support import yamls
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,11 +23,12 @@ class Shipped:
     labels: tuple[Mapping[str, str], ...]
 
 
-def shipped_alerts() -> dict[str, Shipped]:
+@cache
+def shipped_alerts() -> Mapping[str, Shipped]:
     """All of them, by name."""
     proved: dict[str, list[Mapping[str, str]]] = {}
     for path in sorted((ROOT / "tests/rules").glob("*.yaml")):
-        for test in yaml.safe_load(path.read_text())["tests"]:
+        for test in yamls.read(path.read_text())["tests"]:
             for case in test.get("alert_rule_test", ()):
                 for said in case["exp_alerts"]:
                     labels = {"alertname": case["alertname"], **said["exp_labels"]}
@@ -34,7 +36,7 @@ def shipped_alerts() -> dict[str, Shipped]:
     return {
         rule["alert"]: Shipped(rule["alert"], path.stem, rule, tuple(proved[rule["alert"]]))
         for path in sorted((ROOT / "rules").glob("*.yaml"))
-        for group in yaml.safe_load(path.read_text())["groups"]
+        for group in yamls.read(path.read_text())["groups"]
         for rule in group["rules"]
         if "alert" in rule
     }

@@ -16,9 +16,8 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from exporter.demo.hurried import write_routing, write_rules
+from tests.support import yamls
 from tests.support.demo import Demo, demo, short_folder
 from tests.support.parts import Parts
 from tests.support.process import running
@@ -110,7 +109,7 @@ def _own_pages() -> Iterator[tuple[str, Page]]:
     """What agledger tells minute by minute while it drops things, and what tripl tells."""
     yield "tripl", lambda: TRIPL
     case = next(one for one in SCRAPED if one.signal == "ag-silent-drops")
-    for target, well in yaml.safe_load((HEALTHY / "agledger-metrics.yaml").read_text()).items():
+    for target, well in yamls.read((HEALTHY / "agledger-metrics.yaml").read_text()).items():
         yield f"agledger-{target.partition(':')[0]}", _minutes(case, target, well)
 
 

@@ -22,9 +22,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import yaml
-
 from exporter.config import seconds
+from tests.support import yamls
 
 HEALTHY = Path(__file__).parents[1] / "signals/healthy"
 BEGIN = datetime(2024, 5, 6, 10, tzinfo=UTC).timestamp()
@@ -71,7 +70,7 @@ class Form:
 @cache
 def forms(app: str) -> dict[str, Form]:
     """The forms of an application by name."""
-    told = yaml.safe_load((HEALTHY / f"{app}.yaml").read_text())
+    told = yamls.read((HEALTHY / f"{app}.yaml").read_text())
     return {
         name: Form(
             form["envelope"],
