@@ -20,35 +20,13 @@ from exporter.engine.feeding import Engine, Uncounted
 from exporter.engine.plan import Plan
 from exporter.foreign import Foreign
 from exporter.model import Cursor, Family, Snapshot
+from exporter.reading import Reading
 from exporter.registry import Registry
 from exporter.windows import Drains
 
 CATCHING_UP_SECONDS = 60.0
 WITHHELD_SECONDS = 600.0
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Reading:
-    """A stream being read: its cursor, what the engine keeps of it, and how far it lags.
-
-    `level_at` is when it was last read to its end; `behind_since` when it fell more than a minute
-    behind (NaN: it is not). `waiting` bytes are unread, None until the source tells; `passed`, that
-    it has been at its end since it was opened.
-    """
-
-    source: str
-    cursor: Cursor
-    stream: Stream
-    level_at: float
-    waiting: int | None = None
-    passed: bool = False
-    newest: float = math.nan
-    behind_since: float = math.nan
-
-    def lag(self, now: float) -> float:
-        """How many seconds the oldest unread byte has waited."""
-        return max(0.0, now - self.level_at) if self.waiting else 0.0
 
 
 @dataclass(slots=True)
@@ -179,14 +157,8 @@ class Shard:
     def lag(self, cursor: Cursor, count: int, newest: float | None) -> None:
         """Note how much waits unread in a stream, and when its newest byte was appended."""
         reading = self._readings.get(cursor.key)
-        if reading is None:
-            return
-        if not count or reading.waiting == 0:  # what waits now came after the last look
-            reading.level_at = self.clock.now()
-        reading.waiting = count
-        reading.passed = reading.passed or not count
-        if newest is not None:
-            reading.newest = newest
+        if reading is not None:
+            reading.told(self.clock.now(), count, newest)
 
     def looked(self, source: str) -> None:
         """Note that a source was looked at without a failure, new lines or not."""

@@ -40,6 +40,7 @@ FLOORS: list[list[str]] = [
         "exporter.collector",
         "exporter.foreign",
     ],
+    ["exporter.reading"],
     ["exporter.sources", "exporter.shard", "exporter.samples"],
     ["exporter.forward"],
     [

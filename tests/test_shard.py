@@ -118,6 +118,34 @@ async def test_an_idle_log_that_gets_a_line_is_not_behind(desk: Desk) -> None:
     assert await desk.scrape() is None, "but it is when nobody reads the line"
 
 
+async def test_who_is_never_at_the_end_but_reads_as_fast_as_is_written_is_not_behind(
+    desk: Desk,
+) -> None:
+    cursor = desk.shard.cursors(SOURCE)[0]
+    for seconds in range(300):  # each time what was written a second before is read
+        desk.says(*lines(2))
+        desk.shard.lag(cursor, 500, desk.clock.now())
+        desk.clock.advance(1)
+        if seconds % 50 == 49:
+            assert await desk.scrape() == 3 + 2 * (seconds + 1)
+            lag = await desk.scrape("sidewatch_source_lag_seconds", source=SOURCE)
+            assert lag is not None
+            assert lag <= 8
+
+
+async def test_who_reads_slower_than_is_written_is_behind(desk: Desk) -> None:
+    cursor, waiting = desk.shard.cursors(SOURCE)[0], 500
+    for _ in range(300):
+        desk.says(*lines(2))
+        desk.shard.lag(cursor, waiting, desk.clock.now())
+        desk.clock.advance(1)
+        waiting += 500  # far more than the two lines that are read
+    lag = await desk.scrape("sidewatch_source_lag_seconds", source=SOURCE)
+    assert lag is not None
+    assert lag > 60
+    assert await desk.scrape() is None
+
+
 async def test_the_next_file_of_a_log_that_is_behind_is_behind_as_well(desk: Desk) -> None:
     desk.write(*lines(90))
     cursor = await _restart_after(desk, 2 * HOUR)
