@@ -27,6 +27,8 @@ TILES = (
     "\ud800", "sk-", "key-", "12345678:AA", "A" * 64 + "\n", "[redacted-", "<redacted", "***", "${",
     "password=${", "password:\n", "password:\\n", "password: |\n ", "password\\u003d", "\\u0022",
     "Bearer\\u0020", "aaaaaaaa\\u002b", "curl ", "curl -u ", "curl -u a:", "mysql -p", "mysql ' ",
+    'curl "', 'curl "|', "curl ' -u ", 'curl \\"', "mysql -p'", 'mysql -p"|', "docker login ",
+    "docker login -p ", "curl\\u0020-u\\u0020", "mongo -p ${", "mongo -p 1:", "mysql -pa-",
 )  # fmt: skip
 
 
