@@ -8,16 +8,20 @@ import math
 import socket
 import ssl
 import sys
+import threading
+import time
 import tracemalloc
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from exporter.exposition import Form, render
-from exporter.forward.push import Push, Pusher, PushError
+from exporter.forward.push import Answers, Push, Pusher, PushError
 from exporter.model import Snapshot
 from exporter.sources.docker.settings import Tls
 from exporter.sources.worker import Worker
@@ -78,7 +82,7 @@ async def pushing(settings: Push) -> AsyncIterator[Pusher]:
 
 def to(received: Received, protocol: str = "http/protobuf", **more: object) -> Push:
     endpoint = f"http://127.0.0.1:{received.port}"
-    return Push(endpoint, protocol, timeout=5.0, **more)  # type: ignore[arg-type]  # by the test
+    return Push(endpoint, protocol, **{"timeout": 5.0, **more})  # type: ignore[arg-type]  # by the test
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
@@ -258,6 +262,80 @@ async def test_an_answer_that_drips_for_ever_holds_nobody(
                 assert raised.value.reason == "answer"
 
 
+@pytest.mark.parametrize("held", ["a look-up", "dead addresses"])
+async def test_a_connection_that_is_not_opened_in_time_holds_nobody(
+    monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    """The name's last address would take the request, and never answer."""
+    asked, answered = socket.getaddrinfo, threading.Event()
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = silent.getsockname()[1]
+        dead = (2, 3, 4) if held == "dead addresses" else ()
+        addresses = [*(stack.enter_context(deaf(port, number)) for number in dead), "127.0.0.1"]
+
+        def look_up(host: str, port: int, *rest: Any) -> list[Any]:
+            if host != "slow.test":
+                return asked(host, port, *rest)
+            if held == "a look-up":
+                answered.wait(WITHIN)
+            kind = socket.AF_INET, socket.SOCK_STREAM, 6, ""
+            return [(*kind, (address, port)) for address in addresses]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        before = set(threading.enumerate())
+        settings = Push(f"http://slow.test:{port}", timeout=0.4)
+        async with asyncio.timeout(WITHIN), pushing(settings) as pusher:
+            for _ in range(2):  # the thread is free again
+                with pytest.raises(PushError) as raised:
+                    await pusher.push(shown(), NOW)
+                assert raised.value.reason == "unreachable"
+            now = set(threading.enumerate()) - before
+            opening = [one for one in now if one.name == "connect"]
+            assert len(opening) == 1
+            answered.set()
+            await asyncio.to_thread(opening[0].join)
+        silent.setblocking(False)
+        taken, _ = silent.accept()  # it came too late
+        with taken:
+            assert taken.recv(1) == b""
+
+
+@contextmanager
+def deaf(port: int, number: int) -> Iterator[str]:
+    """An address whose queue is full: the kernel answers nobody who connects."""
+    address = f"127.0.0.{number}"
+    with ExitStack() as held:
+        listening = held.enter_context(socket.socket())
+        listening.bind((address, port))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex((address, port))
+        yield address
+
+
+async def test_what_was_taken_is_no_failure_however_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is over between the last byte of the answer and the library's return."""
+    look = Answers.look
+
+    def slowly(answers: Answers, response: requests.Response, **more: Any) -> None:
+        look(answers, response, **more)
+        while not answers.deadline.cut:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(Answers, "look", slowly)
+    async with (
+        over_http() as received,
+        pushing(to(received, timeout=0.3)) as pusher,
+        asyncio.timeout(WITHIN),
+    ):
+        await pusher.push(shown(), NOW)
+        await pusher.push(shown(), NOW)  # over a new connection
+    assert len(received.requests) == 2
+
+
 async def test_sidewatch_pushes_what_it_shows(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     log.write_text("level=info msg=started\n" * 7)
@@ -278,10 +356,12 @@ async def test_sidewatch_pushes_what_it_shows(tmp_path: Path) -> None:
                 while not received.requests or lines not in received.samples():
                     received.requests.clear()
                     await asyncio.sleep(0.2)
+                    del received.requests[1:]  # each is a push of its own
                 body = await asyncio.to_thread(get, f"http://{listen}/metrics")
                 received.requests.clear()
                 while not received.requests:  # noqa: ASYNC110 - a push after the scrape
                     await asyncio.sleep(0.1)
+                del received.requests[1:]
             shown = samples(metrics(body, Form.TEXT))
             assert shown[one("sidewatch_push_up")] == 1
             assert shown.keys() <= received.samples().keys()

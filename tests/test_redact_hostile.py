@@ -26,7 +26,11 @@ TILES = (
     "Bearer ", "Basic aaaaaaaa", "\\", '\\"', "'", '"', "\n", " ", "[", "{", "a=", "?sig=", "é@",
     "\ud800", "sk-", "key-", "12345678:AA", "A" * 64 + "\n", "[redacted-", "<redacted", "***", "${",
     "password=${", "password:\n", "password:\\n", "password: |\n ", "password\\u003d", "\\u0022",
+    "password:\n\n", "password:\n  - ", "password: !!str ", "password: !!a", "&quot;",
+    "password&quot;", "password:\n  x #", "password\xa0", "password%253D",
     "Bearer\\u0020", "aaaaaaaa\\u002b", "curl ", "curl -u ", "curl -u a:", "mysql -p", "mysql ' ",
+    'curl "', 'curl "|', "curl ' -u ", 'curl \\"', "mysql -p'", 'mysql -p"|', "docker login ",
+    "docker login -p ", "curl\\u0020-u\\u0020", "mongo -p ${", "mongo -p 1:", "mysql -pa-",
 )  # fmt: skip
 
 

@@ -139,6 +139,10 @@ class Answers:
             response.close()
             return
         self.wrong = _judged(response)
+        if self.deadline.cut and response.raw.length_remaining != 0:
+            # Where an answer has no other end, the cut looks like one. The library notes it.
+            response.close()
+            raise TimeoutError("the answer was cut")
 
     def hear(self, record: logging.LogRecord) -> bool:
         """Take note of what the library logs, and keep it from the log; a filter."""
@@ -211,11 +215,12 @@ class Pusher:
             with self._answers.deadline.within(self._timeout + GRACE_SECONDS):
                 result = exporter.export(piece)
             wrong = self._answers.wrong
-            if self._answers.deadline.over:
-                text = f"its answer had not ended after {self._timeout:g} s"
-                wrong = PushError("answer", text)
-            if wrong is None and result is not MetricExportResult.SUCCESS:
-                wrong = PushError("unreachable", self._answers.said or "it does not answer")
+            if result is not MetricExportResult.SUCCESS:
+                if self._answers.deadline.cut:
+                    text = f"its answer had not ended after {self._timeout:g} s"
+                    wrong = PushError("answer", text)
+                elif wrong is None:
+                    wrong = PushError("unreachable", self._answers.said or "it does not answer")
             if wrong is not None and wrong.reason != "rejected":
                 self.close()  # the next is opened anew, with the files of then
                 raise wrong

@@ -27,13 +27,17 @@ WORDS = (
 NAME = r"[A-Za-z0-9_.\-]*"
 # What stands between name and value: a separator; a quoted pair's comma; nothing, before a quote
 # or after `--`; the end of a tag. URLs spell quotes and colons `%22` and `%3A`, JSON `\u0022` and
-# `\u003a`. Behind a colon the value may stand on the next line, as in YAML, behind `|` or `>`, too.
-BELOW = r"(?:[|>][+\-]?)?(?:\r?\n|(?:\\+r)?\\+n)[ \t]*"
-SPACE = r"(?:[ \t]|\\+u0020)*"
+# `\u003a`. Behind a colon the value may stand further in on a later line, as in YAML,
+# behind `|` or `>` or the dash of a list, too. HTML spells quotes `&quot;`, signs `&#61;`.
+NEXT = r"(?:\r?\n|(?:\\+r)?\\+n)"
+IN = r"(?:[ \t]|\\+t)"
+BELOW = rf"(?:[|>][0-9+\-]{{0,2}})?(?:{NEXT}{IN}*)*{NEXT}{IN}+(?:-[ \t]+)?"
+SPACE = r"(?:[ \t\x{a0}]|\\+u00(?:20|[aA]0))*"
+MARKED = r"&(?:quot|#3[49]);"
 JOIN = (
-    r"""(?:[\\"'`\]]|%2[27]|\\+u002[27])*"""
-    rf"""{SPACE}(?:=>|=\\+u003[eE]|:=|==?|:|%3[aAdD]|\\+u003[aAdD]){SPACE}"""
-    rf"""(?:(?:(?:%20|\+)?%2[27]|\\+u002[27])|{BELOW})?"""
+    rf"""(?:[\\"'`\]]|%2[27]|\\+u002[27]|{MARKED})*"""
+    rf"""{SPACE}(?:=>|=\\+u003[eE]|:=|==?|:|%(?:25)?3[aAdD]|&#(?:58|61);|\\+u003[aAdD]){SPACE}"""
+    rf"""(?:(?:(?:%20|\+)?%2[27]|\\+u002[27]|{MARKED})|{BELOW}|!!\w+[ \t]+)?"""
     r"""|\\*["'],[ \t]*|[ \t]+|>"""
 )
 
@@ -44,9 +48,11 @@ CLOSED = {
 REST = re.compile(r"[^\r\n]*")
 LINE = re.compile(r"""(?:(?<==)"[^"\r\n]*"|[^"'\r\n\\]|\\(?!["'nr]))*+""")
 PLAIN = re.compile(
-    r"""(?:[^\s"'`&;,<\\%]|<(?!/)|[&;,](?!\s|$|[\w.\-"'\\]{1,60}\s?[=:])|\\(?!["'nrt]|u002[267])|%(?!26|22|27))*+"""
+    r"""(?:[^\s"'`&;,<\\%]|<(?!/)|[&;,](?!\s|$|quot;|#3[49];|[\w.\-"'\\]{1,60}\s?[=:])|\\(?!["'nrt]|u002[267])|%(?!26|22|27))*+"""
 )
-ALONE = re.compile(r"""[ \t]*(?:\Z|[\r\n"'`]|\\+["'nr])""")  # behind the only word of a line
+ALONE = re.compile(
+    r"""[ \t]*(?:\Z|(?<=[ \t])#|[\r\n"'`]|\\+["'nr])"""
+)  # behind the only word of a line
 TAGGED = re.compile(r"(?:<!\[CDATA\[)?[^<\r\n]*")
 TAG = re.compile(r"<(?:[A-Za-z][\w.\-]{0,30}:)?\Z")
 LONGEST_TAG = 33
@@ -132,6 +138,8 @@ class Assignments:
             stop = _bare(text, start, key, join)
         value = text[start:stop]
         if ":" not in join or value.endswith(":") or ALONE.match(text, stop) is None:
+            return None
+        if value.lower().startswith(key.lower()):  # `secret:` and `secretName` below it
             return None
         if not any(map(str.isalnum, value)) or (standing is Standing.LIKELY and _is_word(value)):
             return None
