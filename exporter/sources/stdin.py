@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.model import Cursor, Sink
-from exporter.sources.portions import Portions, Turn
+from exporter.sources.portions import Portions
 from exporter.sources.worker import Worker
+from exporter.turns import Turn
 
 FD = 0
 CHUNK = 1 << 16
@@ -46,15 +47,16 @@ class Stdin:
         """Feed the sink until the input ends."""
         cursor = Cursor("stdin", self.service, "stdin")
         sink.open(self.name, cursor)
-        worker, portions, turn = Worker(self.name), Portions(), Turn()
+        worker, portions, turn = Worker(self.name), Portions(), Turn(sink.turns)
         try:
             rest = b""
             while (data := await _read(worker, FD)) != b"":
                 if data:
                     chunk, at, before = rest + data, 0, cursor.offset
                     while at < len(chunk):
-                        at = portions.feed(sink, cursor, chunk, at, turn)
-                        await turn.pause(sink)
+                        await turn.pause()
+                        with turn:
+                            at = portions.feed(sink, cursor, chunk, at)
                     rest = chunk[cursor.offset - before :]
                     sink.lag(cursor, 0, clock.now())
                 sink.looked(self.name)
