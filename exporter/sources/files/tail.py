@@ -104,7 +104,7 @@ class Tailer:
         return not self.book.dirty
 
     def touched(self, paths: Mapping[str, bool]) -> bool:
-        """Read what was written to; whether a look is due, because a file came, went or moved."""
+        """Note what was written to; whether a look is due, because a file came, went or moved."""
         due = False
         for path, moved in paths.items():
             follow = self._by_path.get(path)
@@ -184,7 +184,10 @@ class Tailer:
     # -- in the task ------------------------------------------------------------------------
 
     def _alone(self) -> list[Follow]:
-        """Those that have news, are open, and whose log has no other file that might go first."""
+        """Those with news of whose log no other file has any, which might have to go first.
+
+        Where none of several is open, one will do to tell that none can be read at once.
+        """
         dirty = list(self.book.dirty)
         if len(dirty) == 1 or not any(follow.body is not None for follow in dirty):
             return dirty[:1]
