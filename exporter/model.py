@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
+from exporter.turns import Turns
+
 # How a setting of this type is spelled: "5m", "1h30m" in seconds; "64KiB", "1GiB" in bytes.
 Duration = Annotated[float, "duration"]
 Size = Annotated[int, "size"]
@@ -112,7 +114,8 @@ class Cursor:
 class Sink(Protocol):
     """What a source of lines is handed: the door into its app's shard, or into forwarding.
 
-    All calls are quick but `room` and `turn`, for which a source waits before it feeds.
+    All calls are quick but `room`, for which a source waits before it feeds. So it does for its
+    turn, of which it has one of `turns`.
     """
 
     def cursors(self, source: str) -> list[Cursor]:
@@ -128,8 +131,9 @@ class Sink(Protocol):
     async def room(self) -> None:
         """Wait for as long as nothing more should be fed."""
 
-    async def turn(self) -> None:
-        """Let others run. Who has fed for long calls it, and comes back when it is its turn."""
+    @property
+    def turns(self) -> Turns:
+        """Shared with all others that feed in this event loop."""
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the whole lines of `chunk`, move `cursor.offset` past them; bytes consumed.

@@ -6,7 +6,6 @@ synchronous step; between two steps a shard can be copied and is always consiste
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from exporter.foreign import Foreign
 from exporter.model import Cursor, Family, Snapshot
 from exporter.reading import Reading
 from exporter.registry import Registry
+from exporter.turns import Turns
 from exporter.windows import Drains
 
 CATCHING_UP_SECONDS = 60.0
@@ -48,7 +48,7 @@ class Shard:
     version: int = 0
     replaying: bool = False
     sampler: Callable[[str, bytes, int, float], None] | None = None
-    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turns: Turns = field(default_factory=Turns)
     engine: Engine = field(init=False)
     foreign: Foreign = field(init=False)
     _readings: dict[str, Reading] = field(default_factory=dict)
@@ -106,11 +106,6 @@ class Shard:
 
     async def room(self) -> None:
         """There always is."""
-
-    async def turn(self) -> None:
-        """Let others run; of all who wait here, one comes back in a round of the event loop."""
-        async with self.turns:
-            await asyncio.sleep(0)
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the whole lines of `chunk` and move the cursor past them; bytes consumed."""

@@ -36,6 +36,7 @@ from exporter.sources.files.heirs import heirs
 from exporter.sources.otlp import Otlp
 from exporter.sources.worker import Worker
 from exporter.state import StateFile, lock
+from exporter.turns import Turns
 
 if TYPE_CHECKING:
     from exporter.app.receiving import Receiver
@@ -68,7 +69,7 @@ class Running:
         self._status = Status(clock, lambda: self.redactor, self._watched, self.saver.expose)
         self._discoverer = Discoverer(clock, plan.state, self._writer.do)
         self._wanted, self._changing = asyncio.Event(), asyncio.Lock()
-        self._turns = asyncio.Lock()  # of all applications, so that none has more than its share
+        self._turns = Turns()  # of all applications
         self._digest = _digest(plan)
 
     async def run(self, stop: asyncio.Event, started: Callable[[Server], None]) -> None:

@@ -16,6 +16,7 @@ from exporter.clock import Clock
 from exporter.forward.track import Track
 from exporter.model import Cursor
 from exporter.sources.files.heirs import heirs
+from exporter.turns import Turns
 
 LONGEST_LINE = 1 << 20  # more of a line is passed over
 
@@ -51,6 +52,7 @@ class Intake:
     tracks: dict[str, Track] = field(default_factory=dict)
     pieces: deque[Piece] = field(default_factory=deque)
     changed: int = 0
+    turns: Turns = field(default_factory=Turns)
     _held: int = 0
     _saved: dict[str, Track] = field(default_factory=dict)
     _over: list[Track] = field(default_factory=list)
@@ -87,10 +89,6 @@ class Intake:
     async def room(self) -> None:
         """Wait until there is some."""
         await self._room.wait()
-
-    async def turn(self) -> None:
-        """Let others run."""
-        await asyncio.sleep(0)
 
     @property
     def full(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from exporter.forward.intake import Intake
 from exporter.model import Cursor, Sink
+from exporter.turns import Turns
 
 
 class Counting(Sink, Protocol):
@@ -57,9 +58,10 @@ class Tee:
         """Counting has room always."""
         await self.shard.room()
 
-    async def turn(self) -> None:
+    @property
+    def turns(self) -> Turns:
         """Counting takes the time."""
-        await self.shard.turn()
+        return self.shard.turns
 
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         """Count the lines, and offer each intake the same bytes."""

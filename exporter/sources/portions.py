@@ -1,38 +1,18 @@
-"""How much is fed at once: portions of a stream that take about as long, with turns for others.
+"""How much is fed at once: portions of a stream that take about as long.
 
 A line costs some tenth of a microsecond or some hundred of them, and counting holds the event loop.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.model import Cursor, Sink
+from exporter.turns import SHARE
 
-SHARE = 0.01  # seconds that may pass before others have their turn
 FIRST = 1 << 13  # bytes of a stream of which nothing is known: 0.02 s where lines are dear
 LEAST, MOST = 1 << 10, 1 << 20  # bytes
 FASTER = 4  # times as much, after a portion that took a fraction of its share
-
-
-@dataclass(slots=True)
-class Turn:
-    """How long a source has fed since others had their turn, in seconds."""
-
-    spent: float = 0.0
-
-    @property
-    def due(self) -> bool:
-        """Whether it is others' turn."""
-        return self.spent >= SHARE
-
-    async def pause(self, sink: Sink) -> None:
-        """Let others run, where it is time."""
-        if self.due:
-            await sink.turn()
-            self.spent = 0.0
 
 
 @dataclass(slots=True)
@@ -44,24 +24,15 @@ class Portions:
 
     size: int = FIRST
 
-    def feed(
-        self,
-        sink: Sink,
-        cursor: Cursor,
-        data: bytes,
-        start: int,
-        turn: Turn,
-        now: Callable[[], float] = time.perf_counter,
-    ) -> int:
+    def feed(self, sink: Sink, cursor: Cursor, data: bytes, start: int) -> int:
         """Feed the portion of `data` that begins at `start`; where it ends.
 
         Its whole lines are counted, half a line at the very end of `data` is left.
         """
-        end = self._end(data, start)
+        end, now = self._end(data, start), sink.turns.now
         began = now()
         sink.feed(cursor, data[start:end])
         seconds = now() - began
-        turn.spent += seconds
         self._learn(end - start, seconds)
         return end
 

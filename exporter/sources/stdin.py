@@ -1,4 +1,8 @@
-"""Standard input: what is piped in, to its end. It cannot be read again, so nothing is resumed."""
+"""Standard input: what is piped in, to its end. It cannot be read again, so nothing is resumed.
+
+Whole lines that were taken out of the pipe are counted, whatever happens; half a line in which a
+source is stopped is not.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,9 @@ from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.model import Cursor, Sink
-from exporter.sources.portions import Portions, Turn
+from exporter.sources.portions import Portions
 from exporter.sources.worker import Worker
+from exporter.turns import Turn
 
 FD = 0
 CHUNK = 1 << 16
@@ -46,15 +51,13 @@ class Stdin:
         """Feed the sink until the input ends."""
         cursor = Cursor("stdin", self.service, "stdin")
         sink.open(self.name, cursor)
-        worker, portions, turn = Worker(self.name), Portions(), Turn()
+        worker, portions, turn = Worker(self.name), Portions(), Turn(sink.turns)
         try:
             rest = b""
             while (data := await _read(worker, FD)) != b"":
                 if data:
-                    chunk, at, before = rest + data, 0, cursor.offset
-                    while at < len(chunk):
-                        at = portions.feed(sink, cursor, chunk, at, turn)
-                        await turn.pause(sink)
+                    chunk, before = rest + data, cursor.offset
+                    await _feed(sink, cursor, chunk, portions, turn)
                     rest = chunk[cursor.offset - before :]
                     sink.lag(cursor, 0, clock.now())
                 sink.looked(self.name)
@@ -64,18 +67,34 @@ class Stdin:
             worker.close(lambda: None)
 
 
+async def _feed(sink: Sink, cursor: Cursor, chunk: bytes, portions: Portions, turn: Turn) -> None:
+    """Count the whole lines of what was taken out of the pipe, also where this is cancelled."""
+    at = 0
+    try:
+        while at < len(chunk):
+            await turn.pause()
+            with turn:
+                at = portions.feed(sink, cursor, chunk, at)
+    except asyncio.CancelledError:
+        sink.feed(cursor, chunk[at:])
+        raise
+
+
 async def _read(worker: Worker, fd: int) -> bytes | None:
     """What can be read now, nothing at the end; None when for a while nothing came.
 
     A pipe is only read when it has something, so that nothing is taken out of it that nobody will
-    count. What cannot be waited for (a regular file) is always ready; a thread reads it.
+    count. What cannot be waited for (a regular file) is always ready; a thread reads it, and it is
+    taken when that has come.
     """
     ready = asyncio.Event()
     loop = asyncio.get_running_loop()
     try:
         loop.add_reader(fd, ready.set)
     except PermissionError:
-        return await worker.do(lambda: os.read(fd, CHUNK))
+        data = await worker.do(lambda: os.pread(fd, CHUNK, os.lseek(fd, 0, os.SEEK_CUR)))
+        os.lseek(fd, len(data), os.SEEK_CUR)
+        return data
     try:
         async with asyncio.timeout(QUIET):
             await ready.wait()

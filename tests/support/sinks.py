@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from exporter.model import Cursor
+from exporter.turns import Turns
 
 LONGEST_LINE = 1 << 20
 
@@ -26,7 +28,8 @@ class KeepingSink:
     feeds: int = 0
     full: bool = False
     waited: int = 0
-    turns: int = 0
+    turns: Turns = field(default_factory=Turns)
+    feeding: Callable[[bytes], object] = len  # told of each chunk before it is counted
     fed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def cursors(self, source: str) -> list[Cursor]:
@@ -40,13 +43,10 @@ class KeepingSink:
             self.waited += 1
             await asyncio.sleep(0.01)
 
-    async def turn(self) -> None:
-        self.turns += 1
-        await asyncio.sleep(0)
-
     def feed(self, cursor: Cursor, chunk: bytes) -> int:
         assert cursor.key in self.known, "fed before it was opened"
         self.feeds += 1
+        self.feeding(chunk)
         whole, newline, _ = chunk.rpartition(b"\n")
         if not newline and len(chunk) < LONGEST_LINE:
             return 0

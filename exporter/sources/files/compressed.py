@@ -28,7 +28,8 @@ class Plain:
     """A file as it is.
 
     `prompt` tells that its file system says what would have to be waited for (preadv2(2),
-    RWF_NOWAIT). Those are the local ones that lie on disks: `stat` waits for nothing there either.
+    RWF_NOWAIT). ext4, XFS and Btrfs do; there the inode of an open file is in memory, so that
+    `stat` reads no disk either. It may have to wait for a lock.
     """
 
     def __init__(self, path: str) -> None:

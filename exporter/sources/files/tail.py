@@ -13,8 +13,8 @@ from exporter.model import Sink
 from exporter.sources.files.book import Book
 from exporter.sources.files.follow import Follow, Log, Part
 from exporter.sources.files.identity import Ident
-from exporter.sources.portions import Turn
 from exporter.sources.worker import Worker
+from exporter.turns import Turn
 
 ROUND = 1 << 20  # bytes that are read in one step: it bounds the memory that a backlog takes
 MOST_LOGS = 256  # logs that are read in one step
@@ -38,7 +38,7 @@ class Tailer:
     clock: Clock
     worker: Worker
     open_files: int
-    _turn: Turn = field(default_factory=Turn)
+    turn: Turn
     _by_path: dict[str, Follow] = field(default_factory=dict)
     _held: dict[Follow, None] = field(default_factory=dict)
 
@@ -48,7 +48,8 @@ class Tailer:
         book.take_up(sink.cursors(book.name))
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         share = MOST_OPEN if soft == resource.RLIM_INFINITY else soft // 4
-        return cls(book, sink, clock, Worker(book.name), max(16, min(MOST_OPEN, share)))
+        most = max(16, min(MOST_OPEN, share))
+        return cls(book, sink, clock, Worker(book.name), most, Turn(sink.turns))
 
     @property
     def restless(self) -> bool:
@@ -77,11 +78,12 @@ class Tailer:
 
     async def step(self) -> bool:
         """Read a portion or a chunk of each log that has news; whether there is more to read."""
-        left = dict(self.book.dirty)
-        for follow in self._alone():
+        with self.turn:
+            left, alone = dict(self.book.dirty), self._alone()
+        for follow in alone:
+            await self.turn.pause()
             if self._take_at_once(follow):
                 left.pop(follow)
-            await self._turn.pause(self.sink)
         if left or len(self._held) > self.open_files:
             for follow, part in await self.worker.do(self._gather):
                 await self._take(follow, part)
@@ -90,18 +92,19 @@ class Tailer:
     def settle(self, paths: Mapping[str, bool]) -> bool:
         """Count what was written to these, where that can be done at once; whether that was all.
 
-        May be called between two steps, not within one.
+        May be called between two steps, not within one. What is left is done by the next step.
         """
-        if self.touched(paths) or self.sink.full:
+        with self.turn:
+            stirred, alone = self.touched(paths), self._alone()
+        if stirred or self.sink.full:
             return False
-        self._turn.spent = 0.0  # who calls this has just come from the event loop
-        for follow in self._alone():
-            if self._turn.due or not self._take_at_once(follow):
+        for follow in alone:
+            if self.turn.due or not self._take_at_once(follow):
                 return False
         return not self.book.dirty
 
     def touched(self, paths: Mapping[str, bool]) -> bool:
-        """Read what was written to; whether a look is due, because a file came, went or moved."""
+        """Note what was written to; whether a look is due, because a file came, went or moved."""
         due = False
         for path, moved in paths.items():
             follow = self._by_path.get(path)
@@ -181,7 +184,10 @@ class Tailer:
     # -- in the task ------------------------------------------------------------------------
 
     def _alone(self) -> list[Follow]:
-        """Those that have news, are open, and whose log has no other file that might go first."""
+        """Those with news of whose log no other file has any, which might have to go first.
+
+        Where none of several is open, one will do to tell that none can be read at once.
+        """
         dirty = list(self.book.dirty)
         if len(dirty) == 1 or not any(follow.body is not None for follow in dirty):
             return dirty[:1]
@@ -192,6 +198,10 @@ class Tailer:
 
     def _take_at_once(self, follow: Follow) -> bool:
         """Count a portion that need not be waited for; False where there is none."""
+        with self.turn:
+            return self._glanced_at(follow)
+
+    def _glanced_at(self, follow: Follow) -> bool:
         outcome = follow.glance()
         if not isinstance(outcome, Part) and outcome != "same":
             return False
@@ -212,13 +222,14 @@ class Tailer:
             return
         at, offset = part.skip, follow.cursor.offset
         while at < len(part.data):
-            at = self._feed(follow, part, at)
-            await self._turn.pause(self.sink)
+            await self.turn.pause()
+            with self.turn:
+                at = self._feed(follow, part, at)
         self._fed(follow, part, offset)
 
     def _feed(self, follow: Follow, part: Part, at: int) -> int:
         """Feed a portion that begins there; where it ends."""
-        end = follow.portions.feed(self.sink, follow.cursor, part.data, at, self._turn)
+        end = follow.portions.feed(self.sink, follow.cursor, part.data, at)
         follow.moved(part)
         return end
 

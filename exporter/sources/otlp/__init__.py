@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from exporter.clock import Clock
 from exporter.model import Cursor, Sink
 from exporter.sources.otlp.inbox import Inbox, Parcel
-from exporter.sources.portions import Portions, Turn
+from exporter.sources.portions import Portions
+from exporter.turns import Turn
 
 OFF = "Nothing is received here: no application has a source otlp."
 QUIET = 5.0  # seconds after which a source that is sent nothing counts as looked at
@@ -67,9 +68,10 @@ async def _count(parcel: Parcel, cursors: Mapping[str, Cursor], sink: Sink, cloc
     """Feed all of it, and tell the sender; a part may have been counted where that fails."""
     with parcel.opened():
         for service, data in parcel.lines.items():
-            cursor, at, portions, turn = cursors[service], 0, Portions(), Turn()
+            cursor, at, portions, turn = cursors[service], 0, Portions(), Turn(sink.turns)
             while at < len(data):
-                at = portions.feed(sink, cursor, data, at, turn)
-                await turn.pause(sink)
+                await turn.pause()
+                with turn:
+                    at = portions.feed(sink, cursor, data, at)
             await asyncio.sleep(0)  # who pushes parcel after parcel is not alone
             sink.lag(cursor, 0, clock.now())
