@@ -43,7 +43,7 @@ def either(left: Flow, right: Flow) -> Flow:
     return Flow(
         labels=left.labels.either(right.labels),
         span=left.span.union(right.span),
-        kind=left.kind if left.kind == right.kind else None,
+        kind=_mixed(left, right),
         unit=left.unit if left.unit == right.unit else None,
         summed=left.summed or right.summed,
         conditional=left.conditional and right.conditional,
@@ -52,6 +52,13 @@ def either(left: Flow, right: Flow) -> Flow:
         pinned=left.pinned & right.pinned,
         guessed=left.guessed or right.guessed,
     )
+
+
+def _mixed(left: Flow, right: Flow) -> Kind | None:
+    """Where one side is a counter as it stands, some of the series only rise."""
+    if left.kind == right.kind:
+        return left.kind
+    return "counter" if "counter" in {left.kind, right.kind} else None
 
 
 def _labels(tree: Binary, left: Flow, right: Flow) -> Labels:

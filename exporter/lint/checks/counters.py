@@ -18,6 +18,7 @@ from exporter.promql import (
     Subquery,
     Tree,
     selectors,
+    walk,
 )
 
 
@@ -72,13 +73,23 @@ def _raw_counter(subject: Subject) -> Iterator[Found]:
         # A condition that is a counter by its name alone is left in peace: it cannot page for ever.
         told = not left.guessed or (right.scalar and node in subject.path)
         if left.kind == "counter" and right.kind != "counter" and risen and told:
-            name = _name(node.left)
+            name = _name(_counter(subject, node.left))
             yield Found(
                 f"{name} is a counter{_by_name(left)}, compared as it stands: once it is past the"
                 " number it stays there until a restart; compare its increase",
                 name,
                 severity=_severity(left),
             )
+
+
+def _counter(subject: Subject, tree: Tree) -> Tree:
+    """What of an expression is the counter: one side of an `or` may be none."""
+    for part in walk(tree):
+        if isinstance(part, Binary) and part.operator == "or":
+            for side in (part.left, part.right):
+                if subject.flow(side).kind == "counter":
+                    return _counter(subject, side)
+    return tree
 
 
 def _recorded(subject: Subject) -> Iterator[Found]:
