@@ -98,6 +98,15 @@ def test_of_two_wishes_the_one_that_fewer_rules_share_chooses() -> None:
 
 
 @pytest.mark.usefixtures("each_engine")
+def test_a_rule_moves_once_where_its_field_is_also_the_records_own() -> None:
+    fields = ("level", "message", "stream", "exception", *(f"f{i}" for i in range(12)))
+    wanted = ("info", "Ran", "file")
+    counted = _counted(*(LogRule(where=(Where(f, values=wanted),), count=_seen(f)) for f in fields))
+    found = _after(counted, '{"level":"info","message":"Ran","stream":"x","exception":null}')
+    assert found == {"level": TIMES, "message": TIMES}
+
+
+@pytest.mark.usefixtures("each_engine")
 @pytest.mark.parametrize("form", ["json", "keyvalue"])
 def test_a_value_is_found_however_it_is_spelled(form: str) -> None:
     rules = [

@@ -91,5 +91,4 @@ class Choice:
             switch = self.switches.get(name)
             if switch is not None:
                 found += switch.places(lookup(name))
-        found.sort()
-        return found
+        return sorted({*found})  # once, also where a name is told twice

@@ -21,6 +21,8 @@ SPOKEN = (
     *(f"{{what}} of kind{i} took {{*}}" for i in range(0, 14, 3)),
     *(f"Batch {{what}} of kind{i} took {{n:number}} ms" for i in range(14)),
 )  # fmt: skip
+OWN = ("level", "message", "stream", "exception")  # a line of JSON may have fields called so
+OWN_WANTED = ("error", "50", "Job done", "Job*", "file", "TypeError", "a", "x", "1", "{")
 RAISED = (
     "{type}: {*}", "ValueError: {*}", "ValueError: b{*}", "V{*}", "{*}: x", "{*}1", "KeyError: {n}",
     "TypeError: no", "System.{what}: {*}", "{*}",
@@ -51,6 +53,15 @@ def _wishes() -> Iterator[LogRule]:
             yield LogRule(level=level, format=form, where=both, count=(told,), set=sets)
 
 
+def _own() -> Iterator[LogRule]:
+    """Rules by what a record tells beside its fields; each is left to the exact reading."""
+    for field in OWN:
+        for value in OWN_WANTED:
+            where = (Where(field, values=(value,)),)
+            told = _told(f"own {field} {value}", "who", "size")
+            yield LogRule(level=("error",), where=where, count=(told,))
+
+
 def _spoken() -> Iterator[LogRule]:
     """Rules by message, of which many share a beginning, an end, or all of it."""
     for i, message in enumerate(SPOKEN):
@@ -76,6 +87,7 @@ RULES = LogRules(
     rules=(
         *BY_FIELDS.rules,
         *_spoken(),
+        *_own(),
         LogRule(where=(Where("status", min=0.5, max=5.0),), event=Event("bad_status", "page")),
         LogRule(where=(Where("kind", none_of=("a", "t*")),), count=(_told("not", "ok", "x"),)),
         LogRule(format="uvicorn", where=(Where("level", values=("info",)),), event=Event("spoken")),
