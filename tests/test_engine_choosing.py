@@ -136,6 +136,17 @@ def test_a_value_is_found_however_it_is_spelled(form: str) -> None:
 
 
 @pytest.mark.usefixtures("each_engine")
+@pytest.mark.parametrize("size", [1_024, 1_025, 2_043, 2_044, 5_000, 100_000])
+@pytest.mark.parametrize("end", ["", "*"])
+def test_a_rule_may_want_a_text_of_any_length(size: int, end: str) -> None:
+    rules = [LogRule(where=(Where("f", values=(f"v{i}",)),), count=_seen(f"{i}")) for i in range(9)]
+    long = "x" * size
+    rules.append(LogRule(where=(Where("f", values=(long + end,)),), count=_seen("long")))
+    lines = [json.dumps({"level": 30, "msg": "Ran", "f": one}) for one in ("v1", long, long[1:])]
+    assert _after(_counted(*rules), *lines) == {"1": TIMES, "long": TIMES}
+
+
+@pytest.mark.usefixtures("each_engine")
 @pytest.mark.parametrize("line", ['{"level":30,"code":5}', "[INFO] code=5", "level=info code=5"])
 def test_an_empty_message_meets_a_template_that_begins_with_a_gap_once(line: str) -> None:
     counted = _counted(LogRule("{*}", count=_seen("any")), LogRule("", count=_seen("none")))

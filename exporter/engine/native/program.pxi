@@ -125,7 +125,7 @@ cdef class Ruled:
         _set_places(&self.group.always, choice.always)
         for switch in choice.switches.values():
             self.group.switch_count += 1
-            self._switch(Choosing(switch), slots, questions, seed)
+            self._switch(Choosing(switch, LONGEST_LITERAL), slots, questions, seed)
 
     def __dealloc__(self) -> None:
         cdef Switch* one
