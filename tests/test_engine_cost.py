@@ -58,6 +58,22 @@ def test_a_hostile_stream_costs_little_more_than_its_exact_reading(name: str, en
 
 @pytest.mark.alone(reason="it compares CPU times")
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("size", [2_100, 100_000])
+def test_a_value_that_is_too_long_to_be_remembered_is_asked_about_once(
+    size: int, engine: str
+) -> None:
+    rules = (LogRule(where=(Where("path", values=(f"/v{i}*",)),)) for i in range(12))
+    ruled = plan_of(LogRules(tuple(replace(one, event=Event("seen")) for one in rules)), FAMILIES)
+    line = b'{"level":30,"msg":"Ran","path":"/v1%b"}' % (b"x" * size)
+    lines = [line] * (500_000 // size)
+    data = b"".join(one + b"\n" for one in lines)
+    exact = _cost(lambda: Oracle(ruled, NOW), lambda counts: counts.read(lines))
+    fast = _cost(lambda: Counted(ruled, NOW, by=engine), lambda counts: counts.feed([data]))
+    assert fast < MOST * exact
+
+
+@pytest.mark.alone(reason="it compares CPU times")
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", RULED)
 def test_a_thousand_rules_cost_a_line_little_more_than_ten(kind: str, engine: str) -> None:
     rule, message = RULED[kind]
