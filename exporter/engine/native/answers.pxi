@@ -1,6 +1,11 @@
 """Answers: what the walk has asked, and what Python has answered."""
 
 
+cdef Op* _asking(Line* line) noexcept:
+    """The move that is asked about."""
+    return &line.chosen.all[line.turn].ops[line.op]
+
+
 @cython.final
 cdef class Answers:
     """What is known of one service's lines, in C; what is not yet is made out here."""
