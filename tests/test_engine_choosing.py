@@ -98,6 +98,15 @@ def test_of_two_wishes_the_one_that_fewer_rules_share_chooses() -> None:
 
 
 @pytest.mark.usefixtures("each_engine")
+def test_a_rule_moves_once_where_its_field_is_also_the_records_own() -> None:
+    fields = ("level", "message", "stream", "exception", *(f"f{i}" for i in range(12)))
+    wanted = ("info", "Ran", "file")
+    counted = _counted(*(LogRule(where=(Where(f, values=wanted),), count=_seen(f)) for f in fields))
+    found = _after(counted, '{"level":"info","message":"Ran","stream":"x","exception":null}')
+    assert found == {"level": TIMES, "message": TIMES}
+
+
+@pytest.mark.usefixtures("each_engine")
 @pytest.mark.parametrize("form", ["json", "keyvalue"])
 def test_a_value_is_found_however_it_is_spelled(form: str) -> None:
     rules = [
@@ -124,6 +133,17 @@ def test_a_value_is_found_however_it_is_spelled(form: str) -> None:
     assert _after(_counted(*rules), *lines) == {
         rule: TIMES * times for rule, times in expected.items()
     }
+
+
+@pytest.mark.usefixtures("each_engine")
+@pytest.mark.parametrize("size", [1_024, 1_025, 2_043, 2_044, 5_000, 100_000])
+@pytest.mark.parametrize("end", ["", "*"])
+def test_a_rule_may_want_a_text_of_any_length(size: int, end: str) -> None:
+    rules = [LogRule(where=(Where("f", values=(f"v{i}",)),), count=_seen(f"{i}")) for i in range(9)]
+    long = "x" * size
+    rules.append(LogRule(where=(Where("f", values=(long + end,)),), count=_seen("long")))
+    lines = [json.dumps({"level": 30, "msg": "Ran", "f": one}) for one in ("v1", long, long[1:])]
+    assert _after(_counted(*rules), *lines) == {"1": TIMES, "long": TIMES}
 
 
 @pytest.mark.usefixtures("each_engine")

@@ -22,6 +22,7 @@ LINES = 200
 MEGABYTE = 1 << 20
 PIECE = 1 << 14
 MOST = 3.0  # times the exact reading
+MOST_TURNS = 12
 RULED: dict[str, tuple[Callable[[int], LogRule], str]] = {
     "a condition": (lambda i: LogRule(where=(Where("code", values=(f"{i}",)),)), "Batch b{n} done"),
     "a template": (
@@ -32,28 +33,51 @@ RULED: dict[str, tuple[Callable[[int], LogRule], str]] = {
 Counts = TypeVar("Counts", bound=Counted)
 
 
+def _once(make: Callable[[], Counts], task: Callable[[Counts], object]) -> float:
+    """The CPU seconds of a task with something new that counts."""
+    counts = make()
+    begun = time.process_time()
+    task(counts)
+    return time.process_time() - begun
+
+
 def _cost(make: Callable[[], Counts], task: Callable[[Counts], object]) -> float:
-    """The CPU seconds of the quickest of some times, each with something new that counts."""
-    found = []
-    for _ in range(3):
-        counts = make()
-        begun = time.process_time()
-        task(counts)
-        found.append(time.process_time() - begun)
-    return min(found)
+    """The same of the quickest of some times."""
+    return min(_once(make, task) for _ in range(3))
+
+
+def _ratio(ruled: Plan, lines: list[bytes], engine: str) -> float:
+    """What an engine costs beside the exact reading, each at its quickest.
+
+    Taken in turns, and more of them while it seems too much: a busy machine only ever adds.
+    """
+    data = b"".join(line + b"\n" for line in lines)
+    exact, fast = [], []
+    for turn in range(MOST_TURNS):
+        exact.append(_once(lambda: Oracle(ruled, NOW), lambda counts: counts.read(lines)))
+        fast.append(_once(lambda: Counted(ruled, NOW, by=engine), lambda one: one.feed([data])))
+        if turn > 1 and min(fast) < MOST * min(exact):
+            break
+    return min(fast) / min(exact)
 
 
 @pytest.mark.alone(reason="it compares CPU times")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_hostile_stream_costs_little_more_than_its_exact_reading(name: str, engine: str) -> None:
-    lines = stream(name, LINES)
-    data = b"".join(line + b"\n" for line in lines)
-    exact = _cost(lambda: Oracle(plan("keyvalue"), NOW), lambda counts: counts.read(lines))
-    fast = _cost(
-        lambda: Counted(plan("keyvalue"), NOW, by=engine), lambda counts: counts.feed([data])
-    )
-    assert fast < MOST * exact
+    assert _ratio(plan("keyvalue"), stream(name, LINES), engine) < MOST
+
+
+@pytest.mark.alone(reason="it compares CPU times")
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("size", [2_100, 100_000])
+def test_a_value_that_is_too_long_to_be_remembered_is_asked_about_once(
+    size: int, engine: str
+) -> None:
+    rules = (LogRule(where=(Where("path", values=(f"/v{i}*",)),)) for i in range(12))
+    ruled = plan_of(LogRules(tuple(replace(one, event=Event("seen")) for one in rules)), FAMILIES)
+    line = b'{"level":30,"msg":"Ran","path":"/v1%b"}' % (b"x" * size)
+    assert _ratio(ruled, [line] * (500_000 // size), engine) < MOST
 
 
 @pytest.mark.alone(reason="it compares CPU times")

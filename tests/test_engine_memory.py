@@ -15,7 +15,7 @@ MEGABYTE = 1 << 20
 BEGIN = """
 import os
 from pathlib import Path
-from exporter.engine.rules import Count, Event, Label, LogRule, LogRules
+from exporter.engine.rules import Count, Event, Label, LogRule, LogRules, Where
 from exporter.model import Family
 from exporter.vocabulary import FAMILIES
 from tests.support.hostile import NOW
@@ -32,6 +32,21 @@ counted = Counted(plan_of(rules, {**FAMILIES, **jobs}), NOW)
 before = held()
 for i in range(6_000):
     counted.feed([b"INFO Job kind=%d%b\\n" % (i, b"x" * 2_000)])
+print(held() - before)
+"""
+LONG_CHOICES = """
+rules = LogRules(
+    rules=tuple(
+        LogRule(where=(Where("path", values=(f"/v{i}*",)),), event=Event(f"e{i}"))
+        for i in range(12)
+    )
+    + (LogRule(where=(Where("path", none_of=("/no*",)),), event=Event("other")),)
+)
+counted = Counted(plan_of(rules, FAMILIES), NOW)
+before = held()
+for i in range(8_000):
+    path = b"%d%b" % (i, b"x" * (1_900 if i % 2 else 9_000))
+    counted.feed([b'{"level":30,"msg":"Ran","path":"/%b"}\\n' % path])
 print(held() - before)
 """
 MANY_SETS = """
@@ -62,6 +77,12 @@ def _grown(script: str, engine: str) -> int:
 
 def test_long_labels_fill_no_more_than_short_ones(each_engine: str) -> None:
     assert _grown(LONG_VALUES, each_engine) < 10 * MEGABYTE
+
+
+def test_long_values_that_rules_are_chosen_by_fill_no_more_than_short_ones(
+    each_engine: str,
+) -> None:
+    assert _grown(LONG_CHOICES, each_engine) < 4 * MEGABYTE
 
 
 def test_sets_of_templates_that_messages_fit_are_forgotten() -> None:

@@ -159,6 +159,13 @@ def test_module_keeps_the_plan(module: Module) -> None:
     assert not list(complaints(module))
 
 
+def test_no_source_in_cython_is_too_long() -> None:
+    sources = [path for end in ("pyx", "pxd", "pxi") for path in ROOT.glob(f"exporter/**/*.{end}")]
+    assert sources
+    long = [path.name for path in sources if len(path.read_text().splitlines()) > LONGEST]
+    assert not long, f"more than {LONGEST} lines are two rooms' worth"
+
+
 def test_no_circles() -> None:
     assert not circle(HOUSE)
 

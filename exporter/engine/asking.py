@@ -27,16 +27,17 @@ class Condition:
 class Choosing:
     """The rules that a field chooses: `kinds` are all there can be, the first for none.
 
-    `literals` have the kind of each text, where these tell all; else None.
+    `literals` have the kind of each text, where these tell all and none has more bytes than
+    `longest`; else None.
     """
 
-    def __init__(self, switch: Switch) -> None:
+    def __init__(self, switch: Switch, longest: int) -> None:
         self.field = switch.field
         self._switch = switch
         self.kinds = switch.kinds()
         self._places = {kind: place for place, kind in enumerate(self.kinds)}
-        plain = not switch.prefixes and all(map(_is_plain, switch.literals))
-        self.literals = {text: self.answer(text) for text in switch.literals} if plain else None
+        told = not switch.prefixes and all(_is_plain(one, longest) for one in switch.literals)
+        self.literals = {text: self.answer(text) for text in switch.literals} if told else None
 
     def answer(self, value: Any) -> int:
         """What the field's value chooses: a place in `kinds`."""
@@ -86,9 +87,11 @@ class Rare:
             self._mover.move(update, at)
 
 
-def _is_plain(text: str) -> bool:
-    """Whether bytes spell the text exactly if they are those of its UTF-8."""
-    return "\ufffd" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+def _is_plain(text: str, longest: int) -> bool:
+    """Whether bytes spell the text exactly if they are those of its UTF-8, and so few of them."""
+    if "\ufffd" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        return False
+    return len(text.encode()) <= longest
 
 
 def _same(value: Any) -> Any:

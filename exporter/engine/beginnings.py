@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import AnyStr, Generic
 
+FEW = 8  # so many texts, or what they stand for, are tried one by one
+
 
 class Beginnings(Generic[AnyStr]):
     """`texts` in their order, each once.

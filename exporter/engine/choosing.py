@@ -10,11 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.engine.beginnings import Beginnings
+from exporter.engine.beginnings import FEW, Beginnings
 from exporter.engine.rules import Where
 from exporter.engine.values import text
-
-FEW = 8  # so many are tried one by one
 
 Places = tuple[int, ...]  # of rules among the others, in their order
 
@@ -91,5 +89,4 @@ class Choice:
             switch = self.switches.get(name)
             if switch is not None:
                 found += switch.places(lookup(name))
-        found.sort()
-        return found
+        return sorted({*found})  # once, also where a name is told twice

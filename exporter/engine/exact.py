@@ -62,7 +62,7 @@ class Exact:
         self, rules: Rules, captured: Sequence[dict[str, str]], record: Record
     ) -> Iterator[Update]:
         plain = self.lookup(record, {})
-        names = (*OWN_NAMES, *record.fields) if rules.choice.switches else ()
+        names = {*OWN_NAMES, *record.fields} if rules.choice.switches else ()
         for place in rules.choice.places(plain, names):
             one = rules.all[place]
             if one.exception is not None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from exporter.engine.beginnings import Beginnings
+from exporter.engine.beginnings import FEW, Beginnings
 from exporter.engine.template import Template
 
-FEW = 8  # so many are tried one by one
 _WIDTH = 4
 _LONG = 2048  # a longer message is searched for each text, which is quicker than at each place
 

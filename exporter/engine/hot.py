@@ -18,9 +18,10 @@ from exporter.engine.choosing import Choice, Places, Switch
 from exporter.engine.moves import Mover, gathered
 from exporter.engine.plan import Effect, Lookup, Rules, Update, meets
 from exporter.engine.rules import Where
-from exporter.engine.spelling import Spellings
+from exporter.engine.spelling import Spellings, length
 
 _CACHED_TESTS = 4096
+_LONGEST_TESTED = 256  # a longer value is tested anew each time
 _BIG = 1 << 53  # a smaller whole number need not be made a float
 
 Get = Callable[[Any], Any]
@@ -293,9 +294,11 @@ def _chooser(choice: Choice, access: Access) -> Callable[[Any], Sequence[int]]:
             key = (value, value.__class__)
             found = known.get(key)
             if found is None:
+                found = switch.places(plain(value))
                 if len(known) >= _CACHED_TESTS:
                     known.clear()
-                known[key] = found = switch.places(plain(value))
+                if length(value) <= _LONGEST_TESTED:
+                    known[key] = found
             places += found
         places.sort()
         return places
@@ -326,9 +329,11 @@ def _test(where: Where, access: Access) -> Callable[[Any], bool]:
         key = (value, value.__class__)
         found = known.get(key)
         if found is None:
+            found = meets(where, plain(value))
             if len(known) >= _CACHED_TESTS:
                 known.clear()
-            known[key] = found = meets(where, plain(value))
+            if length(value) <= _LONGEST_TESTED:
+                known[key] = found
         return found
 
     return test

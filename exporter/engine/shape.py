@@ -49,6 +49,7 @@ class Shape:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = sorted(name for name in set(names) if self.serves(name))
+        self._firsts = [(name, name.partition(".")[0]) for name in self._names]
         self._truths: set[str] = set()
         self._usual = [0] * len(_ROLES)  # the key's place in each role's list; its end for no key
         self._votes: dict[str | int, int] = {}
@@ -93,7 +94,9 @@ class Shape:
         for role, place in enumerate(_places(document)):
             if self._sways(role, place != self._usual[role]):
                 self._usual[role], changed = place, True
-        for name in self._names:
+        for name, first in self._firsts:
+            if first not in document:
+                continue  # as most: no need to walk there
             value = _walk(document, name)
             known = name in self._truths
             if isinstance(value, str | int | float) and self._sways(

@@ -43,16 +43,17 @@ class Spellings:
     def miss(self, key: Any) -> int:
         """The cell of a spelling that `cells` does not know, or `moves.NOTHING`."""
         cell = self._mover.locate(self._effect, self._lookup(key))
-        length = _length(key)
-        self._used += length
+        size = length(key)
+        self._used += size
         if len(self.cells) >= self._bound or self._used > self._bound * _USUAL:
             self.cells.clear()
-            self._used = length
-        if length <= _LONGEST:
+            self._used = size
+        if size <= _LONGEST:
             self.cells[key] = cell
         return cell
 
 
-def _length(key: Any) -> int:
+def length(key: Any) -> int:
+    """The characters or bytes of a spelling, whether of one value or of several."""
     parts = key if key.__class__ is tuple else (key,)
     return sum(len(part) for part in parts if isinstance(part, str | bytes))

@@ -26,8 +26,9 @@ BITS = (
 KEYS = ("kind", "size", "took", "ok", "who", "status", "a.b", "note", "level", "msg", "time", "x")
 TEXTS = (
     "", "a", "b", "other", "two words", "1", "1.0", "0", "-0", "True", "true", "5e-1", " 5", "1_0",
-    "inf", "nan", "-3", "007", "+4", "1e400", "9" * 30, "C:\\dir\\", 'say "hi"', "it's", "x=y",
-    "kind=decoy", " kind=decoy took=1 ", "żółć", "\t", "{", "}", '] "', "null", "x" * 300,
+    "inf", "nan", "-3", "007", "+4", "00", "1e0", "1e400", "9" * 30, "C:\\dir\\", 'say "hi"',
+    "it's", "x=y", "kind=decoy", " kind=decoy took=1 ", "żółć", "\t", "{", "}", '] "', "null",
+    "x" * 300,
 )  # fmt: skip
 ORDERS = (  # keys that come together and in order, as one call of a logger prints them
     ("kind", "took", "who", "size"), ("kind", "took", "ok"), ("size", "kind", "took", "ok", "who"),
@@ -73,6 +74,11 @@ BEHIND = (
 PUNCTUATED = (
     "[app.jobs]", "app.jobs:", "app.Jobs[3]", "10.0.0.7", '"GET /x HTTP/1.1"', "200 512", "-",
     "[2026-11-20", "ForkPoolWorker-1]", "at run (/app/x.ts:1:1)", "Error: no", "KeyError:", "#12",
+)  # fmt: skip
+SPELLED = (
+    "-0", "-0.0", "1e0", "1E0", "10E-1", "1.0e1", "5e-1", "1e16", "1e-7", "007", "00", "1.", ".5",
+    "-", '"\\u0031"', '"\\u0061"', '"say \\"hi\\""', '"C:\\\\dir\\\\"', '"\\"a\\""', '"\\t"',
+    "100000000000000", "1000000000000000", "10000000000000000", '"1.0"', '"{}"', "tru",
 )  # fmt: skip
 JSON_LEVELS = (10, 20, 30, 30, 30, 40, 50, 60, "info", "INFO", "error", "warning")
 STRANGE_LEVELS = (
@@ -325,6 +331,8 @@ class Hostile:
             ensure_ascii=dice.random() < 0.5,
             separators=(",", ":") if dice.random() < 0.8 else (", ", ": "),
         )
+        if dice.random() < 0.2:  # as no Python prints it
+            text = f'{text[:-1]}{", " * bool(record)}"{dice.choice(KEYS)}":{dice.choice(SPELLED)}}}'
         if dice.random() < 0.1:  # a key twice
             key = json.dumps(dice.choice(KEYS))
             text = f"{text[:-1]},{key}:{json.dumps(self._value(1))}}}"

@@ -21,6 +21,13 @@ SPOKEN = (
     *(f"{{what}} of kind{i} took {{*}}" for i in range(0, 14, 3)),
     *(f"Batch {{what}} of kind{i} took {{n:number}} ms" for i in range(14)),
 )  # fmt: skip
+PLAIN = ("size", "ok", "who", "status", "a.b")  # no rule wants a beginning, nor a very long text
+SPELLED = ("-0", "00", "1.0", "1e0", "0.5", "5e-1", "10000000000000000", "1e+16", '"a"', "{}", "\t")
+OWN = ("level", "message", "stream", "exception")  # a line of JSON may have fields called so
+OWN_WANTED = ("error", "50", "Job done", "Job*", "file", "TypeError", "a", "x", "1", "{")
+PLAIN_WANTED = (
+    *(one for one in WANTED if one[-1:] not in {"*", "\ufffd"} and len(one) < 1000), *SPELLED,
+)  # fmt: skip
 RAISED = (
     "{type}: {*}", "ValueError: {*}", "ValueError: b{*}", "V{*}", "{*}: x", "{*}1", "KeyError: {n}",
     "TypeError: no", "System.{what}: {*}", "{*}",
@@ -36,8 +43,9 @@ def _told(rule: str, *fields: str) -> Count:
 def _wishes() -> Iterator[LogRule]:
     """Rules by fields alone; that a later one sets the same gauge shows their order."""
     for i, field in enumerate(FIELDS):
-        for j, value in enumerate(WANTED):
-            where = Where(field, values=(value, *WANTED[j + 3 : j + 5 : 2]))
+        wanted = PLAIN_WANTED if field in PLAIN else WANTED
+        for j, value in enumerate(wanted):
+            where = Where(field, values=(value, *wanted[j + 3 : j + 5 : 2]))
             told = _told(f"{field} {j}", "who", "service")
             if (i + j) % 5 == 1:
                 where = Where(field, values=where.values, none_of=("a", "1*"), max=5.0)
@@ -49,6 +57,15 @@ def _wishes() -> Iterator[LogRule]:
             form = "keyvalue" if (i + j) % 11 == 3 else None
             both = (where, Where("status", none_of=("x1",))) if (i + j) % 6 == 0 else (where,)
             yield LogRule(level=level, format=form, where=both, count=(told,), set=sets)
+
+
+def _own() -> Iterator[LogRule]:
+    """Rules by what a record tells beside its fields; each is left to the exact reading."""
+    for field in OWN:
+        for value in OWN_WANTED:
+            where = (Where(field, values=(value,)),)
+            told = _told(f"own {field} {value}", "who", "size")
+            yield LogRule(level=("error",), where=where, count=(told,))
 
 
 def _spoken() -> Iterator[LogRule]:
@@ -76,6 +93,7 @@ RULES = LogRules(
     rules=(
         *BY_FIELDS.rules,
         *_spoken(),
+        *_own(),
         LogRule(where=(Where("status", min=0.5, max=5.0),), event=Event("bad_status", "page")),
         LogRule(where=(Where("kind", none_of=("a", "t*")),), count=(_told("not", "ok", "x"),)),
         LogRule(format="uvicorn", where=(Where("level", values=("info",)),), event=Event("spoken")),

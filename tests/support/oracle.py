@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from exporter.config import load_profile
+from exporter.engine.choosing import Choice
 from exporter.engine.counting import Stream
 from exporter.engine.feeding import Engine
+from exporter.engine.finding import Finder
 from exporter.engine.joining import Lane
 from exporter.engine.plan import Plan, compile_rules
 from exporter.engine.rules import LogRules
@@ -118,6 +121,31 @@ class Oracle(Counted):
         at = self.counting.exact.time(step.record, lane.since)
         for update in updates:
             self.counting.mover.move(update, at)
+
+
+class Tried(Oracle):
+    """The same, where no rule is found by a text of its own: each is tried."""
+
+    def __post_init__(self) -> None:
+        self.plan = replace(self.plan, _known={}, _together={}, _possible={})
+        super().__post_init__()
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        """Count whole physical lines."""
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Choice, "places", _all_rules)
+            patched.setattr(Finder, "places", _all_templates)
+            super().read(lines)
+
+
+def _all_rules(choice: Choice, *_: object) -> list[int]:
+    chosen = (kind for switch in choice.switches.values() for kind in switch.kinds())
+    return sorted({*choice.always, *chain.from_iterable(chosen)})
+
+
+def _all_templates(finder: Finder, _: str) -> list[int]:
+    told = (*finder.begins.values(), *finder.holds.values())
+    return sorted({*finder.always, *chain.from_iterable(told)})
 
 
 def profile_plan(name: str) -> Plan:

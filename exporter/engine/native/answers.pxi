@@ -1,6 +1,11 @@
 """Answers: what the walk has asked, and what Python has answered."""
 
 
+cdef Op* _asking(Line* line) noexcept:
+    """The move that is asked about."""
+    return &line.chosen.all[line.turn].ops[line.op]
+
+
 @cython.final
 cdef class Answers:
     """What is known of one service's lines, in C; what is not yet is made out here."""
@@ -263,12 +268,12 @@ cdef class Answers:
     cdef int _answer_choice(self) except -1:
         """What a field chooses whose spelling C does not know."""
         cdef Walk* walk = &self.walk
-        cdef const Switch* one = walk.undecided
+        cdef Switch* one = walk.undecided
         cdef Slot* slot = &walk.line.slots[one.slot]
-        cdef Table* table = <Table*>&one.known
-        cdef Spelling found = spelling(table, slot, FIRST_TWO, 1, walk.line.stamp)
-        kind = self._questions[one.asked].answer(plain(slot))
-        table_put(table, slot, FIRST_TWO, 1, walk.line.stamp, &found, kind)
+        cdef Spelling found = spelling(&one.known, slot, FIRST_TWO, 1, walk.line.stamp)
+        one.answer = self._questions[one.asked].answer(plain(slot))
+        one.stamp = walk.line.stamp  # it may be too long to be remembered
+        table_put(&one.known, slot, FIRST_TWO, 1, walk.line.stamp, &found, one.answer)
         return 0
 
     cdef int _answer_cell(self, Op* op) except -1:

@@ -12,10 +12,18 @@ from exporter.engine.native.slots cimport (
     KIND_STRING,
     Slot,
 )
-from exporter.engine.native.table cimport MISSING, Spelling, Table, spelling, table_find
+from exporter.engine.native.table cimport (
+    LONGEST_KEY,
+    MISSING,
+    PART,
+    Spelling,
+    Table,
+    spelling,
+    table_find,
+)
 
 cdef enum:
-    EXACT_DIGITS = 15
+    EXACT_DIGITS = 15  # below 10**15 a label shows a whole number's own digits
 
 
 # The rules that one text of a field chooses, in their order.
@@ -32,6 +40,8 @@ cdef struct Switch:
     Table known  # spellings, likewise
     Places* each  # the first for texts that choose no rule
     int count
+    uint64_t stamp  # of the line that it was asked about last
+    int64_t answer  # a place in `each`
 
 
 cdef struct Group:
@@ -77,11 +87,15 @@ cdef inline int64_t switched(const Switch* one, const Slot* slots, uint64_t stam
         found = spelling(&one.literals, &text, &which, 1, stamp)
         place = table_find(&one.literals, &text, &which, 1, stamp, &found)
         return 0 if place == MISSING else place
+    if one.stamp == stamp:
+        return one.answer
+    if slot.size > LONGEST_KEY - PART:
+        return MISSING  # it is never remembered, and long to look for
     found = spelling(&one.known, slots, &one.slot, 1, stamp)
     return table_find(&one.known, slots, &one.slot, 1, stamp, &found)
 
 
-cdef inline const Switch* choose(
+cdef inline Switch* choose(
     const Group* group, const Slot* slots, uint64_t stamp, int* places, Chosen* chosen
 ) noexcept nogil:
     """Add the rules that a line chooses; the field that must be asked about, if any.

@@ -159,7 +159,10 @@ cdef inline void start(Clues* clues, const char* at, int second) noexcept nogil:
 cdef inline int fitting(
     Patterns* patterns, const char* at, Py_ssize_t size, Slot* slots, uint64_t stamp, Fitting* out
 ) noexcept nogil:
-    """Which patterns a message fits; ASK where only Python can say."""
+    """Which patterns a message fits; ASK where only Python can say.
+
+    `stamp` must differ from that of the call before: a pattern with it counts as tried.
+    """
     cdef const Clues* clues = &patterns.begins
     cdef const Clue* clue
     cdef Py_ssize_t from_

@@ -1,11 +1,6 @@
 """Plain: what was spelled, as the exact reading has it."""
 
 
-cdef Op* _asking(Line* line) noexcept:
-    """The move that is asked about."""
-    return &line.chosen.all[line.turn].ops[line.op]
-
-
 cdef object plain(const Slot* slot):
     """A value as the exact reading has it."""
     raw = slot.at[: slot.size]

@@ -20,6 +20,7 @@ cdef class Moved:
             if where.field != "service":
                 op = self._op(TEST, Condition(where), slots, questions)
                 table_begin(&op.cells, CACHED, seed)
+                op.cells.most = CACHED * USUAL_SPELLING
         for effect in one.effects:
             self._effect(effect, slots, questions, mover, seed)
 
@@ -125,7 +126,7 @@ cdef class Ruled:
         _set_places(&self.group.always, choice.always)
         for switch in choice.switches.values():
             self.group.switch_count += 1
-            self._switch(Choosing(switch), slots, questions, seed)
+            self._switch(Choosing(switch, LONGEST_LITERAL), slots, questions, seed)
 
     def __dealloc__(self) -> None:
         cdef Switch* one
@@ -153,6 +154,7 @@ cdef class Ruled:
             one.count += 1
             _set_places(&one.each[one.count - 1], kind)
         table_begin(&one.known, CACHED, seed)
+        one.known.most = CACHED * USUAL_SPELLING
         one.literal = question.literals is not None
         if one.literal:
             table_begin(&one.literals, len(question.literals) + 1, seed)

@@ -168,7 +168,7 @@ cdef struct Walk:
     int kind  # the exception that it carries, or -1
     int subject  # the slot that is asked about
     const Learned* meant  # NULL for a text, which moves nothing else
-    const Switch* undecided  # the field that is asked about
+    Switch* undecided  # the field that is asked about
     int choices  # how often one was
     Chosen chosen  # by its fields
     int* ranked  # their places, on the way
