@@ -40,7 +40,6 @@ FLOORS: list[list[str]] = [
         "exporter.collector",
         "exporter.foreign",
     ],
-    ["exporter.reading"],
     ["exporter.sources", "exporter.shard", "exporter.samples"],
     ["exporter.forward"],
     [

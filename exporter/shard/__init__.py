@@ -19,8 +19,8 @@ from exporter.engine.feeding import Engine, Uncounted
 from exporter.engine.plan import Plan
 from exporter.foreign import Foreign
 from exporter.model import Cursor, Family, Snapshot
-from exporter.reading import Reading
 from exporter.registry import Registry
+from exporter.shard.reading import Reading
 from exporter.turns import Turns
 from exporter.windows import Drains
 
