@@ -23,7 +23,7 @@ def _hold(harness: Harness) -> None:
     for scraper in harness.scrapers:
         assert scraper.degraded == 0, "a save failed: the promise was suspended"
         assert scraper.decreases[:10] == []
-        assert scraper.answers > 20
+        assert scraper.answers > 10, "who asked at all, though others kept the machine busy"
 
 
 def test_kills_at_every_point_lose_and_double_nothing(tmp_path: Path) -> None:
