@@ -216,8 +216,7 @@ def rules(effort: Effort, folder: Path) -> Curve:
         side.settled()
         for _ in range(effort.rounds):
             for (number, kind), (_, feed) in ruled.items():
-                lines = 50_000 if kind is KINDS[0] else min(20_000, 200_000 // number)
-                curve.add(number, kind.measure, _burst(side, feed, lines))
+                curve.add(number, kind.measure, _burst(side, feed, 50_000))
         if not effort.quick:
             side.counted(sum(feed.sent for _, feed in ruled.values()))
     return curve
