@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from typing import TextIO
 
 from exporter import __version__
 from exporter.commands import add_parsers
+from exporter.commands.loading import uncollected
 from exporter.errors import ConfigError, SidewatchError
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.set_defaults(cannot=1)
     words = sys.argv[1:] if arguments is None else arguments
     parser.add_argument("--version", action="version", version=_version(words))
-    with _uncollected() if arguments is None else nullcontext():  # where the process is ours
+    with uncollected() if arguments is None else nullcontext():  # where the process is ours
         add_parsers(parser, words)
     chosen = parser.parse_args(words)
     try:
@@ -48,17 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _let_go(sys.stdout)
         code = chosen.cannot
     return code
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage while modules load, nor in them later: they stay until the end."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _redacted(error: SidewatchError) -> str:

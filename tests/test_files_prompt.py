@@ -61,14 +61,19 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 # -- reading --------------------------------------------------------------------------------------
 
 
+async def _first(log: Path, sink: KeepingSink) -> None:
+    """Looked at, and a line of it read: from now on it is open."""
+    while not sink.looks:  # noqa: ASYNC110 - the first look; a counter has no event
+        await asyncio.sleep(0.01)
+    append(log, ["first"])
+    await sink.until(1)
+
+
 async def test_appends_to_an_open_file_need_no_thread(tmp_path: Path, handed: list[str]) -> None:
     log, sink = tmp_path / "a.log", KeepingSink()
     log.touch()
     async with reading(log, sink):
-        while not sink.looks:  # noqa: ASYNC110 - the first look; a counter has no event
-            await asyncio.sleep(0.01)
-        append(log, ["first"])
-        await sink.until(1)
+        await _first(log, sink)
         handed.clear()
         for number in range(2, 22):
             append(log, ["next"] * 100)
@@ -108,10 +113,7 @@ async def test_a_source_without_room_is_fed_nothing_at_once(tmp_path: Path) -> N
     log, sink = tmp_path / "a.log", KeepingSink()
     log.touch()
     async with reading(log, sink):
-        while not sink.looks:  # noqa: ASYNC110 - the first look; a counter has no event
-            await asyncio.sleep(0.01)
-        append(log, ["first"])
-        await sink.until(1)
+        await _first(log, sink)
         sink.full = True
         append(log, ["held back"])
         while not sink.waited:  # noqa: ASYNC110 - until the source waits for room
@@ -131,10 +133,7 @@ async def test_what_feeding_at_once_raises_ends_the_source(
         raise ZeroDivisionError
 
     async with reading(log, sink) as task:
-        while not sink.looks:  # noqa: ASYNC110 - the first look; a counter has no event
-            await asyncio.sleep(0.01)
-        append(log, ["first"])
-        await sink.until(1)
+        await _first(log, sink)
         monkeypatch.setattr(sink, "feed", failing)
         append(log, ["second"])
         with pytest.raises(ZeroDivisionError):

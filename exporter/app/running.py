@@ -32,7 +32,7 @@ from exporter.pipeline import keep
 from exporter.redact import redactor
 from exporter.saving import Saver, take_up
 from exporter.server import Page, Server, serve
-from exporter.sources.files.heirs import heirs
+from exporter.sources.files.heirs import pass_on
 from exporter.sources.otlp import Otlp
 from exporter.sources.worker import Worker
 from exporter.state import StateFile, lock
@@ -264,7 +264,7 @@ class Running:
         for complaint in complaints:
             log.warning("%s", complaint)
         shard.turns = self._turns
-        shard.inherit(partial(heirs, sources=[placed.source for placed in plan.logs]))
+        shard.inherit(partial(pass_on, sources=[placed.source for placed in plan.logs]))
         declare(shard, plan)  # first: the next scrape may show what the saver is handed here
         self._status.follow(shard)
         self.saver.add(shard, file)

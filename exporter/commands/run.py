@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
-import gc
 import logging
 import mimetypes
 import signal
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.clock import WallClock
+from exporter.commands.loading import uncollected
 from exporter.commands.types import Subparsers, add_config, add_web, environment
 from exporter.redact import hide, log_the_uncaught
 
@@ -70,15 +70,11 @@ def _loading() -> Iterator[None]:
     aiohttp reads all authorities of the system as it is imported, twice, and lets others work
     meanwhile. Nothing of all this becomes garbage, so to look for some would cost a seventh of it.
     """
-    gc.disable()
-    mimetypes.init(())  # no file is served: aiohttp need not read the system's thousand types
-    _tidy_the_heap()
-    threading.Thread(target=import_module, args=("exporter.server",), daemon=True).start()
-    try:
+    with uncollected():
+        mimetypes.init(())  # no file is served: aiohttp need not read the system's thousand types
+        _tidy_the_heap()
+        threading.Thread(target=import_module, args=("exporter.server",), daemon=True).start()
         yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _tidy_the_heap() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from exporter.clock import Clock
 from exporter.forward.track import Track
 from exporter.model import Cursor
-from exporter.sources.files.heirs import heirs
+from exporter.sources.files.heirs import pass_on
 from exporter.turns import Turns
 
 LONGEST_LINE = 1 << 20  # more of a line is passed over
@@ -202,11 +202,7 @@ class Intake:
 
     def inherit(self, sources: Iterable[object]) -> None:
         """Give what was saved for a source that is gone to the one that has its files now."""
-        saved = [*self._saved.values()]
-        for track, source in zip(
-            saved, heirs([(one.source, one.cursor) for one in saved], sources), strict=True
-        ):
-            track.source = source
+        pass_on(self._saved.values(), sources)
 
     def _take(
         self, track: Track, data: bytes, start: int, size: int, *, last: bool = False

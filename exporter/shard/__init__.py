@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -356,9 +356,6 @@ class Shard:
             self._saved[key] = Reading(source, cursor, stream, level_at)
         return left
 
-    def inherit(self, pass_on: Callable[[Sequence[tuple[str, Cursor]]], Sequence[str]]) -> None:
-        """Give what was saved for a source that is gone to the one that has its files now."""
-        saved = [*self._saved.values()]
-        named = pass_on([(one.source, one.cursor) for one in saved])
-        for reading, source in zip(saved, named, strict=True):
-            reading.source = source
+    def inherit(self, pass_on: Callable[[Iterable[Reading]], None]) -> None:
+        """Let what was saved for a source that is gone be given to another."""
+        pass_on(self._saved.values())

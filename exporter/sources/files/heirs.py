@@ -7,11 +7,30 @@ means the same files: they are to be read on, neither anew nor from their end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from exporter.model import Cursor
 from exporter.sources.files import Files
 from exporter.sources.files.discover import Finder
 from exporter.sources.files.follow import restore
+
+
+class Saved(Protocol):
+    """What is kept of a stream that was read for a source."""
+
+    source: str
+
+    @property
+    def cursor(self) -> Cursor:
+        """How far it was read."""
+
+
+def pass_on(saved: Iterable[Saved], sources: Iterable[object]) -> None:
+    """Give what was saved for a source that is gone to the one that has its files now."""
+    kept = [*saved]
+    named = heirs([(one.source, one.cursor) for one in kept], sources)
+    for one, source in zip(kept, named, strict=True):
+        one.source = source
 
 
 def heirs(saved: Sequence[tuple[str, Cursor]], sources: Iterable[object]) -> list[str]:
