@@ -118,6 +118,7 @@ async def test_a_line_cut_into_pieces_by_the_end_of_a_connection_is_whole() -> N
             engine.say(0, "first\n")
             engine.say(1, "long ")
             await until(lambda: count(sink) == 1)
+            await until(lambda: bool(engine.follows))
             engine.cut()
             await until(lambda: len(engine.reads) == 2)
             engine.say(20 * SECOND, "other\n", stream=2)
@@ -170,6 +171,7 @@ async def test_a_silent_stream_does_not_have_the_other_read_again() -> None:
         engine.say(3600 * SECOND, "now\n")
         async with reading(engine, sink) as until:
             await until(lambda: count(sink) == 2)
+            await until(lambda: bool(engine.follows))
             engine.cut()
             await until(lambda: len(engine.reads) == 2)
     assert engine.reads[1]["since"] == f"{NOON // SECOND + 3590}.000000000"
@@ -180,9 +182,11 @@ async def test_half_a_line_counts_when_its_container_has_ended_and_not_before() 
     async with served(OneContainer()) as engine, reading(engine, sink) as until:
         await until(lambda: len(engine.reads) == 1)
         engine.say(0, "half")
+        await until(lambda: bool(engine.follows))
         engine.cut()  # as a daemon that stops does
         await until(lambda: len(engine.reads) == 2)
         assert count(sink) == 0
+        await until(lambda: bool(engine.follows))
         engine.running = False
         engine.cut()
         await until(lambda: count(sink) == 1)
@@ -197,9 +201,9 @@ async def test_an_end_that_comes_at_once_is_answered_by_longer_and_longer_pauses
     async with served(OneContainer()) as engine, reading(engine, sink) as until:
         for connects in (1, 2, 3, 4):
             await until(lambda connects=connects: len(engine.reads) >= connects)  # type: ignore[misc]
+            await until(lambda: bool(engine.follows))
             engine.cut()
         began = asyncio.get_running_loop().time()
-        engine.cut()
         await until(lambda: len(engine.reads) >= 5)
         assert asyncio.get_running_loop().time() - began > 0.5, "0.1, 0.2, 0.4, 0.8"
 
@@ -253,6 +257,7 @@ async def test_a_daemon_that_hangs_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         engine.say(0, "line\n")
         async with reading(engine, sink) as until:
             await until(lambda: count(sink) == 1)
+            await until(lambda: bool(engine.follows))
             engine.hang = True
             engine.cut()
             with pytest.raises(SourceError, match="may hang") as caught:

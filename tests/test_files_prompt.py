@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,15 @@ def told(shard: Shard) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
+@pytest.fixture
+def heap_of_its_own() -> Iterator[None]:
+    """What other tests left is not looked through for garbage meanwhile."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("heap_of_its_own")
 async def test_a_hostile_stream_holds_the_loop_for_a_moment_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

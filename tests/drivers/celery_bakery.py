@@ -15,6 +15,7 @@ app = Celery("bakery", broker=os.environ["BROKER"])
 app.conf.update(
     task_default_queue=QUEUE,
     task_acks_late=True,
+    broker_transport_options={"confirm_publish": True},  # else a count comes before its message
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,

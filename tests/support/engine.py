@@ -55,7 +55,7 @@ class OneContainer:
     reads: list[dict[str, str]] = field(default_factory=list)
     listed: int = 0
     url: str = ""
-    _follows: list[asyncio.Queue[bytes]] = field(default_factory=list)
+    follows: list[asyncio.Queue[bytes]] = field(default_factory=list)
 
     def say(self, at: int, text: str, stream: int = 1) -> None:
         """The container writes, and the daemon has it `at` nanoseconds after noon."""
@@ -64,13 +64,13 @@ class OneContainer:
 
     def repeat(self, first: int) -> None:
         """Those that follow are sent what stands in the log from here on, if again."""
-        for follow in self._follows:
+        for follow in self.follows:
             follow.put_nowait(b"".join(map(self._spelled, self.entries[first:])))
 
     def cut(self) -> None:
         """End all follows, as a daemon that stops and a container that exits do."""
-        for follow in self._follows:
-            follow.put_nowait(b"")
+        while self.follows:
+            self.follows.pop().put_nowait(b"")
 
     def _spelled(self, entry: tuple[int, int, bytes]) -> bytes:
         at, stream, text = entry
@@ -108,7 +108,7 @@ class OneContainer:
         if not found:
             follow.get_nowait()
         if "follow" in query and self.running:
-            self._follows.append(follow)
+            self.follows.append(follow)
         else:
             follow.put_nowait(b"")
         return await self._stream(request, follow)

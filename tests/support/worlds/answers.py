@@ -61,8 +61,13 @@ class Answers:
         return [(n * every + minute, what) for n in range(FLAPS) for minute, what in both]
 
     def looked(self, one: Told) -> bool:
-        """Whether everything was asked."""
-        return len(one.series("watched_probe_success")) == self.count
+        """Whether everything was asked. Nobody here answers late: then this machine was slow."""
+        late = [
+            failing
+            for (*_, why), failing in one.series("watched_probe_failing").items()
+            if why == "timeout" and failing
+        ]
+        return len(one.series("watched_probe_success")) == self.count and not late
 
     @property
     def goes_on(self) -> int:
