@@ -69,7 +69,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--lines", type=int, default=2_000_000)
+    options.add_argument("--lines", type=int, default=4_000_000)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--only", nargs="+", choices=WORKLOADS, help="these workloads")
     options.add_argument(

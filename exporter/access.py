@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 ClientAuth = Literal[
     "NoClientCert",
@@ -61,8 +62,7 @@ CURVES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """`tls_server_config`."""
 
     cert_file: Path
@@ -184,8 +184,7 @@ def _nobody_to_ask() -> str:
     raise ValueError("key_file: the key is encrypted; give one that is not")
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """What is asked of a client, ready to be used. `users` have bcrypt hashes of their passwords.
 
     `sans`: one of these names is in the client's certificate; any where there are none.

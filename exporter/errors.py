@@ -9,15 +9,14 @@ SidewatchError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
 class SidewatchError(Exception):
     """The root of every error that sidewatch raises on purpose."""
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """One mistake in a configuration: where it stands, what is wrong, what would be right."""
 
     file: str

@@ -10,8 +10,9 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
+
+from msgspec import Struct
 
 from exporter.clock import SetClock
 from exporter.errors import SidewatchError
@@ -28,16 +29,14 @@ LONGEST = 1 << 20
 AFTER_SECONDS = 60.0  # what came last is shown whole once its birth is over
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Struct, frozen=True):
     """One file, or standard input: its stream, and its bytes from the first to the last."""
 
     cursor: Cursor
     chunks: Iterable[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Lines that were written within the same second, the last of them at `at`."""
 
     at: float

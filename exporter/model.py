@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
+from msgspec import Struct
+
 from exporter.turns import Turns
 
 # How a setting of this type is spelled: "5m", "1h30m" in seconds; "64KiB", "1GiB" in bytes.
@@ -25,8 +27,7 @@ JOB_BUCKETS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """A metric: its name (with `_total` on counters), type, help, and labels beside `app`.
 
     `buckets` are a histogram's upper bounds without +Inf. `limit` bounds its series per app.
@@ -78,8 +79,7 @@ class Lasting:
 Exemplar = tuple[str, str, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The series of one registry at one moment, as they may be shown.
 
     `constant` are the labels every series carries (`app`, and those of the configuration).

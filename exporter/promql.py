@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
 
 import promql_parser as promql
+from msgspec import Struct
+from msgspec.structs import replace
 
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 SETS = frozenset({"and", "or", "unless"})
@@ -24,8 +25,7 @@ MOST = 1500
 TOO_DEEP = f"it is nested deeper than {DEEPEST} levels"
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(Struct, frozen=True):
     """`label operator "value"`; the operator is one of `=`, `!=`, `=~`, `!~`."""
 
     label: str
@@ -36,8 +36,7 @@ class Matcher:
         return f'{self.label}{self.operator}"{self.value}"'
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """Series by name and labels; `range` in seconds where it takes a range of samples."""
 
     metric: str
@@ -47,37 +46,32 @@ class Selector:
     fixed: bool = False  # by @, to one moment
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number; durations are seconds."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A text, as functions on labels take it."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Negative:
+class Negative(Struct, frozen=True):
     """`-operand`."""
 
     operand: Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function and its arguments."""
 
     function: str
     arguments: tuple[Tree, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Subquery:
+class Subquery(Struct, frozen=True):
     """`operand[range:step]`, in seconds."""
 
     operand: Tree
@@ -86,8 +80,7 @@ class Subquery:
     fixed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(Struct, frozen=True):
     """`operator by (labels) (parameter, operand)`; `without` if it drops these labels instead."""
 
     operator: str
@@ -97,8 +90,7 @@ class Aggregate:
     parameter: Tree | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """`left operator right`, with what its modifiers say.
 
     `on` are the labels that must agree, `ignoring` those that need not; neither where all must.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import re2
+from msgspec import Struct
 
 from exporter.engine.joining import Lane, Step, step
 from exporter.redact import Redactor
@@ -59,8 +60,7 @@ class ErrorGroup:
     mark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unparsed:
+class Unparsed(Struct, frozen=True):
     """A line in no known format, redacted, and why it was none."""
 
     service: str

@@ -11,11 +11,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
+from msgspec import Struct
 
 from exporter.errors import StateError
 from exporter.model import Lasting
@@ -25,8 +25,7 @@ VERSION = 2
 _LONGEST_HEAD = 256
 
 
-@dataclass(frozen=True, slots=True)
-class StateFile:
+class StateFile(Struct, frozen=True):
     """The saved state of one application. `folder` holds those of all."""
 
     folder: Path

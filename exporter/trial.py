@@ -7,9 +7,11 @@ each hop of a real alert is walked, from the scrape on. What nobody takes back e
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from exporter import notes
 from exporter.errors import StateError
@@ -18,8 +20,7 @@ FILE = "test-alert.json"
 LONGEST_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """Its code, and when it began in seconds since 1970."""
 
     test: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 STREAMS = ("stdout", "stderr")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """One wrapped piece: its text without the newline, its stream, and the runtime's own time.
 
     `partial`: the line goes on in the next piece of the same stream.

@@ -35,9 +35,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
 
 from parsers import Record
 from parsers.cleaning import clean
@@ -65,8 +66,7 @@ _GO_ESCAPES: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Dialect:
+class _Dialect(Struct, frozen=True):
     """How pairs are parted and quoted. `is_escaped` is asked about the quote at a position."""
 
     separators: str

@@ -78,7 +78,8 @@ def test_every_kind_of_source_has_its_key() -> None:
         "apps: [{name: shop, logs: [{docker: {project: shop}}, {stdin: true}, "
         "{journald: {unit: shop.service}}]}]"
     )
-    assert [type(placed.source) for placed in plan.apps[0].logs] == [Docker, Stdin, Journald]
+    kinds: list[type] = [Docker, Stdin, Journald]
+    assert [type(placed.source) for placed in plan.apps[0].logs] == kinds
 
 
 def test_the_files_that_secure_the_way_to_a_daemon_stand_beside_the_configuration() -> None:

@@ -84,7 +84,7 @@ DOORS: dict[str, list[str]] = {
     "docker": ["exporter.sources.containers"],
     "google": ["exporter.forward", "exporter.sources.otlp"],
     "grpc": ["exporter.forward.grpc", "exporter.forward.push"],
-    "msgspec": ["exporter.state", "exporter.engine", "parsers"],
+    "msgspec": ["exporter", "parsers"],  # values are its Structs
     "opentelemetry": ["exporter.forward", "exporter.sources.otlp"],
     "prometheus_client": ["exporter.collector", "exporter.demo"],
     "promql_parser": ["exporter.promql"],

@@ -6,9 +6,10 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from exporter import maintenance, trial
 from exporter.app.doubles import doubled
@@ -29,8 +30,7 @@ LAG_INTERVAL = 1.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Chores:
+class Chores(Struct, frozen=True):
     """What they need; `plan` is asked anew each time, and `watched` is the map in use."""
 
     clock: Clock

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from socket import gethostname
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from exporter.clock import Clock, WallClock
 from exporter.config import AppPlan
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from exporter.forward.track import Track
 
 
-@dataclass(frozen=True, slots=True)
-class Outlets:
+class Outlets(Struct, frozen=True):
     """How to get at them; `sample` makes a refused record readable."""
 
     connect: Callable[[AppPlan, Way, Clock], Sender]

@@ -6,10 +6,13 @@ ConfigError with all that is wrong.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from exporter.config.build import Raw, seconds
 from exporter.config.discovery import Discovery, discovery
@@ -241,7 +244,7 @@ def _check_sources(apps: tuple[App, ...], at: At) -> None:
         for one in app.logs:
             first = keys.setdefault(one.source.name, one.key)
             if first != one.key:
-                replace(at, key=one.key).say(one.line, f"is the same source as {first}")
+                dataclasses.replace(at, key=one.key).say(one.line, f"is the same source as {first}")
         _check_containers([one for one in app.logs if keys[one.source.name] == one.key], at)
     senders: dict[str, str] = {}
     for app in apps:
@@ -249,11 +252,11 @@ def _check_sources(apps: tuple[App, ...], at: At) -> None:
             for sender in one.source.otlp if isinstance(one.source, Otlp) else ():
                 if (first := senders.setdefault(sender, one.key)) != one.key:
                     text = f"what {sender} sends is received by {first} already"
-                    replace(at, key=one.key).say(one.line, text)
+                    dataclasses.replace(at, key=one.key).say(one.line, text)
     inputs = [one for app in apps for one in app.logs if isinstance(one.source, Stdin)]
     for one in inputs[1:]:
         text = f"{inputs[0].key} reads standard input already"
-        replace(at, key=one.key).say(one.line, text)
+        dataclasses.replace(at, key=one.key).say(one.line, text)
 
 
 def _check_pushed(apps: tuple[App, ...], at: At) -> None:
@@ -261,7 +264,7 @@ def _check_pushed(apps: tuple[App, ...], at: At) -> None:
     for app in apps:
         for one in app.logs:
             if isinstance(one.source, Otlp):
-                replace(at, key=one.key).say(one.line, PUSHED)
+                dataclasses.replace(at, key=one.key).say(one.line, PUSHED)
 
 
 def _check_containers(logs: list[PlacedSource], at: At) -> None:
@@ -273,7 +276,7 @@ def _check_containers(logs: list[PlacedSource], at: At) -> None:
         for key, other in seen.items():
             if one.source.docker.shares(other.docker):
                 text = f"selects containers that {key} selects; their lines would count twice"
-                replace(at, key=one.key).say(one.line, text)
+                dataclasses.replace(at, key=one.key).say(one.line, text)
         seen[one.key] = one.source
 
 

@@ -7,9 +7,10 @@ application says goes before what the profile says, key by key.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from exporter.config.build import Builder, Raw, entries, instead
 from exporter.config.nodes import At, Refused
@@ -28,8 +29,7 @@ from exporter.sources.probes import (
 GROWTH = 20.0  # messages in half an hour, as the rule has it where a queue has consumers
 
 
-@dataclass(frozen=True, slots=True)
-class Others:
+class Others(Struct, frozen=True):
     """What else is known of the application: objectives of growth, and who tells what already.
 
     `heartbeats` are declared ones, `logged` those that a log rule gives.
@@ -41,8 +41,7 @@ class Others:
     logged: Collection[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(Struct, frozen=True):
     """A broker as one file says it: its settings by key, and where they stand."""
 
     settings: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Nodes in, frozen dataclasses out, by their type hints: the fields are the keys of the YAML.
+"""Nodes in, frozen values out, by their type hints: the fields are the keys of the YAML.
 
 A key is its field's name without a trailing underscore. Every value is read from its text, as the
 field's type wants it. What is wrong is written down with its place and what would be right, and
@@ -11,11 +11,13 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Struct, field, structs
 
 from exporter.config.nodes import At, Entries, Items, Node, Pair, Refused, Scalar, quote
 from exporter.model import Duration, Size
@@ -38,8 +40,7 @@ BYTES = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
 TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Struct, frozen=True):
     """A part that is built later, when it is known what it may name."""
 
     node: Node
@@ -63,8 +64,7 @@ class Raw:
             yield pair, self.at.child(pair.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Builder:
+class Builder(Struct, frozen=True):
     """How to build: `hooks` by type for special shapes, `scalars` by type for special texts.
 
     `short` names the field that a bare scalar stands for.
@@ -75,18 +75,18 @@ class Builder:
     short: Mapping[type, str] = field(default_factory=dict)
 
     def build(self, cls: type[T], node: Node, at: At, **given: Any) -> T:
-        """A dataclass from a mapping; `given` fields are no keys. Raises Refused."""
+        """A Struct or dataclass from a mapping; `given` fields are no keys. Raises Refused."""
         hints = _hints(cls)
         if isinstance(node, Scalar) and not node.empty and cls in self.short:
             name = self.short[cls]
             return _made(cls, {**given, name: self.convert(hints[name], node, at)}, node, at)
-        known = {_key(one): one for one in _fields(cls) if one.init and one.name not in given}
+        known = {name.rstrip("_"): name for name in _fields(cls) if name not in given}
         mapping, sound = entries(node, at), True
         values = dict(given) | self._values(cls, mapping, known, at)
-        for key, one in known.items():
-            if _required(one) and one.name not in values:
+        for key, name in known.items():
+            if _fields(cls)[name] and name not in values:
                 if all(pair.key != key for pair in mapping.pairs):
-                    right = self.describe(hints[one.name])
+                    right = self.describe(hints[name])
                     at.child(key).say(node.line, f"is missing; give {right}")
                 sound = False
         if not sound:
@@ -94,17 +94,17 @@ class Builder:
         return _made(cls, values, node, at)
 
     def _values(
-        self, cls: type, mapping: Entries, known: Mapping[str, Field[Any]], at: At
+        self, cls: type, mapping: Entries, known: Mapping[str, str], at: At
     ) -> dict[str, Any]:
         """The fields that the mapping gives, by name; what is refused is left out."""
         hints, values = _hints(cls), {}
         for pair in mapping.pairs:
-            here, one = at.child(pair.key), known.get(pair.key)
-            if one is None:
+            here, name = at.child(pair.key), known.get(pair.key)
+            if name is None:
                 here.say(pair.line, f"no such key{instead(pair.key, known)}")
             else:
                 with suppress(Refused):
-                    values[one.name] = self.convert(hints[one.name], pair.node, here)
+                    values[name] = self.convert(hints[name], pair.node, here)
         return values
 
     def convert(self, hint: Any, node: Node, at: At) -> Any:
@@ -124,7 +124,7 @@ class Builder:
             return tuple(self._items(args[0], node, at))
         if origin is Mapping and args[0] is str:
             return dict(self._entries(args[1], node, at))
-        if is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(hint, type) and (issubclass(hint, Struct) or is_dataclass(hint)):
             return self.build(hint, node, at)
         raise TypeError(f"a setting cannot be of the type {hint}")
 
@@ -168,7 +168,7 @@ class Builder:
 
 
 def _made(cls: type[T], values: Mapping[str, Any], node: Node, at: At) -> T:
-    """The dataclass, if it finds nothing wrong with its values. Raises Refused."""
+    """The value, if it finds nothing wrong with its values. Raises Refused."""
     try:
         return cls(**values)
     except ValueError as error:
@@ -294,14 +294,18 @@ def _not(node: Node) -> str:
 _hints: Callable[[Any], dict[str, Any]] = cache(partial(get_type_hints, include_extras=True))
 
 
-def _fields(cls: Any) -> tuple[Field[Any], ...]:
-    """The fields that are keys; those of the metadata `inner` are set by our own code alone."""
-    return tuple(one for one in fields(cls) if not one.metadata.get("inner"))
+def _keys(cls: Any) -> Mapping[str, bool]:
+    """Which fields are keys, and whether each has to be given.
+
+    Those of the metadata `inner` are set by our own code alone.
+    """
+    if issubclass(cls, Struct):
+        return {one.name: one.required for one in structs.fields(cls)}
+    return {
+        one.name: one.default is MISSING and one.default_factory is MISSING
+        for one in fields(cls)
+        if one.init and not one.metadata.get("inner")
+    }
 
 
-def _key(one: Field[Any]) -> str:
-    return one.name.rstrip("_")
-
-
-def _required(one: Field[Any]) -> bool:
-    return one.default is MISSING and one.default_factory is MISSING
+_fields: Callable[[Any], Mapping[str, bool]] = cache(_keys)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.config.build import Builder, Raw
 from exporter.config.forward import Known
@@ -18,8 +20,7 @@ from exporter.sources.docker.settings import PROFILE, Selection
 GENERIC = "generic"  # lines are read and counted by level, as without a profile
 
 
-@dataclass(frozen=True, slots=True)
-class Discovery:
+class Discovery(Struct, frozen=True):
     """The settings; and what each profile plans that a label may name, by its name."""
 
     settings: Discover

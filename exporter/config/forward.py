@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from exporter.config.build import TRUTH, Builder, Raw, instead
 from exporter.config.nodes import At, Items, Node, Refused, Scalar, quote
@@ -18,8 +20,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")  # it is part of a file's name
 SHORT: Mapping[type, str] = {Choice: "send", Destination: "endpoint"}
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(Struct, frozen=True):
     """Of an application: to which destinations, and what is to be different from what they say."""
 
     to: tuple[str, ...] | None = None
@@ -35,8 +36,7 @@ class Ways:
         return Selection(self.level, self.sample, self.services)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """The destinations that there are, how each is reached, and what is hidden on the way."""
 
     destinations: Mapping[str, Destination] = field(default_factory=dict)
@@ -81,7 +81,7 @@ def destinations(base: Path, build: Builder, node: Node, at: At) -> dict[str, De
             here.say(
                 pair.line, "a destination's name has letters, digits, '_' and '-' (63 at most)"
             )
-        found[pair.key] = replace(one, name=pair.key).inside(base.absolute())
+        found[pair.key] = dataclasses.replace(one, name=pair.key).inside(base.absolute())
     return found
 
 

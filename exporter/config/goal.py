@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 # Who asks for all leaves no budget, and each failure would burn it infinitely fast.
 BUDGETED = 0.99999
@@ -22,8 +23,7 @@ NATIVE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """A kind of objective: the gauge that shows it, and whose series have one.
 
     Every series of `subject` calls for the gauge; the labels `by` say which of the values is its

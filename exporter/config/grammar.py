@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from exporter.config.build import SCALARS, Builder, Raw, entries, instead
 from exporter.config.nodes import At, Entries, Items, Node, Pair, Refused, Scalar, quote
@@ -26,8 +27,7 @@ ACTIONS = ("count", "observe", "set", "event", "heartbeat", "drain")
 IMPLIED = "service"
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """What the rules of one application may name."""
 
     families: Mapping[str, Family]

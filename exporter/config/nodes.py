@@ -6,12 +6,15 @@ and `12:30:00` stay text until a setting says what it wants. Each value knows it
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.errors import Complaint
 
@@ -42,12 +45,12 @@ class At:
     def child(self, key: str) -> At:
         """The place of this key of a mapping."""
         if PLAIN_KEY.fullmatch(key):
-            return replace(self, key=f"{self.key}.{key}" if self.key else key)
-        return replace(self, key=f"{self.key}[{quote(key)}]")
+            return dataclasses.replace(self, key=f"{self.key}.{key}" if self.key else key)
+        return dataclasses.replace(self, key=f"{self.key}[{quote(key)}]")
 
     def item(self, index: int) -> At:
         """The place of this item of a list."""
-        return replace(self, key=f"{self.key}[{index}]")
+        return dataclasses.replace(self, key=f"{self.key}[{index}]")
 
     def say(self, line: int, text: str) -> None:
         """Complain, and go on to find more."""
@@ -63,8 +66,7 @@ class At:
         self.notes.append(Complaint(self.file, line, self.key, text))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scalar:
+class Scalar(Struct, frozen=True, eq=False):
     """A single value. `shown` is how the file spells it, without what variables hold."""
 
     text: str
@@ -78,8 +80,7 @@ class Scalar:
         return not self.quoted and self.text in NULLS
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Items:
+class Items(Struct, frozen=True, eq=False):
     """A list. `size` counts the values in it, aliases written out."""
 
     nodes: tuple[Node, ...]
@@ -87,8 +88,7 @@ class Items:
     size: int = 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pair:
+class Pair(Struct, frozen=True, eq=False):
     """One key of a mapping, with its value."""
 
     key: str
@@ -96,8 +96,7 @@ class Pair:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Entries:
+class Entries(Struct, frozen=True, eq=False):
     """A mapping, in the order of the file. `size` counts the values in it, aliases written out."""
 
     pairs: tuple[Pair, ...]

@@ -7,7 +7,9 @@ rows go by entity and state: `rows_oldest: {deployments: {queued: 5m}}`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.config.build import Builder, Raw, entries, instead
 from exporter.config.goal import Goal
@@ -16,8 +18,7 @@ from exporter.config.nodes import At, Entries, Node, Refused, Scalar
 from exporter.model import Duration
 
 
-@dataclass(frozen=True, slots=True)
-class Objective:
+class Objective(Struct, frozen=True):
     """What is asked of one kind of subject, by the label values that name it.
 
     A value for fewer labels is for all subjects that begin so; that for none is for all.

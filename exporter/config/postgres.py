@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.config.build import Builder, Raw, entries, instead
 from exporter.config.nodes import At, Entries, Refused, compose
@@ -21,8 +24,7 @@ ROWS = "rows"
 GIVEN = "database"  # the label that a query need not have as a column
 
 
-@dataclass(frozen=True, slots=True)
-class Queries:
+class Queries(Struct, frozen=True):
     """A file of queries."""
 
     queries: tuple[Query, ...]
@@ -60,7 +62,7 @@ def postgres(
     rows = row_queries(profile.rows, settings.rows, _complains(mapping, part.at))
     taken = {one.name for one in (*known, *queues, *rows)}
     _check_queries(settings.queries, taken, mapping, part.at, families)
-    return replace(
+    return dataclasses.replace(
         settings,
         password_file=settings.password_file and base / settings.password_file,
         passfile=settings.passfile and base / settings.passfile,
@@ -99,7 +101,7 @@ def _over(profile: PostgresPart, settings: Postgres) -> Postgres:
         for name, use in settings.queues.items()
         if name in profile.queues
     }
-    return replace(
+    return dataclasses.replace(
         settings,
         pool_limit=limit,
         queues={**profile.queues, **settings.queues, **queues},

@@ -6,12 +6,16 @@ secret. What the application says of it goes before what the profile says, key b
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exporter.config.build import SCALARS, Builder, Raw, entries, instead
 from exporter.config.globs import inside
@@ -48,16 +52,14 @@ GIVEN = "probe"  # the label that a row need not have
 EXPECTATIONS = tuple[Expectation, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ProfilePart:
+class ProfilePart(Struct, frozen=True):
     """What a profile says of probes."""
 
     http: Mapping[str, Raw] = field(default_factory=dict)
     tcp: Mapping[str, Raw] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class AppPart:
+class AppPart(Struct, frozen=True):
     """What an application says of its probes. `timeout` is the deadline of a whole exchange."""
 
     base: Base | None = None
@@ -79,8 +81,7 @@ class AppPart:
         return {**self.bases, **({} if self.base is None else {"": self.base})}
 
 
-@dataclass(frozen=True, slots=True)
-class Probing:
+class Probing(Struct, frozen=True):
     """What is asked by probes, and which certificates are looked at."""
 
     probes: Probes | None = None
@@ -187,8 +188,7 @@ def _certificates(build: Builder, node: Node, at: At) -> Certificates:
         raise at.refuse(node.line, str(error)) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(Struct, frozen=True):
     """A probe as one file says it: its settings, which of them it says, and where."""
 
     settings: Any
@@ -196,8 +196,7 @@ class _Given:
     raw: Raw
 
 
-@dataclass(frozen=True, slots=True)
-class _Kinds:
+class _Kinds(Struct, frozen=True):
     http: Mapping[str, _Given]
     tcp: Mapping[str, _Given]
 
@@ -231,7 +230,7 @@ def _merged(
         if mine is not None:
             given = {key: getattr(mine.settings, key) for key in mine.keys}
             try:
-                one = replace(one, **given)
+                one = _changed(one, given)
             except ValueError as error:
                 mine.raw.at.say(mine.raw.node.line, str(error))
                 continue
@@ -336,6 +335,12 @@ def _crowds(checks: list[Check], app: AppPart) -> Iterator[str]:
         )
 
 
+def _changed(value: Any, fields: Mapping[str, Any]) -> Any:
+    """The same settings with other fields; those that hide a secret are dataclasses."""
+    change = replace if isinstance(value, Struct) else dataclasses.replace
+    return change(value, **fields)
+
+
 def from_folder(folder: Path, value: T) -> T:
     """The same settings with their relative paths taken from the folder."""
     change: Any = partial(from_folder, folder)
@@ -343,11 +348,14 @@ def from_folder(folder: Path, value: T) -> T:
         return folder / value
     if isinstance(value, Mapping) and any(isinstance(one, Path | Base) for one in value.values()):
         return {name: change(one) for name, one in value.items()}  # type: ignore[return-value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(
-            value, **{one.name: change(getattr(value, one.name)) for one in fields(value)}
-        )
-    return value
+    if isinstance(value, Struct):
+        names = value.__struct_fields__
+    elif is_dataclass(value):
+        names = tuple(one.name for one in fields(value))
+    else:
+        return value
+    changed: T = _changed(value, {name: change(getattr(value, name)) for name in names})
+    return changed
 
 
 def _certificates_from(folder: Path, certificates: Certificates | None) -> Certificates | None:

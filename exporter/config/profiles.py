@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exporter.config.brokers import Others, brokers
 from exporter.config.build import Builder, Raw, entries, instead, read_scalar
@@ -37,8 +39,7 @@ RESERVED_PREFIXES = ("watched_", "sidewatch_")
 RESERVED_ENDINGS = ("_bucket", "_count", "_created", "_info", "_sum")
 
 
-@dataclass(frozen=True, slots=True)
-class AppPlan:
+class AppPlan(Struct, frozen=True):
     """All that the wiring needs to know of one application.
 
     `families` is the whole vocabulary: with its own metrics, limits, and each objective a bucket.
@@ -69,8 +70,7 @@ def built_in() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-@dataclass(frozen=True, slots=True)
-class Profiles:
+class Profiles(Struct, frozen=True):
     """Finds profiles by name, or by a path from the folder `base`; reads each once.
 
     `read` has what was found; None where the file was refused, which is said once.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.sources.postgres import Query, State, StateTable, Streak, row_queries
 from exporter.sources.postgres.rows import OTHER
@@ -44,16 +46,16 @@ def _forms(profile: StateTable, own: StateTable) -> list[StateTable]:
 def laid(under: T, over: T) -> T:
     """One laid over the other: what is said above goes before what is said below, key by key."""
     merged: dict[str, Any] = {}
-    for one in fields(under):
-        below, above = getattr(under, one.name), getattr(over, one.name)
+    for name in under.__struct_fields__:
+        below, above = getattr(under, name), getattr(over, name)
         if isinstance(below, Mapping):
-            merged[one.name] = {**below, **{k: _laid(below.get(k), v) for k, v in above.items()}}
+            merged[name] = {**below, **{k: _laid(below.get(k), v) for k, v in above.items()}}
         else:
-            merged[one.name] = _laid(below, above)
+            merged[name] = _laid(below, above)
     return replace(under, **merged)
 
 
 def _laid(below: Any, above: Any) -> Any:
     if above is None:
         return below
-    return laid(below, above) if is_dataclass(below) else above
+    return laid(below, above) if isinstance(below, Struct) else above

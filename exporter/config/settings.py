@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.config import forward
 from exporter.config.build import (
@@ -56,8 +61,7 @@ APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnMetric:
+class OwnMetric(Struct, frozen=True):
     """A metric beside the vocabulary. `buckets` are a histogram's upper bounds, in seconds."""
 
     type: Kind
@@ -66,33 +70,29 @@ class OwnMetric:
     buckets: tuple[Duration, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LogPart:
+class LogPart(Struct, frozen=True):
     """What a profile says about logs."""
 
     rules: tuple[Raw, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresPart:
+class PostgresPart(Struct, frozen=True):
     """What a profile says about the database, wherever it is."""
 
-    rows: Mapping[str, StateTable] = field(default_factory=dict)
-    queues: Mapping[str, Use] = field(default_factory=dict)
+    rows: Mapping[str, StateTable] = msgspec.field(default_factory=dict)
+    queues: Mapping[str, Use] = msgspec.field(default_factory=dict)
     pool_limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ContainersPart:
+class ContainersPart(Struct, frozen=True):
     """What a profile says about containers, wherever they are."""
 
     container: tuple[str, ...] = ()
     network: str | None = None
-    services: Mapping[str, Service] = field(default_factory=dict)
+    services: Mapping[str, Service] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """What is known about an application, wherever it runs.
 
     `heartbeats` gives each sign of life its expected interval; `routes` names paths, first fit
@@ -102,8 +102,8 @@ class Profile:
     profile: AppName
     about: str = ""
     timezone: TimeZone = "UTC"
-    heartbeats: Heartbeats = field(default_factory=dict)
-    routes: Patterns = field(default_factory=dict)
+    heartbeats: Heartbeats = msgspec.field(default_factory=dict)
+    routes: Patterns = msgspec.field(default_factory=dict)
     metrics: Raw | None = None
     objectives: Raw | None = None
     declare: Raw | None = None
@@ -124,7 +124,7 @@ class App:
 
     raw: Raw = field(repr=False)
     name: AppName
-    profile: Profile = Profile("generic")
+    profile: Profile = field(default_factory=lambda: Profile("generic"))
     logs: tuple[PlacedSource, ...] = ()
     postgres: Raw | None = None
     containers: Raw | None = None
@@ -153,8 +153,7 @@ class PlacedSource:
     line: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Discover:
+class Discover(Struct, frozen=True):
     """Applications that containers' labels name: `discover: {url: unix:///var/run/docker.sock}`.
 
     `label` (NAME or NAME=VALUE) is on every container that is meant; `profiles` are those that
@@ -175,15 +174,13 @@ class Discover:
         check_way(self.url, self.tls)
 
 
-@dataclass(frozen=True, slots=True)
-class WebPart:
+class WebPart(Struct, frozen=True):
     """What the endpoint asks of its clients: `web: {config_file: web.config.yml}`."""
 
     config_file: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """sidewatch.yaml. `labels` are on every series; `created` shows start times (OpenMetrics).
 
     `redact` is what is hidden wherever something is shown or sent. `discover` has applications
@@ -194,14 +191,14 @@ class Settings:
     apps: tuple[App, ...]
     listen: Listen = "127.0.0.1:9877"
     state: Path = Path("./state")
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     created: bool = False
-    redact: Redaction = field(default_factory=Redaction)
+    redact: Redaction = msgspec.field(default_factory=Redaction)
     discover: Discover | None = None
     web: WebPart = WebPart()
     push: Push | None = None
-    forward: Destinations = field(default_factory=dict)
+    forward: Destinations = msgspec.field(default_factory=dict)
 
 
 def builder(profile: Hook, base: Path) -> Builder:
@@ -294,7 +291,7 @@ def _watches(base: Path, build: Builder, node: Node, at: At) -> Mapping[str, Dis
     found: dict[str, Disk] = {}
     given: Mapping[str, Disk] = build.convert(Mapping[str, Disk], node, at)
     for name, one in given.items():
-        found[name] = replace(
+        found[name] = dataclasses.replace(
             one, name=name, glob=inside(folder, one.glob), mount=one.mount and folder / one.mount
         )
     for pair, here in Raw(node, at).pairs():

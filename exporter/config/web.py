@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exporter.access import OPEN, Access, Tls
 from exporter.config.build import SCALARS, Builder, Raw, instead
@@ -34,16 +36,14 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
 HEADER_VALUE = re.compile(r"[\t -~]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Http:
+class Http(Struct, frozen=True):
     """`http_server_config`. `http2` is read and does nothing: this is HTTP/1.1."""
 
     http2: bool = True
     headers: Headers = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """The whole file."""
 
     tls_server_config: Tls | None = None
@@ -51,8 +51,7 @@ class File:
     basic_auth_users: Users | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Web:
+class Web(Struct, frozen=True):
     """What a file asks for; `files` are all that say it, itself the first."""
 
     access: Access

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+
+from msgspec import Struct
 
 from exporter.demo.scenes import Scene, spans
 
@@ -14,8 +15,7 @@ KEPT = 4
 SMALLEST, MORE = 40_000, 700  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Dump:
+class Dump(Struct, frozen=True):
     """A file that is written at a time."""
 
     at: float

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct, field
+
 Form = Callable[["Entry", float], str]
 PINO_LEVELS = {"INFO": 30, "WARNING": 40, "ERROR": 50}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One record. A field that can be called is a function of the time of writing.
 
     `log` is the file, as application/name. `traceback` is Python's, without a last newline.
@@ -39,15 +39,13 @@ class Entry:
         return f"{self.form(self, now)}\n"
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(Struct, frozen=True):
     """A moment in the application's own time, as a value of a deed."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(Struct, frozen=True):
     """One statement that an application sends to its database, with its values."""
 
     at: float

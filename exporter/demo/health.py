@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from exporter.demo.scenes import SCRIPT, Scene
 
 APPS = ("pullapprove", "kodiai")
@@ -16,8 +18,7 @@ SECONDS_TO_ASK = 2.0
 REASONS = {200: "OK", 308: "Permanent Redirect", 404: "Not Found"}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A status, a body, and where else to ask."""
 
     status: int

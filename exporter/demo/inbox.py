@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from exporter.demo.health import SECONDS_TO_ASK, Answer
 
 LARGEST = 10_000_000  # bytes of a post
@@ -17,8 +19,7 @@ TAKEN, REFUSED = Answer(200, ""), Answer(404, "")
 NO_SUBJECT = {"alertname", "app", "component", "instance", "job", "kind", "severity"}
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """An alert that a receiver was told of: that it fires, or that it does so no more."""
 
     receiver: str

@@ -10,6 +10,8 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from msgspec import Struct
+
 from exporter.demo import webhooks
 from exporter.demo.entries import Entry, Happening, arrivals, pino, take_due, uuid
 from exporter.demo.scenes import Scene, Span, spans
@@ -25,8 +27,7 @@ INSTALLATION = 51234567
 say = partial(Entry, log=SERVER, form=pino)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A review at work: when it began, when it would end by itself, and what names it."""
 
     began: float

@@ -16,8 +16,9 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from exporter.demo.children import child, ending_with_us, last_word
 from exporter.demo.hurried import write_routing, write_rules
@@ -31,8 +32,7 @@ class NoPagerError(SidewatchError):
     """There is none; the text is a sentence that says why, and what would help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Programs:
+class Programs(Struct, frozen=True):
     """Where they are, and what stands before each so that it ends with us."""
 
     prometheus: str
@@ -40,8 +40,7 @@ class Programs:
     guard: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(Struct, frozen=True):
     """Where both listen: HOST:PORT."""
 
     prometheus: str

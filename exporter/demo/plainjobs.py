@@ -7,7 +7,8 @@ table to table, each time by a DELETE and an INSERT in one transaction.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from exporter.demo.entries import Deed, When
 
@@ -44,8 +45,7 @@ BEAT = "UPDATE plainjobs_workerheartbeat SET last_heartbeat_at = $2 WHERE worker
 BURY = "DELETE FROM plainjobs_workerheartbeat WHERE worker_id = $1"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A row of plainjobs_jobrequest: a job that waits, until `start` where it has one."""
 
     uuid: str
@@ -61,8 +61,7 @@ class Request:
         return self.start is None, self.start or 0.0, self.created
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """A row of plainjobs_jobprocess: a job that a worker has claimed."""
 
     uuid: str
@@ -70,8 +69,7 @@ class Process:
     worker_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """A row of plainjobs_jobresult."""
 
     uuid: str

@@ -19,11 +19,11 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
+from msgspec import Struct
 
 from exporter.demo.children import child, ending_with_us, last_word
 from exporter.errors import SidewatchError
@@ -71,8 +71,7 @@ class NoPostgresError(SidewatchError):
     """There is no PostgreSQL; the text is a sentence that says why, and what would help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Struct, frozen=True):
     """Where the binaries are, and what stands before each command so that it ends with us."""
 
     binaries: Path

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import cycle
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+
+class Scene(Struct, frozen=True):
     """What is the case for some minutes, how it is told, and in which metric it shows.
 
     `broken` is the share of pullapprove's webhooks and jobs that fail, `failing` that of kodiai's
@@ -125,8 +125,7 @@ SCRIPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A scene at its place in time: `begin` and `end` in seconds since the demo began."""
 
     begin: float

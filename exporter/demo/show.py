@@ -11,10 +11,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.app.running import Running
 from exporter.clock import WallClock
@@ -47,8 +50,7 @@ LOGS = (pullapprove.SERVER, *(log for log, _ in workers.WORKERS), kodiai.SERVER)
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """`seconds`: end by itself. `seed`: of the dice. `fast`: shorter scenes. `keep` the folder.
 
     `alerts`: with a real Prometheus and Alertmanager, where there are such.

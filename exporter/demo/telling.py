@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from exporter.demo.alarms import Alarm
 from exporter.demo.inbox import Message
 from exporter.demo.page import Page
@@ -14,8 +16,7 @@ from exporter.demo.scenes import Span
 INDENT = "    "
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What is new since the last moment: messages that came, words of sidewatch's, alarms."""
 
     messages: tuple[Message, ...] = ()
@@ -24,8 +25,7 @@ class Told:
     ceased: tuple[Alarm, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """All that is known at one time: `left` seconds of the scene."""
 
     span: Span

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol, TextIO
 
+from msgspec import Struct
+
 from exporter.demo.inbox import Message
 from exporter.demo.scenes import Span
 from exporter.demo.telling import (
@@ -32,8 +34,7 @@ class Voice(Protocol):
         """Tell one; `board` has the alarms that hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """Where words go. When nobody listens any more, `gone` is told, and the rest is dropped."""
 
     out: TextIO

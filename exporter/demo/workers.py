@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.demo import plainjobs
 from exporter.demo.entries import Deed, Entry, Form, Happening, keyvalue, plain_json, uuid
@@ -43,8 +46,7 @@ INSIGHTS = "app.insights.jobs.InsightsSync"
 Act = Callable[[float], Iterator[Happening]]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A class of jobs: its share, how long one usually takes, in seconds, and its retries."""
 
     share: int

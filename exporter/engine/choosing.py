@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from exporter.engine.beginnings import FEW, Beginnings
 from exporter.engine.rules import Where
@@ -51,8 +52,7 @@ class Switch:
         return tuple(sorted(places))
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The rules that are always asked for, and those that a field chooses; each rule once."""
 
     always: Places

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
+
+from msgspec import Struct
 
 from exporter.engine.choosing import Choice, Places, Switch
 from exporter.engine.moves import Mover, gathered
@@ -31,8 +32,7 @@ Move = Callable[[Any, float | None], None]
 Moves = tuple[bool, tuple[Move, ...], tuple[Move, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """How a fast path reads its sources.
 
     `values` gives a getter of some names' values as spelled: one alone as it is, several as a

@@ -6,7 +6,8 @@ A fast path may take a line by itself only where something is given back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import Open, begins
@@ -24,8 +25,7 @@ CELERY, ALEMBIC, PYTHON, PREFIXED = "celery", "alembic", "python_text", "prefixe
 _CLAIMED = (PYTHON_HEAD, "stdout ", "stderr ")
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """The level of the records, the rules that may hold for them, and the fields these need.
 
     `names` stand in the line's own order, which most lines with this message will have. The pairs

@@ -9,6 +9,8 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, Literal
 
+from msgspec import Struct
+
 from exporter.engine.choosing import Choice
 from exporter.engine.finding import Finder
 from exporter.engine.rules import (
@@ -39,8 +41,7 @@ _LONGEST_LABEL = 256
 _SERVICE = Label(field="service")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Effect:
+class Effect(Struct, frozen=True, eq=False):
     """One thing a rule moves: a family, its labels in the family's order, and the value.
 
     `read` stamps a gauge with the time of reading, `stamp` with the record's own.
@@ -82,8 +83,7 @@ class Effect:
         return unknown if found is None else found * self.scale
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """What one record does to one series."""
 
     effect: Effect
@@ -92,8 +92,7 @@ class Update:
     exemplar: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Compiled:
+class Compiled(Struct, frozen=True, eq=False):
     """A rule ready to use."""
 
     rule: LogRule
@@ -219,8 +218,7 @@ class Rules:
         return all(one.certain() for one in self.all)
 
 
-@dataclass(frozen=True, slots=True)
-class Fitting:
+class Fitting(Struct, frozen=True):
     """The rules that a message fits, and what the template of each captured."""
 
     rules: Rules

@@ -6,8 +6,9 @@ The dataclasses are the grammar of the YAML: their fields are its keys. `plan` c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from exporter.gauges import Aggregate
 from exporter.model import Duration
@@ -17,8 +18,7 @@ SCALE: Mapping[Unit, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "1"
 Impact = Literal["page", "ticket", "info"]
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Struct, frozen=True):
     """Where a label's value comes from: a constant, or a field and what is made of it.
 
     A field may be a dotted path, a name captured by the rule's template, or one of `message`,
@@ -35,8 +35,7 @@ class Label:
     lower: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """Add to a counter: 1, or the number in the field `by`."""
 
     metric: str
@@ -44,8 +43,7 @@ class Count:
     by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Observe:
+class Observe(Struct, frozen=True):
     """Put a duration (field `value`, in `unit`) into a histogram of seconds."""
 
     metric: str
@@ -55,8 +53,7 @@ class Observe:
     exemplar: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
+class Set(Struct, frozen=True):
     """Set a gauge to the number in field `value`, times the unit.
 
     It shows `aggregate` of the values of the last `window` seconds; then it is gone.
@@ -72,16 +69,14 @@ class Set:
     per_stream: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """A message worth a name: counted, and stamped with when it was read and when it happened."""
 
     name: str
     impact: Impact = "info"
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(Struct, frozen=True):
     """A line of the application's own shutdown.
 
     `begin` starts it; `extend` moves its deadline; `end` and `abort` finish it, well or not. The
@@ -93,8 +88,7 @@ class Drain:
     unit: Unit = "ms"
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(Struct, frozen=True):
     """A condition on one field; all that is said must hold.
 
     Its text fits one of the patterns in `values` (literals, or prefixes ending in `*`) and none of
@@ -108,8 +102,7 @@ class Where:
     max: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogRule:
+class LogRule(Struct, frozen=True):
     """When all of `message`, `exception`, `format`, `level` and `where` hold, do everything below.
 
     `message` and `exception` are templates: literal text with `{name}` for a field that reaches up
@@ -131,8 +124,7 @@ class LogRule:
     drain: Drain | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogRules:
+class LogRules(Struct, frozen=True):
     """All that a profile says about logs.
 
     `heartbeats` gives each heartbeat's expected interval in seconds. `declare` lists label sets

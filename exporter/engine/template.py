@@ -7,8 +7,9 @@ A gap reaches up to the first occurrence of the literal text behind it, or to th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from exporter.engine.values import number
 
@@ -17,8 +18,7 @@ class TemplateError(ValueError):
     """A template that cannot be read; the text says what would be right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A gap and the literal text that ends it ("" at the end of the template)."""
 
     name: str
@@ -26,8 +26,7 @@ class Gap:
     until: str
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """`prefix`, then gaps. Without gaps it matches exactly the prefix."""
 
     prefix: str

@@ -10,11 +10,11 @@ from __future__ import annotations
 import graphlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from exporter.errors import ExportError
 
@@ -27,8 +27,7 @@ LAG = 60  # seconds after its cause that an effect is seen to end: a scrape, an 
 WAIT = "30s"  # Alertmanager's own, where a route gives none
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """An alert: how long it is pending in seconds, its labels, those whose value a rule sets.
 
     `kept` is for how many seconds it goes on firing when it has ended.

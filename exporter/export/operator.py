@@ -7,11 +7,11 @@ Alertmanager elsewhere reads from a file is a key of one Secret here, called lik
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 
 from exporter.errors import ExportError
 from exporter.export.inhibition import matcher
@@ -46,8 +46,7 @@ LISTED = ("headers", "details")  # mappings there are lists of pairs
 Resource = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where resources go, and the labels by which an operator's selectors find them."""
 
     namespace: str = ""

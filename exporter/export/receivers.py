@@ -7,9 +7,10 @@ from a file only where that version reads one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from exporter.errors import ExportError
 from exporter.export.variables import Variables, spelled
@@ -32,8 +33,7 @@ NTFY_MESSAGE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """A way to tell somebody: its key in a receiver, its block, the Alertmanager that it needs."""
 
     name: str

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
+from msgspec import Struct
 
 from exporter.errors import ExportError
 from exporter.export.keep import keepable
@@ -28,8 +28,7 @@ NO_DEADMAN = (
 ELSEWHERE = "elsewhere"
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
+class Routing(Struct, frozen=True):
     """Two files, the oldest Alertmanager that reads them, and what is worth knowing."""
 
     configuration: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from importlib.resources import files
 
 import yaml
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.errors import ExportError
 from exporter.export.keep import keep, keepable
@@ -17,8 +18,7 @@ TIERS = "export/tiers.yaml"
 RECORDED = re.compile(r"\b[a-zA-Z_]\w*(?::\w+)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What is asked for: a tier or all alerts, these subjects or all, but not those."""
 
     tier: str = ""

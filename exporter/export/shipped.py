@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 QUICK: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
 FOLDER = Path(str(files("exporter"))) / "rules"
 ASIDE = re.compile(r"\s*(#.*)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """One rule: its text with the comments above it, and what YAML reads in it."""
 
     text: str
@@ -40,8 +39,7 @@ class Piece:
         return str(labels.get("severity", "")) if isinstance(labels, dict) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A group of rules: the text before the first of them, and the rules in their order."""
 
     name: str
@@ -54,8 +52,7 @@ class Group:
         return self.head + "".join(piece.text for piece in self.pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """A rule file: what it is called without its ending, what stands before its groups, these."""
 
     name: str

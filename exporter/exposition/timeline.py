@@ -8,7 +8,8 @@ series in one place would need them sorted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from exporter.exposition.forms import Form
 from exporter.exposition.render import by_family, family_head, family_texts

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from exporter.clock import Clock
 from exporter.forward.track import Track
 from exporter.model import Cursor
@@ -23,8 +25,7 @@ LONGEST_LINE = 1 << 20  # more of a line is passed over
 Lost = Callable[[str, int, str], None]  # source, bytes, reason
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Whole lines of a stream, of which the first begins at the position `at`.
 
     Behind them the stream has been read up to `end`. `last`: it is over there.

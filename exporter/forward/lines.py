@@ -8,8 +8,10 @@ long is sent in parts.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import itemgetter
+
+from msgspec.structs import replace
 
 from exporter.engine.joining import LONGEST_LINE, Lane, Step, step
 from exporter.forward.records import Gathered, Own, Recorder, own

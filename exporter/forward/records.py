@@ -12,6 +12,7 @@ from datetime import tzinfo
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
+from msgspec import Struct
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
 from exporter.forward.failures import from_fields, from_lines
@@ -93,8 +94,7 @@ class Gathered:
         return self.trace_at
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
+class Own(Struct, frozen=True):
     """What every record of a stream says of it: attributes, serialized once.
 
     Protobuf joins what is written one behind the other.
@@ -110,8 +110,7 @@ def own(origin: Origin) -> Own:
     return Own(tuple(found), LogRecord(attributes=pairs(found)).SerializeToString())
 
 
-@dataclass(frozen=True, slots=True)
-class Recorder:
+class Recorder(Struct, frozen=True):
     """Makes records. `zone` is that of times that name none."""
 
     redactor: Redacting

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+from msgspec import Struct
+
 from exporter.forward.target import LONGEST_TIMEOUT, Target, Wish
 from exporter.model import Duration, Size
 from exporter.redact import Redaction
@@ -20,8 +23,7 @@ MOST_RECORDS = 10_000
 MOST_CONCURRENT = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Which records are sent: none, or those from a `level` on, and of a level only a share.
 
     Records without a level are always sent. `sample` gives shares from 0 to 1 by level.
@@ -29,7 +31,7 @@ class Choice:
 
     send: bool | None = None
     level: Level | None = None
-    sample: Mapping[str, float] = field(default_factory=dict)
+    sample: Mapping[str, float] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for level, share in self.sample.items():
@@ -47,13 +49,12 @@ class Choice:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """The same, and exceptions from it by service (a name, or a prefix that ends in '*')."""
 
     level: Level | None = None
-    sample: Mapping[str, float] = field(default_factory=dict)
-    services: Mapping[str, Choice] = field(default_factory=dict)
+    sample: Mapping[str, float] = msgspec.field(default_factory=dict)
+    services: Mapping[str, Choice] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         Choice(None, self.level, self.sample)
@@ -74,8 +75,7 @@ class Selection:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """How much is sent at once: at most so many records and bytes, after `delay` at the latest."""
 
     records: int = 512
@@ -112,7 +112,7 @@ class Destination:
     level: Level | None = None
     sample: Mapping[str, float] = field(default_factory=dict)
     services: Mapping[str, Choice] = field(default_factory=dict)
-    batch: Batch = Batch()
+    batch: Batch = field(default_factory=Batch)
     concurrency: int = 2
     window: Size = 4 << 20
     lag_objective: Duration = 300.0
@@ -157,8 +157,7 @@ class Destination:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """A destination of one application: how it is reached, what goes there, and what is hidden."""
 
     destination: Destination

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 # accepted: all are taken. partial: some were rejected for good, the others taken. throttled: come
 # again later, not sooner than asked. refused: this batch will never be taken. failed: nobody knows,
@@ -12,8 +13,7 @@ from typing import Literal, Protocol
 Verdict = Literal["accepted", "partial", "throttled", "refused", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a stream's records come from; one resource of the OpenTelemetry data model each.
 
     `source` is the source's name, `place` what it says of the stream itself: a path, a container.
@@ -26,8 +26,7 @@ class Origin:
     place: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """One redacted record, ready to send: `body` is its serialized protobuf `LogRecord`.
 
     `end` is the offset in its stream behind its last line: once it is acknowledged, everything
@@ -40,8 +39,7 @@ class Made:
     level: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of a batch: `reason` is a short word for a label, `text` for people.
 
     `rejected` counts records, `retry_after` is in seconds and only with `throttled`.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 TRACE_KEYS = ("trace_id", "traceId", "traceID", "trace.id", "otelTraceID", "TraceId", "TraceID")
 SPAN_KEYS = ("span_id", "spanId", "spanID", "span.id", "otelSpanID", "SpanId", "SpanID")
@@ -27,8 +28,7 @@ _NOTHING = (None, "", "-", 0)
 _DATADOG = re.compile(r"[0-9]{1,20}")
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """Where a record belongs; empty where it does not tell. `keys` are the fields that told."""
 
     trace: bytes = b""

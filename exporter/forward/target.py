@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from msgspec import Struct
+
 from exporter.sources.probes.settings import check_headers
 
 Speaks = Literal["http/protobuf", "grpc"]
@@ -106,8 +108,7 @@ def check(headers: Mapping[str, str]) -> None:
             raise ValueError(f"headers: {name} is set by what is sent; leave it out")
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """The variables; those for the signal go before those for everything."""
 
     variables: Mapping[str, str]

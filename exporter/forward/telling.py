@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import get_args
+
+from msgspec import Struct
 
 from exporter.clock import Clock
 from exporter.forward.choosing import Why
@@ -23,8 +24,7 @@ def _family(name: str) -> Family:
     return FAMILIES[f"sidewatch_forward_{name}"]
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
+class Telling(Struct, frozen=True):
     """Moves the series of a destination. Its registry is the application's own for forwarding."""
 
     registry: Registry

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from exporter.model import Cursor
 
 Place = dict[str, str | int | float | bool | None]
@@ -30,8 +32,7 @@ class Share:
     done: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """A position to which the source can return, and what it needs for that."""
 
     at: int

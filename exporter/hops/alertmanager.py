@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from exporter.hops.asking import Address, Unanswered
 
@@ -22,8 +22,7 @@ SENT, FAILED = "notification_requests_total", "notification_requests_failed_tota
 REASONS = "notifications_failed_total"
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """A number that Alertmanager counts, with its labels."""
 
     name: str
@@ -31,8 +30,7 @@ class Count:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What Alertmanager has counted: a moment to compare a later one with."""
 
     counts: tuple[Count, ...]
@@ -59,8 +57,7 @@ class Told:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Alertmanager:
+class Alertmanager(Struct, frozen=True):
     """Each method asks once. All raise Unanswered."""
 
     at: Address

@@ -7,8 +7,9 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from exporter.errors import SidewatchError
 
@@ -24,8 +25,7 @@ class Stuck(SidewatchError):  # noqa: N818 - it is what is said of the alert
     """The alert has not passed, and waiting will not help: somebody has to change something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a server is: its URL without a name or password, and what these make for a header."""
 
     url: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from exporter.hops.asking import Address, Stuck
 
@@ -15,8 +16,7 @@ WATCHDOG = "Watchdog"
 NO_ALERTMANAGER = "Prometheus knows no Alertmanager: `alerting` in its configuration names none"
 
 
-@dataclass(frozen=True, slots=True)
-class Prometheus:
+class Prometheus(Struct, frozen=True):
     """Each method asks once: nothing where the hop is passed, else why it is not yet.
 
     All raise Unanswered, and Stuck where it never will be. A Prometheus that has just started finds

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from exporter.hops.alertmanager import FAILED, SENT, Alertmanager, Told
 from exporter.hops.asking import Address, Stuck, Unanswered
 from exporter.hops.prometheus import METRIC, WATCHDOG, Prometheus
@@ -14,16 +16,14 @@ from exporter.hops.prometheus import METRIC, WATCHDOG, Prometheus
 EVERY_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     """One hop: what it is when it is passed, and a question for why it is not (nothing: it is)."""
 
     name: str
     ask: Callable[[], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a hop went: `lost` says why, or is empty. `notes` are worth knowing."""
 
     name: str

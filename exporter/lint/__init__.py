@@ -7,7 +7,8 @@ and checks compare these with what the rule makes of them. Nothing is asked of a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from exporter.lint.catalogue import Catalogue, Listed, listed
 from exporter.lint.checking import Check, Found, Settings, Severity, Subject
@@ -41,8 +42,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class Finding(Struct, frozen=True, order=True):
     """What a check found: the place, the rule, the key in it, a sentence."""
 
     file: str

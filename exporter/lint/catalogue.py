@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.lint.files import Rule
 from exporter.lint.flow import Flow
@@ -28,8 +31,7 @@ KINDS: Mapping[str, tuple[tuple[str, Kind], ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """What an operator's file tells of metrics: those that there are, by name."""
 
     metrics: Mapping[str, Metric]
@@ -60,9 +62,9 @@ def listed(text: str) -> Listed:
 def _described(name: str, kind: Kind | None, labels: frozenset[str] | None) -> Metric:
     guess = guessed(name)
     if labels is None:
-        return guess if kind is None else replace(guess, kind=kind, guessed=False)
-    known = replace(guess, labels=Labels(SCRAPED, maybe=labels - SCRAPED))
-    return known if kind is None else replace(known, kind=kind, guessed=False)
+        return guess if kind is None else dataclasses.replace(guess, kind=kind, guessed=False)
+    known = dataclasses.replace(guess, labels=Labels(SCRAPED, maybe=labels - SCRAPED))
+    return known if kind is None else dataclasses.replace(known, kind=kind, guessed=False)
 
 
 class Catalogue:
@@ -91,7 +93,7 @@ class Catalogue:
         if selector.metric in self._records:
             return self._recorded(selector.metric)
         metric = self.metric(selector.metric)
-        return replace(metric, labels=metric.labels.adding(*self._extra, surely=False))
+        return dataclasses.replace(metric, labels=metric.labels.adding(*self._extra, surely=False))
 
     def metric(self, name: str) -> Metric:
         """What is known of a metric that is not recorded, if only by its name."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeVar
+
+from msgspec import Struct
 
 from exporter.lint.catalogue import Catalogue
 from exporter.lint.files import Rule
@@ -16,8 +17,7 @@ Part = TypeVar("Part")
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What an operator may set. Ranges and intervals are seconds."""
 
     annotations: tuple[str, ...] = ("summary", "runbook_url")
@@ -29,8 +29,7 @@ class Settings:
     enabled: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
+class Subject(Struct, frozen=True, eq=False):
     """One rule under the eyes of a check. `namesakes` are the first rules of their key."""
 
     rule: Rule
@@ -63,8 +62,7 @@ class Subject:
         return [node for node in self.nodes if isinstance(node, kind)]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a check says; `near` is the text in the rule that it is about, for its line."""
 
     text: str
@@ -73,8 +71,7 @@ class Found:
     severity: Severity | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """A check by its name; an optional one looks only where it is asked for."""
 
     name: str

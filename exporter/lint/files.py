@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from exporter.config.nodes import At, Entries, Items, Node, Refused, Scalar, compose
 from exporter.promql import NotPromQL, Selector, Subquery, Text, Tree, parse
@@ -30,8 +31,7 @@ LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 TOP_KEYS = frozenset({"groups", "namespace"})  # the second is of mimirtool's files
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What is wrong with how something is written: its line, its key, a sentence."""
 
     line: int
@@ -39,8 +39,7 @@ class Fault:
     text: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rule:
+class Rule(Struct, frozen=True, eq=False):
     """One rule. `lines` says where its keys stand; durations are seconds; no tree, no PromQL.
 
     Keys of labels and annotations stand in `lines` as `labels.severity`. It is written on the lines
@@ -69,8 +68,7 @@ class Rule:
         yield from ((f"annotations.{key}", text) for key, text in self.annotations.items())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RuleFile:
+class RuleFile(Struct, frozen=True, eq=False):
     """A file of rules, in its order; `text` are its lines, the first at 0."""
 
     name: str

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.lint.labels import NONE, Labels
 from exporter.lint.metrics import Kind, Metric, Unit
 from exporter.lint.span import ANYTHING, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """Labels, bounds and kind of the series that an expression gives.
 
     `scalar`: one number, no vector. `summed`: a counter put together of several processes'.

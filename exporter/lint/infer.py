@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from exporter.lint.flow import Flow
 from exporter.lint.labels import NONE, Labels

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from exporter.lint.files import Fault, RuleFile
 
@@ -13,8 +14,7 @@ EXAMPLE = "disable=<check> because <reason>"
 FORM = re.compile(r"disable=([\w-]+(?:,[\w-]+)*)\s+because\s+(\S.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """A check that is switched off from the line `first` to `last`, by a comment at `line`."""
 
     check: str

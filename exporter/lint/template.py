@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from exporter.lint.values import words
 
@@ -34,8 +35,7 @@ FUNCTIONS = frozenset(
 VARIABLES = frozenset({"$", "$labels", "$value", "$externalLabels", "$externalURL"})
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One `{{ ... }}`: its tokens, whether a block has changed what `.` is, the text after it."""
 
     tokens: tuple[str, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 # What a terminal or a browser would obey instead of showing: controls, and marks that reorder text.
 UNSEEN = dict.fromkeys(
@@ -24,8 +25,7 @@ UNSEEN = dict.fromkeys(
 VOID = frozenset({"meta"})  # an SVG's empty elements are none: HTML would nest what follows
 
 
-@dataclass(frozen=True, slots=True)
-class Markup:
+class Markup(Struct, frozen=True):
     """Markup of our own making."""
 
     text: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from exporter.samples import ErrorGroup, Unparsed
 
@@ -12,8 +13,7 @@ Tone = Literal["good", "watch", "bad", "off"]
 Plot = tuple[float | None, ...]  # a value a minute, the newest last; None where none is known
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A source of lines or of answers. Times are seconds since 1970."""
 
     name: str
@@ -25,8 +25,7 @@ class Source:
     looked: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """What a service's logs have said: when the newest byte came, how many lines, how many not."""
 
     name: str
@@ -35,8 +34,7 @@ class Service:
     unparsed: float
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A query of the database that runs."""
 
     name: str
@@ -44,8 +42,7 @@ class Query:
     late: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Struct, frozen=True):
     """A queue's jobs by state, and the age of its oldest by the clock that tells most."""
 
     name: str
@@ -54,8 +51,7 @@ class Queue:
     clock: str
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """A probe, how it fares, and its latency over the last hour, in seconds."""
 
     name: str
@@ -66,8 +62,7 @@ class Probe:
     hour: Plot
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Where records are forwarded to: how it fares, what waits, what it has taken, what is lost."""
 
     name: str
@@ -80,16 +75,14 @@ class Destination:
     lost: float
 
 
-@dataclass(frozen=True, slots=True)
-class Off:
+class Off(Struct, frozen=True):
     """What is not measured, and why."""
 
     name: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """One application."""
 
     name: str
@@ -107,8 +100,7 @@ class App:
     unparsed: tuple[Unparsed, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """The page. `complaints` are those of a configuration that was not taken.
 
     `open`: whoever asks may see what logs said. `waiting`: why the start is not complete.

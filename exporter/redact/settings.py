@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import re2
+from msgspec import Struct, field
 
 from exporter.redact.assignments import Assignments
 from exporter.redact.known import card, email, shapes
@@ -22,8 +22,7 @@ LONGEST_EXPRESSION = 1000
 PROGRAM = 20_000  # instructions of RE2's automaton: what `x{1000}{9}` would need is more
 
 
-@dataclass(frozen=True, slots=True)
-class Redaction:
+class Redaction(Struct, frozen=True):
     """What is hidden wherever sidewatch shows or sends anything: secrets, and what is chosen.
 
     `keys` are more names whose values are secret. `patterns` are expressions as RE2 writes them,

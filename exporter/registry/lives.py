@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
+
+from msgspec import Struct
 
 from exporter.model import Family, Lasting, Series
 
@@ -340,8 +341,7 @@ class Lives:
         self._pieces[number] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(Struct, frozen=True):
     """What was saved of one series: what it is, and where it was in its life."""
 
     family: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 CLOSING_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What clients may take, in seconds; `line` in bytes, for the request and each header.
 
     `idle` bounds the wait for a whole request, the first of a connection and each later one;

@@ -6,9 +6,10 @@ import asyncio
 import errno
 import re
 import socket
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
+
+from msgspec import Struct
 
 from exporter.errors import SidewatchError
 
@@ -23,8 +24,7 @@ ADVICE_ELSE = "Write HOST:PORT, like 127.0.0.1:9877, [::1]:9877, or :9877 for al
 LACKING = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """A listening server: its true port, and the URL at which a browser on this host finds it."""
 
     port: int

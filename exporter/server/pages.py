@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from aiohttp import hdrs, web
+from msgspec import Struct
 
 from exporter.exposition import Form, blocks, choose, compress, wants_gzip, weigh
 from exporter.model import Snapshot
@@ -19,8 +19,7 @@ LINES_ON_THE_LOOP = 5000
 PIECE = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """The page at /: the policy that a browser is to keep, and what makes it, in a thread."""
 
     policy: str
@@ -31,8 +30,7 @@ class Page:
 Show = Callable[[bool], Awaitable[Page]]
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
+class Pages(Struct, frozen=True):
     """The answers. Requests share nothing that changes."""
 
     expose: Callable[[], Awaitable[Sequence[Snapshot]]]

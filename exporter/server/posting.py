@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
+from msgspec import Struct
 
 from exporter.server.answering import leaving, plain
 from exporter.server.limits import Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """A request's body as it came. The types are in small letters, without parameters."""
 
     content_type: str
@@ -21,8 +21,7 @@ class Sent:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What is answered; `retry_after` in whole seconds."""
 
     status: int

@@ -12,8 +12,9 @@ import json
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from exporter.clock import Clock
 from exporter.errors import SourceError
@@ -27,8 +28,7 @@ QUIET = 5.0  # seconds after which a journal that says nothing counts as looked 
 Place = dict[str, str | int | float | bool | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(Struct, frozen=True):
     """Which entries: those of a `unit` or several; `directory` holds a journal of another host."""
 
     unit: tuple[str, ...]
@@ -39,8 +39,7 @@ class Journal:
             raise ValueError("names no unit: write unit: app.service")
 
 
-@dataclass(frozen=True, slots=True)
-class Journald:
+class Journald(Struct, frozen=True):
     """The journal: `journald: {unit: app.service}`. Without `service` it is the unit's name."""
 
     journald: Journal

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from exporter.clock import Clock
 from exporter.model import Cursor, Sink
@@ -21,8 +22,7 @@ CHUNK = 1 << 16
 QUIET = 5.0  # seconds after which an input that says nothing counts as looked at
 
 
-@dataclass(frozen=True, slots=True)
-class Stdin:
+class Stdin(Struct, frozen=True):
     """Standard input: `stdin: true`."""
 
     stdin: bool = True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from exporter.lint.checking import Check, Found, Severity, Subject
 from exporter.lint.flow import Flow

@@ -12,6 +12,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import Struct
+
 from exporter.errors import SourceError
 from exporter.sources.containers import engine as package
 from exporter.sources.containers.settings import Containers
@@ -56,8 +58,7 @@ LOGS_NEED = ("list", "inspect", "logs")
 CONTAINERS_NEED = ("version", "list", "inspect", "events")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What one daemon is wanted for: containers watched, and logs read, by the place of each.
 
     `files` has where a log is read as a file, by the name of that.

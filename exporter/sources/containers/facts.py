@@ -10,9 +10,10 @@ import hashlib
 import re
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from exporter.sources.containers.settings import Containers, Place
 
@@ -25,8 +26,7 @@ ACTIONS = {"died": "die", "remove": "destroy"}
 FRACTION = re.compile(r"(\.[0-9]{6})[0-9]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One container as inspect shows it; times in seconds since 1970, None where there is none.
 
     `health` is None without a healthcheck. `made_of` stands for its image and configuration: a
@@ -63,8 +63,7 @@ class Seen:
         return self.state in {"running", "paused", "restarting"}
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """One event of a container, at `nanos` since 1970 by the daemon's clock.
 
     `exit_code` is of `die`, `signal` of `kill`.

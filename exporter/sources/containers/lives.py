@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.sources.containers.facts import Happened, Seen
 
@@ -30,8 +33,7 @@ LATE_SECONDS = 10.0  # how much later than its end a daemon may tell of it
 POSITION = ("position", "position_nanos")  # a float does not hold nanoseconds since 1970
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """One container's end, at `at` by the daemon's clock."""
 
     id: str

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from exporter.model import Duration
 from exporter.sources.docker.settings import (
@@ -31,8 +34,7 @@ NUMBER = "com.docker.compose.container-number"
 ONE_OFF = "com.docker.compose.oneoff"
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """What is said of one service.
 
     `container` (globs of names), `label` (NAME or NAME=VALUE) and `network` find containers outside
@@ -76,13 +78,12 @@ class Service:
 
     def over(self, other: Service) -> Service:
         """What this says, and what the other says where this says nothing."""
-        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        given = structs.asdict(self)
         told = {name: value for name, value in given.items() if value not in (None, ())}
         return replace(other, **told)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Which service a container belongs to.
 
     `number` is what compose counts it as; a `one_off` was started by `docker compose run`. Of one

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from exporter.clock import Clock
 from exporter.model import Board
 from exporter.sources.containers.settings import Containers
 
 
-@dataclass(frozen=True, slots=True)
-class Daemon:
+class Daemon(Struct, frozen=True):
     """A daemon that is asked as the settings say."""
 
     settings: Containers

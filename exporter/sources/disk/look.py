@@ -15,6 +15,8 @@ from errno import ELOOP, ENOENT, ENOTDIR
 from fnmatch import translate
 from itertools import takewhile
 
+from msgspec import Struct
+
 from exporter.errors import SourceError
 
 MOST_FILES = 100_000
@@ -28,8 +30,7 @@ Ident = tuple[int, int] | str
 Part = str | Callable[[str], bool]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class File:
+class File(Struct, frozen=True, order=True):
     """One file: when it was last written, in seconds since 1970, its path, and its size."""
 
     written: float

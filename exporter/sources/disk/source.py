@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from msgspec import Struct
+
 from exporter.clock import Clock
 from exporter.errors import SourceError
 from exporter.model import Board, Duration
@@ -58,8 +60,7 @@ class Disk:
             raise ValueError("every, grows: longer than 0s")
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """An entry as a source: what the pipeline keeps going."""
 
     entry: Disk

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from exporter.clock import Clock
 from exporter.model import Duration, Sink
 from exporter.sources.docker.settings import Selection
 
 
-@dataclass(frozen=True, slots=True)
-class Docker:
+class Docker(Struct, frozen=True):
     """Containers' logs: `docker: {project: shop}`.
 
     Without `service` it is compose's, else the container's name. `from`: containers that exist at

@@ -13,7 +13,6 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -30,6 +29,7 @@ from aiohttp import (
     UnixConnector,
 )
 from aiohttp.abc import AbstractResolver, ResolveResult
+from msgspec import Struct
 
 from exporter.errors import SourceError
 from exporter.sources.docker.settings import Selection, Tls
@@ -48,8 +48,7 @@ STILL = frozenset({"created", "configured", "initialized", "exited", "stopped", 
 KEEPALIVE = 30  # seconds of silence after which the other side of a connection is asked for
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A container as the list shows it; one that is paused or restarted runs."""
 
     id: str
@@ -58,8 +57,7 @@ class Listed:
     running: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """What inspect says: whether it runs, since when (as the daemon spells it), on a terminal.
 
     `rotates_at` is how many bytes one file of its log takes, 0 where it is not rotated; `holds` is

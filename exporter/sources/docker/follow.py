@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from exporter.clock import Clock
 from exporter.errors import SourceError
 from exporter.model import Cursor, Sink
@@ -37,8 +39,7 @@ SHARE = 10  # a daemon that took a second to find the place is left alone for te
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Struct, frozen=True):
     """What the containers of a source have in common.
 
     `stirred` has their list looked at; `gate` lets a few at a time have the daemon search a log.
@@ -52,8 +53,7 @@ class Shared:
     gate: asyncio.Semaphore
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """A reading to the log's end.
 
     `cost` is how many seconds the daemon searched, `live` its time when it began to, in

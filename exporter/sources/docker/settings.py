@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 SCHEMES = ("unix", "tcp", "http", "https")
 SOCKET = "unix:///var/run/docker.sock"
 PROJECT = "com.docker.compose.project"
@@ -26,8 +28,7 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _ID = re.compile(r"^[0-9a-f]{12,64}_|[._-][0-9a-f]{12,64}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """The files that secure the way to a daemon: its authority, our certificate and key."""
 
     ca: Path | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from exporter.clock import Clock
 from exporter.model import Duration, Sink
@@ -18,8 +19,7 @@ SHARE = 10  # a look that took a second is followed by ten without
 QUIET = 5.0  # seconds between two looks where inotify tells of most changes
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(Struct, frozen=True):
     """Log files: `files` and `exclude` are globs (`**` for any directories).
 
     Without `service` it is the container's, where path or Docker's own files tell it, else the name

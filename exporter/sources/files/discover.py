@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from msgspec import Struct
+
 from exporter.sources.files.identity import Ident
 from exporter.sources.files.names import is_rotated, live_name
 
@@ -18,8 +20,7 @@ NOT_THERE = (FileNotFoundError, NotADirectoryError)
 Part = str | Callable[[str], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A regular file as a look saw it; `path` may be a link to it, `mtime` is in seconds."""
 
     path: str

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
+from msgspec import Struct
+
 from exporter.model import Cursor
 from exporter.sources.files.compressed import Body, Packed, Plain
 from exporter.sources.files.discover import Seen
@@ -21,8 +23,7 @@ LONGEST = 1 << 20  # a line longer than this is counted in pieces
 Log = tuple[str, str]  # directory, live name: what rotated files have in common
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A piece of a file: `data` from `start` on, of which the first `skip` bytes are counted."""
 
     data: bytes

@@ -8,9 +8,10 @@ by two fingerprints.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
+
+from msgspec import Struct
 
 HEAD = 1024
 MARK = 1024
@@ -28,8 +29,7 @@ def digest(data: bytes) -> str:
     return blake2b(data, digest_size=12).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Print:
+class Print(Struct, frozen=True):
     """Fingerprints of what was counted: its first bytes, and its last ones.
 
     `head` covers the first `head_size` bytes. `mark` covers `mark_size` bytes up to `end`, which

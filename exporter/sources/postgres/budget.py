@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 SHARE = 0.05  # of the time: a query that took 1 s rests for 20 s
 OPENS_AFTER = 2  # failures in a row
 LONGEST_REST = 300.0
@@ -17,8 +19,7 @@ LONGEST_SLACK = 600.0  # seconds that a dear question may rest for the sake of t
 KEPT_INTERVALS = 3  # how long a value that is not refreshed is shown
 
 
-@dataclass(frozen=True, slots=True)
-class Many:
+class Many(Struct, frozen=True):
     """That there are many jobs; `pass_seconds` is what one pass over all of them took, if known.
 
     That pass is the measure of what may be spent on them: it is what a person would ask.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exporter.sources.postgres.query import Part, Query
 from exporter.sources.postgres.session import Session
@@ -56,16 +58,14 @@ FROM pg_catalog.pg_roles r WHERE r.rolname = ANY($1::text[])
 SERVER = "SELECT current_setting('server_version_num')::float8, current_user::text"
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
+class Obstacle(Struct, frozen=True):
     """Why a query is not run: a word for the label, and a sentence with what would help."""
 
     reason: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """What was found: the major version, the role, readable columns by table, roles it is in.
 
     A column's value says whether this role may read it; a predefined role's whether it is a member.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from exporter.clock import Clock
 from exporter.model import Board
 from exporter.sources.postgres.budget import Pace
@@ -70,8 +72,7 @@ class Shown:
         self.board.put(metric, labels, together(metric, labels, values))
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
+class Telling(Struct, frozen=True):
     """Shows how the queries themselves fare."""
 
     board: Board

@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from exporter.errors import SidewatchError
 from exporter.model import Duration
 
@@ -17,8 +20,7 @@ QUEUE = "{QUEUE}"  # where the name of a queue is to stand
 INNER = {"inner": True}  # no key of a configuration: the queries that we make have it
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
+class Versions(Struct, frozen=True):
     """The major versions of PostgreSQL for which a query is written, both ends included."""
 
     since: int = 0
@@ -29,16 +31,14 @@ class Versions:
             raise ValueError("no version is both after `since` and before `until`")
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """What must be there: columns by table (`schema.table` or `table`), and predefined roles."""
 
-    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     roles: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A query that belongs to something which a database may have, in one of its generations.
 
     Of the queries of one `group` those of the lowest `order` run whose `signs` are all there and
@@ -50,13 +50,12 @@ class Part:
     group: str
     order: int
     signs: Mapping[str, tuple[str, ...]]
-    lacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lacks: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     asked: bool = False
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(Struct, frozen=True):
     """Values of label sets that the rows left out: these, for each known value of the label `per`.
 
     Queries of one `group` know the same values. `values` has metric, other labels and value.
@@ -67,8 +66,7 @@ class Fill:
     values: tuple[tuple[str, Mapping[str, str], float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Counting:
+class Counting(Struct, frozen=True):
     """How to count where counting exactly costs too much; the query itself is the exact form.
 
     `names` finds some queues at little cost. `capped` takes the known queues and the cap as its
@@ -102,8 +100,8 @@ class Query:
     epoch: str | None = None
     interval: Duration | None = None
     timeout: Duration | None = None
-    versions: Versions = Versions()
-    needs: Needs = Needs()
+    versions: Versions = field(default_factory=Versions)
+    needs: Needs = field(default_factory=Needs)
     skew: bool = False
     spacing: int = field(default=1, metadata=INNER)
     most: int = field(default=MAX_ROWS, metadata=INNER)
@@ -167,8 +165,7 @@ class Query:
                     yield Point(metric, labels, float(value), epoch, age=i >= aged)
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """One value that a query gave a metric; an `age` in seconds is not shown as such."""
 
     metric: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from exporter.sources.postgres.query import QUEUE, Counting, Fill, Needs, Part, Query
 from exporter.sources.postgres.queues import (
@@ -44,8 +45,7 @@ def queries(library: Library, names: Mapping[str, str], *, asked: bool) -> Itera
         yield from _Compiler(library, each, part, words).queries()
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiler:
+class _Compiler(Struct, frozen=True):
     """Makes the queries of one generation of a library."""
 
     library: Library

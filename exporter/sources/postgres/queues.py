@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from exporter.model import Duration
 from exporter.sources.postgres.query import NAME
@@ -44,16 +45,14 @@ def _check_some(what: str, given: Mapping[str, object], known: tuple[str, ...]) 
         raise ValueError(f"{what}: names none of {', '.join(known)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Clocked:
+class Clocked(Struct, frozen=True):
     """The jobs that `where` picks out grow old from the timestamptz `since`."""
 
     where: str
     since: str
 
 
-@dataclass(frozen=True, slots=True)
-class Jobs:
+class Jobs(Struct, frozen=True):
     """The jobs that have not ended, a row each: `from`, the queue's name, and what tells states.
 
     `where` may narrow the rows for an index; `queues` names those that may have no job. The
@@ -78,8 +77,7 @@ class Jobs:
         _check("stuck", self.stuck, REASONS)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """The jobs that have ended and still are in a state, as a record, where no index finds them.
 
     They are among all that ended, so they are asked for apart from those that wait, and seldom.
@@ -94,8 +92,7 @@ class Kept:
         _check_some("states", self.states, STATES)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The jobs that have ended, a row each, at the timestamptz `at`, each with one outcome."""
 
     from_: str
@@ -109,8 +106,7 @@ class Ended:
         _check_some("outcomes", self.outcomes, OUTCOMES)
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
+class Workers(Struct, frozen=True):
     """The workers that left a row, live or stale by their heartbeat."""
 
     from_: str
@@ -121,8 +117,7 @@ class Workers:
         _check_some("states", self.states, WORKERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """A sign of life: a query of one timestamptz, and how often it is renewed at the least."""
 
     at: str
@@ -134,16 +129,14 @@ class Stamp:
             raise ValueError("interval: above 0; how often it is renewed at the least")
 
 
-@dataclass(frozen=True, slots=True)
-class Schedules:
+class Schedules(Struct, frozen=True):
     """A query with the columns schedule and at: what is enqueued by the clock, and when it was."""
 
     sql: str
     needs: Columns
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(Struct, frozen=True):
     """One form that the library's tables have had, known by `signs` (and by what it `lacks`)."""
 
     generation: str
@@ -177,8 +170,7 @@ class Generation:
             yield from () if part is None else part.needs
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(Struct, frozen=True):
     """A queue library, its newest generation first; an installation may change its `names`."""
 
     library: str

@@ -10,13 +10,14 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from msgspec import Struct
 
 from exporter.errors import SourceError
 from exporter.sources.postgres.settings import Postgres
@@ -45,8 +46,7 @@ REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Struct, frozen=True):
     """One server of a URL; nothing of it is given where the URL leaves it to the driver."""
 
     name: str | None = None

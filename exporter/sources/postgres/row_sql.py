@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec import Struct
+
 from exporter.sources.postgres.query import Needs, Part, Query
 from exporter.sources.postgres.rows import OTHER, UNKNOWN, StateTable, Streak
 
@@ -137,8 +139,7 @@ NOW = _epoch("now()")
 # -- states --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """A state as it is asked for; `since` as it was written, "" where nothing tells."""
 
     name: str

@@ -6,8 +6,9 @@ Every field may be left out: what an operator writes is laid over what the profi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from exporter.model import Duration
 
@@ -17,8 +18,7 @@ OTHER, UNKNOWN = "other", "unknown"
 Phase = Literal["waiting", "active", "done", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """A state: its phase, the `values` that mean it (its own name), since when a row is in it.
 
     What is done is history: it is counted only as it comes, unless it is to be `counted` whole.
@@ -30,8 +30,7 @@ class State:
     counted: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Streak:
+class Streak(Struct, frozen=True):
     """Failures in a row of the same `by`, in the order of `at`, not older than `within`.
 
     `ends` are the states that end it: those that are done, where nothing else is said.
@@ -43,8 +42,7 @@ class Streak:
     within: Duration | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StateTable:
+class StateTable(Struct, frozen=True):
     """A table and its states.
 
     `state`, `since`, `by`, `at` name a column, or are SQL where they hold a space, `(` or `{`. In

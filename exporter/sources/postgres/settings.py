@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import msgspec
+from msgspec import Struct
+
 from exporter.model import Duration, Size
 from exporter.sources.postgres.query import Query
 from exporter.sources.postgres.rows import StateTable
@@ -35,8 +38,7 @@ PARAMETERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """What an installation says of a queue library: `pg-boss: {names: {schema: jobs}}`.
 
     Where a library is named here, it is missed where its tables are not. `file` describes a
@@ -45,7 +47,7 @@ class Use:
 
     use: bool = True
     file: Path | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

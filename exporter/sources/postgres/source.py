@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from exporter.clock import Clock
 from exporter.model import Board
 from exporter.sources.postgres.settings import Postgres
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Struct, frozen=True):
     """A database that is asked as its settings say."""
 
     settings: Postgres

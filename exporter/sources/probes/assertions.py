@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from exporter.sources.probes.jsonpath import JsonPath
 
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """Both ends included."""
 
     min: float | None = None
@@ -33,8 +33,7 @@ class Bounds:
         return low <= number <= high
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Struct, frozen=True):
     """What a value in a JSON document must be: `{path: status, is: [ok, ready]}`.
 
     All that is given must hold, for each value where the path has a `*`. Values are compared as
@@ -96,8 +95,7 @@ class Expectation:
         return f"{self.path.text} {', or '.join(parts)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """What a body must be: `equals` (white space around it does not matter), or what is in it."""
 
     equals: str | None = None
@@ -118,8 +116,7 @@ class Text:
         return next((f"the body has {_short(one)}" for one in self.lacks if one in text), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Statuses:
+class Statuses(Struct, frozen=True):
     """HTTP statuses, as `[200, 204, 3xx, 400-404]` says them."""
 
     ranges: tuple[tuple[int, int], ...] = field(default=((200, 299),))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import ceil
+
+from msgspec import Struct
 
 from exporter.sources.probes.brokers.settings import RabbitmqCheck, RedisCheck
 from exporter.sources.probes.settings import HttpCheck, TcpCheck
@@ -15,8 +16,7 @@ PLACES = 8
 Check = HttpCheck | TcpCheck | RabbitmqCheck | RedisCheck
 
 
-@dataclass(frozen=True, slots=True)
-class Probes:
+class Probes(Struct, frozen=True):
     """All that an application is asked. `concurrency` bounds how many are under way at once."""
 
     checks: tuple[Check, ...] = ()

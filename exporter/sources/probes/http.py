@@ -12,11 +12,11 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from msgspec import Struct
 
 from exporter.clock import Clock
 from exporter.sources.probes.assertions import NoJson, parse_json, unmet
@@ -44,8 +44,7 @@ PLAIN = re.compile(r"https?://[!-~]{1,200}")
 NOT_WELL = 503  # how an application says so itself, with a body that says why
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back, read to its end."""
 
     status: int
@@ -53,8 +52,7 @@ class Answer:
     charset: str
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What is asked for next, here or where a redirect leads. `own`: it may carry our secrets."""
 
     url: str

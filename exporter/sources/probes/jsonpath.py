@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 STEP = re.compile(
     r"\.?(?P<any>\*)"
@@ -20,16 +21,14 @@ STEP = re.compile(
 RIGHT = "a path like status, components[0].name, queues.*.waiting or ['a.b']"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A value in a document; `keys` are those that the path's `*` stood for, as text."""
 
     value: Any
     keys: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class JsonPath:
+class JsonPath(Struct, frozen=True):
     """A path as it is written, and its steps; None stands for any member or item."""
 
     text: str

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from msgspec import Struct
+
 from exporter.clock import Clock
 from exporter.errors import SourceError
 from exporter.model import Board, Duration
@@ -26,8 +28,7 @@ BEGIN = b"-----BEGIN CERTIFICATE-----"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Certificates:
+class Certificates(Struct, frozen=True):
     """Files of certificates: `"/certs/**/fullchain.pem"`, or a list of globs."""
 
     files: tuple[str, ...]

@@ -6,9 +6,10 @@ What is not there gives nothing: unknown is not zero.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from exporter.sources.probes.assertions import Expectation, as_number, spelled
 from exporter.sources.probes.jsonpath import ROOT, Found, JsonPath
@@ -22,8 +23,7 @@ LONGEST_LABEL = 120
 Meaning = Literal["number", "length", "time", "age"]
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """A value of a gauge. `probe` is not among the labels yet."""
 
     metric: str
@@ -31,8 +31,7 @@ class Point:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number in the body: `queue.depth`, or `{path: jobs, as: length}`.
 
     `as: length` counts items, members or characters; `as: time` takes a date of ISO 8601 as
@@ -58,8 +57,7 @@ class Number:
         return now - number / self.divide if self.as_ == "age" else number / self.divide
 
 
-@dataclass(frozen=True, slots=True)
-class RowLabel:
+class RowLabel(Struct, frozen=True):
     """A label of a row: what stands at a path in it, the key that leads to it, or a constant."""
 
     path: JsonPath | None = None
@@ -82,8 +80,7 @@ class RowLabel:
         return as_label(spelled(found.value))
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Things of one kind in the body, each with a name: `{path: "components[*]", ...}`.
 
     `gauges` has the number of each metric, its path inside the row; `up`, what a row must be for
@@ -125,8 +122,7 @@ class Rows:
                 yield Point(COMPONENT, known, float(up))
 
 
-@dataclass(frozen=True, slots=True)
-class Readings:
+class Readings(Struct, frozen=True):
     """All that is read out of a body.
 
     `components` has what must hold for each to be up. The `*` of a field's name stands for what the

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
+from msgspec import Struct
+
 from exporter.model import Duration, Size
 from exporter.sources.probes.assertions import Expectation, Statuses, Text
 from exporter.sources.probes.jsonpath import JsonPath
@@ -26,8 +28,7 @@ LONGEST_TIMEOUT = 60.0
 LARGEST_BODY = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """How a server proves who it is, and how we do; files of PEM, read again when they change."""
 
     ca: Path | None = None
@@ -74,7 +75,7 @@ class Base:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     header_files: Mapping[str, Path] = field(default_factory=dict)
     auth: Auth | None = None
-    tls: Tls = Tls()
+    tls: Tls = field(default_factory=Tls)
     proxy: str | None = field(default=None, repr=False)
     family: Family = "any"
 
@@ -167,8 +168,7 @@ class Step:
             raise ValueError("refuse: only where something is expected")
 
 
-@dataclass(frozen=True, slots=True)
-class Tcp:
+class Tcp(Struct, frozen=True):
     """One conversation over TCP, or over a socket: `{address: "redis:6379", steps: [...]}`.
 
     With `tls` it is encrypted: from the start, after `starttls: postgres`, or after the step that
@@ -203,8 +203,7 @@ class Tcp:
         return self.tls or (Tls() if asked else None)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpCheck:
+class HttpCheck(Struct, frozen=True):
     """A question by HTTP that is asked, and the base that it is asked at.
 
     `name` is the label `probe`, which several kinds may share; `dates` tells that this one shows
@@ -234,8 +233,7 @@ class HttpCheck:
         return self.base.url.rstrip("/") + self.http.path if self.http.path else self.base.url
 
 
-@dataclass(frozen=True, slots=True)
-class TcpCheck:
+class TcpCheck(Struct, frozen=True):
     """A conversation that is held."""
 
     name: str

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from exporter.clock import Clock
 from exporter.model import Board
 from exporter.sources.probes.checks import Check, Probes
 
 
-@dataclass(frozen=True, slots=True)
-class Prober:
+class Prober(Struct, frozen=True):
     """The probes of one application, as the pipeline keeps them going."""
 
     settings: Probes
@@ -32,8 +31,7 @@ class Prober:
         await Round(self.settings, board, clock, self.name).run()
 
 
-@dataclass(frozen=True, slots=True)
-class Brokers:
+class Brokers(Struct, frozen=True):
     """The brokers of one application; like its probes, and no broker waits for one of them."""
 
     checks: tuple[Check, ...]

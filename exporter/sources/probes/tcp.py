@@ -8,7 +8,9 @@ import struct
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from exporter.sources.probes.certificates import WatchedContext, looking
 from exporter.sources.probes.credentials import Aside, in_time

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeGuard
+
+from msgspec import Struct, field
 
 from exporter.clock import Clock
 from exporter.sources.probes.brokers.settings import Redis, RedisCheck
@@ -33,8 +35,7 @@ UPTIME = "uptime_in_seconds"
 Reply = str | int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """An error that a Redis answered: its first word alone, the rest may hold what was sent."""
 
     word: str
@@ -86,8 +87,7 @@ class Line:
             raise ProbeError("size", "a reply is longer than 64 KiB") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Examiner:
+class Examiner(Struct, frozen=True):
     """Asks one Redis."""
 
     check: RedisCheck

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote_plus
 
+import msgspec
+from msgspec import Struct
+
 from exporter.model import Duration
 from exporter.sources.probes.settings import Base, Family, Kind, Tcp, Tls, check_times
 
@@ -64,8 +67,7 @@ class Redis:
         return Tcp(address=self.address, socket=self.socket, family=self.family, tls=self.tls)
 
 
-@dataclass(frozen=True, slots=True)
-class Broker:
+class Broker(Struct, frozen=True):
     """One entry of `brokers:`: a RabbitMQ by its management API, or a Redis.
 
     `queues` are names, or beginnings of names with a '*' at their end; without them, all that last
@@ -78,7 +80,7 @@ class Broker:
     vhost: str = "/"
     queues: tuple[str, ...] = ()
     volatile: bool = False
-    heartbeats: Mapping[str, Effect] = field(default_factory=dict)
+    heartbeats: Mapping[str, Effect] = msgspec.field(default_factory=dict)
     interval: Duration = 15.0
     timeout: Duration = 5.0
 
@@ -92,8 +94,7 @@ class Broker:
         check_times(self.interval, self.timeout)
 
 
-@dataclass(frozen=True, slots=True)
-class RabbitmqCheck:
+class RabbitmqCheck(Struct, frozen=True):
     """A RabbitMQ that is asked. `name` is the labels `broker` and `probe`."""
 
     name: str
@@ -117,8 +118,7 @@ class RabbitmqCheck:
         return str(self.base.socket or "{1}:{2}".format(*self.base.origin))
 
 
-@dataclass(frozen=True, slots=True)
-class RedisCheck:
+class RedisCheck(Struct, frozen=True):
     """A Redis that is asked. `queues` has by name how much each may grow in half an hour."""
 
     name: str
