@@ -7,11 +7,11 @@ each hop of a real alert is walked, from the scrape on. What nobody takes back e
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from exporter import notes
 from exporter.errors import StateError

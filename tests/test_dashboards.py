@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from dashboards.build import palette
 from dashboards.build.boards import BOARDS
@@ -207,7 +207,7 @@ def bare(tree: Tree) -> Tree:
     }
     if arguments := getattr(tree, "arguments", ()):
         changed["arguments"] = tuple(bare(each) for each in arguments)
-    return replace(tree, **changed) if changed else tree  # type: ignore[arg-type]
+    return replace(tree, **changed) if changed else tree
 
 
 # -- how they look ---------------------------------------------------------------------------------

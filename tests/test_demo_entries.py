@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain, islice, takewhile
 from pathlib import Path
 from random import Random
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from exporter.app.assembly import assemble, declare
 from exporter.clock import SetClock

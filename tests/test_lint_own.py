@@ -6,11 +6,11 @@ A spoiled rule that the linter does not see is a mistake that it would let pass 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from exporter.lint import Finding, Settings, lint, read
 from exporter.lint.catalogue import OWN, Catalogue

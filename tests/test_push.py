@@ -13,12 +13,12 @@ import time
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from msgspec.structs import replace
 
 from exporter.exposition import Form, render
 from exporter.forward.push import Answers, Push, Pusher, PushError

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from exporter.app import running
 from exporter.app.running import Running
@@ -283,7 +284,9 @@ async def test_a_stuck_source_keeps_ready_away_for_a_minute_and_metrics_not_at_a
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, plan = SetClock(1_795_000_000.0), box.plan()
-    app = replace(plan.apps[0], logs=(*plan.apps[0].logs, PlacedSource(Stuck(), "logs[1]", 9)))
+    app = structs.replace(
+        plan.apps[0], logs=(*plan.apps[0].logs, PlacedSource(Stuck(), "logs[1]", 9))
+    )
     monkeypatch.setattr(box, "plan", lambda: replace(plan, apps=(app,)))
     async with box.runs(clock) as made:
         page = shown(await made.expose())

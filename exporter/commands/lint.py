@@ -7,10 +7,11 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import asdict
 
 from exporter.commands.types import Subparsers
 from exporter.errors import ExportError

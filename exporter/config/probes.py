@@ -350,7 +350,7 @@ def from_folder(folder: Path, value: T) -> T:
         return {name: change(one) for name, one in value.items()}  # type: ignore[return-value]
     if isinstance(value, Struct):
         names = value.__struct_fields__
-    elif is_dataclass(value):
+    elif is_dataclass(value) and not isinstance(value, type):
         names = tuple(one.name for one in fields(value))
     else:
         return value

@@ -1,4 +1,4 @@
-"""The shape of sidewatch.yaml and of a profile: frozen dataclasses whose fields are the keys."""
+"""The shape of sidewatch.yaml and of a profile: frozen values whose fields are the keys."""
 
 from __future__ import annotations
 

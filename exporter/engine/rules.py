@@ -1,6 +1,6 @@
 """What a profile says about logs, as data: when a rule applies, and what it moves.
 
-The dataclasses are the grammar of the YAML: their fields are its keys. `plan` compiles them.
+The Structs are the grammar of the YAML: their fields are its keys. `plan` compiles them.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Settings(Struct, frozen=True):
     enabled: frozenset[str] = frozenset()
 
 
-class Subject(Struct, frozen=True, eq=False):
+class Subject(Struct, frozen=True, eq=False, dict=True):
     """One rule under the eyes of a check. `namesakes` are the first rules of their key."""
 
     rule: Rule

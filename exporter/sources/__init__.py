@@ -17,7 +17,7 @@ from exporter.sources.stdin import Stdin
 
 
 class LogSource(Protocol):
-    """A frozen dataclass whose fields are its keys in the configuration."""
+    """A frozen value whose fields are its keys in the configuration."""
 
     @property
     def name(self) -> str:

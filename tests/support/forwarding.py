@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC
+
+from msgspec.structs import replace
 
 from exporter.forward.lines import Assembler
 from exporter.forward.records import Body, Recorder, Redacting
