@@ -11,9 +11,8 @@ import re
 from array import array
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-
-from msgspec import Struct, field
 
 from exporter.sources.docker.frames import LONGEST_LINE, Entry
 
@@ -33,7 +32,8 @@ STAMP = re.compile(
 Plain = str | int | float | bool | None
 
 
-class Track(Struct):
+@dataclass(slots=True)
+class Track:
     """One stream: its place, the line that is not whole yet, and the times of its newest lines.
 
     `at` and `count` are the place. `open_at` is the time of an unfinished line, 0 where there is
