@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class Clock(Protocol):
@@ -22,8 +23,7 @@ class WallClock:
         return time.time()
 
 
-@dataclass(slots=True)
-class SetClock:
+class SetClock(Struct):
     """A clock that stands still until it is moved: for replay (the records' own time) and tests."""
 
     at: float = 0.0

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from exporter.model import Family
 from exporter.registry import FORGET_SECONDS, Registry
@@ -17,8 +18,7 @@ from exporter.registry import FORGET_SECONDS, Registry
 Key = tuple[str, tuple[str, ...]]
 
 
-@dataclass(slots=True)
-class Total:
+class Total(Struct):
     """The last total that was told, `at` when. `parked` is our sum while it is not shown."""
 
     raw: float

@@ -10,8 +10,9 @@ import math
 from array import array
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 Aggregate = Literal["last", "min", "max", "sum"]
 EMPTY: dict[Aggregate, float] = {
@@ -24,8 +25,7 @@ COMBINE: dict[Aggregate, Callable[[list[float]], float]] = {"min": min, "max": m
 PARTS_OF_A_WINDOW = 6
 
 
-@dataclass(slots=True)
-class Window:
+class Window(Struct):
     """One windowed cell. `seconds` is how long a value stays: the window and the maximum age."""
 
     aggregate: Aggregate

@@ -10,10 +10,9 @@ import json
 import re
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import re2
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.engine.joining import Lane, Step, step
 from exporter.redact import Redactor
@@ -42,8 +41,7 @@ MARKS = re2.compile(
 VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-fA-F-]{8,}\b|\d+")
 
 
-@dataclass(slots=True)
-class ErrorGroup:
+class ErrorGroup(Struct):
     """Errors that say the same but for numbers, ids and what they quote; all of it redacted.
 
     `seen` counts those that were looked at, so it is a lower bound. Times are when it was read.
@@ -69,8 +67,7 @@ class Unparsed(Struct, frozen=True):
     at: float
 
 
-@dataclass(slots=True)
-class _Second:
+class _Second(Struct):
     """What may still be looked at of a service in the second that began then."""
 
     began: float
@@ -79,8 +76,7 @@ class _Second:
     puzzled: bool = False  # lines that nobody understood have been looked for
 
 
-@dataclass(slots=True)
-class Samples:
+class Samples(Struct):
     """Those of one application. `unparsed` counts a service's lines in no known format by now."""
 
     redactor: Callable[[], Redactor]

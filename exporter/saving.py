@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+
+from msgspec import Struct, field
 
 from exporter.clock import Clock
 from exporter.errors import StateError
@@ -28,8 +29,7 @@ STALE_SCRAPES = 3
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Kept:
+class Kept(Struct):
     """A shard, its file, what of it was last saved, and whether the newest save failed."""
 
     shard: Shard
@@ -53,8 +53,7 @@ class Kept:
         return self.shown
 
 
-@dataclass(slots=True)
-class Saver:
+class Saver(Struct):
     """Saves the shards and shows what was saved. `do` runs a job in a thread of the saver's own."""
 
     clock: Clock

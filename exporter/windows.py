@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 Step = Literal["begin", "extend", "end", "abort"]
 
@@ -24,8 +25,7 @@ SECONDS_A_DAY = 20 * 60.0
 HOUR, DAY = 3600.0, 24 * 3600.0
 
 
-@dataclass(slots=True)
-class Drain:
+class Drain(Struct):
     """The newest shutdown, or deploy, of one service.
 
     Times are in seconds since 1970, NaN where there is none.
@@ -51,8 +51,7 @@ class Drain:
         return [self.began, self.deadline, self.ended, self.quiet]
 
 
-@dataclass(slots=True)
-class Drains:
+class Drains(Struct):
     """Shutdowns and deploys of one application's services, and the quiet windows they opened."""
 
     services: dict[str, Drain] = field(default_factory=dict)

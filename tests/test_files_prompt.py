@@ -276,7 +276,7 @@ async def test_a_hostile_stream_holds_the_loop_for_a_moment_only(
 ) -> None:
     """By the CPU that the loop's thread takes between two ticks: others use this machine too."""
     monkeypatch.setattr(choice, "ENGINE", choice.PYTHON)
-    log, block = tmp_path / "a.log", hostile(12_000)
+    log, block = tmp_path / "a.log", hostile(24_000)
     log.write_bytes(block)
     shard, whole = shard_of(), shard_of()
     cursor = Cursor("log", "web", "file")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from exporter import notes
 from exporter.clock import Clock
@@ -40,8 +41,7 @@ WHY: Mapping[Reason, str] = {
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """An application that was found; `old` ones were there at the very first look."""
 
     profile: str
@@ -49,8 +49,7 @@ class Known:
     old: bool
 
 
-@dataclass(slots=True)
-class Found:
+class Found(Struct):
     """What labels name: profiles by application, and why others are not taken."""
 
     apps: dict[str, str] = field(default_factory=dict)
@@ -98,8 +97,7 @@ def configured(app: str, labels: Mapping[str, str], plan: Plan) -> bool:
     return False
 
 
-@dataclass(slots=True)
-class Discoverer:
+class Discoverer(Struct):
     """The applications that were found. `do` runs a job that may hang, off the loop.
 
     One that is no more is watched on for a week: that its containers are gone is worth an alert.

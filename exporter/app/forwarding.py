@@ -6,9 +6,10 @@ Nothing here touches the shard.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from exporter.app.outlets import Outlets
 from exporter.clock import Clock
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from exporter.app.outbound import Do, Outbound
 
 
-@dataclass(slots=True)
-class Forwarding:
+class Forwarding(Struct):
     """All the ways of one application, and what they tell of themselves."""
 
     registry: Registry

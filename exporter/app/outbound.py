@@ -11,10 +11,11 @@ import logging
 import math
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from exporter.app.outlets import Outlets
 from exporter.app.tasks import begun
@@ -42,8 +43,7 @@ log = logging.getLogger(__name__)
 Do = Callable[[Callable[[], None]], Coroutine[Any, Any, None]]
 
 
-@dataclass(slots=True)
-class Outbound:
+class Outbound(Struct):
     """The way to one destination, at work. `do` runs what may hang, off the loop."""
 
     concurrency: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from exporter.server import Reply, Sent
 from exporter.sources.otlp import OFF
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from exporter.app.receiving import Receiver
 
 
-@dataclass(slots=True)
-class Porter:
+class Porter(Struct):
     """Takes what is sent. `open` makes the receiver, and may load what it needs.
 
     `wanted` says whether anybody is to be received by now; `told` hears of each refusal's status.

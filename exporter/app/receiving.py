@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from exporter.app.house import House
 from exporter.config import AppPlan
@@ -30,8 +31,7 @@ UNGUARDED = "Whoever may send here has to be asked for a password or a certifica
 BUSY = "Not counted in time. Send it again."
 
 
-@dataclass(slots=True)
-class Receiver:
+class Receiver(Struct):
     """Takes exports. `plans` are those in use; `safe` says whether strangers are kept away."""
 
     plans: Callable[[], Iterable[AppPlan]]

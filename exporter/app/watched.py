@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from exporter.app.forwarding import Forwarding
 from exporter.config import AppPlan
 from exporter.shard import Shard
 
 
-@dataclass(slots=True)
-class Watched:
+class Watched(Struct):
     """Its plan, its shard, the tasks that keep its sources going, and its ways to elsewhere."""
 
     plan: AppPlan

@@ -7,11 +7,12 @@ import json
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from exporter.commands.types import Subparsers
 from exporter.config import load, load_profile
@@ -46,8 +47,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
-@dataclass(slots=True)
-class Explained:
+class Explained(Struct):
     """A record, what may be shown of it, its time, and all that its lines moved."""
 
     record: Record

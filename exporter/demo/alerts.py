@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from exporter.demo.inbox import Inbox
 from exporter.demo.pager import Addresses, NoPagerError, Programs, addresses, pager, programs
 
 
-@dataclass(slots=True)
-class Alerts:
+class Alerts(Struct):
     """Where they are told, or why they are not; `share` of the rules' times is waited."""
 
     folder: Path

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Self
 from urllib.parse import quote
 
 import asyncpg
+from msgspec import Struct, field
 
 from exporter.demo.entries import Deed, When
 from exporter.demo.postgres import OWNER, PORT, Installed, connect, postgres
@@ -82,8 +82,7 @@ async def _connected(folder: Path, user: str, database: str) -> AsyncIterator[as
             await connection.close(timeout=CLOSE_SECONDS)
 
 
-@dataclass(slots=True)
-class Writers:
+class Writers(Struct):
     """What the applications have done and not yet written."""
 
     timeline: Timeline
@@ -114,8 +113,7 @@ class Writers:
                 await asyncio.sleep(WRITES_EVERY)
 
 
-@dataclass(slots=True)
-class Book:
+class Book(Struct):
     """One database. Its times are the applications' plus `shift`, in seconds since 1970."""
 
     connection: asyncpg.Connection

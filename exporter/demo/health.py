@@ -7,9 +7,8 @@ import json
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.demo.scenes import SCRIPT, Scene
 
@@ -56,8 +55,7 @@ def answer(app: str, path: str, scene: Scene) -> Answer:
     return NO_PAGE
 
 
-@dataclass(slots=True)
-class Health:
+class Health(Struct):
     """The servers of both, each on a free port that it has from the beginning."""
 
     scene: Scene = SCRIPT[0]

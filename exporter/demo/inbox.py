@@ -6,10 +6,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.demo.health import SECONDS_TO_ASK, Answer
 
@@ -34,8 +33,7 @@ class Message(Struct, frozen=True):
         return f"{self.receiver:6} {word} {self.rule} · {self.subject} · {self.summary}"
 
 
-@dataclass(slots=True)
-class Inbox:
+class Inbox(Struct):
     """What came and has not been taken. A message about a group tells some again: not this."""
 
     _new: list[Message] = field(default_factory=list)

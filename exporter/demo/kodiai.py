@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.demo import webhooks
 from exporter.demo.entries import Entry, Happening, arrivals, pino, take_due, uuid
@@ -45,8 +44,7 @@ class Job(Struct, frozen=True):
         return say(at, level="ERROR", message="Job execution failed", fields=fields)
 
 
-@dataclass(slots=True)
-class Bot:
+class Bot(Struct):
     """What it works at, and its rows in webhook_queue: those that wait, and those left claimed."""
 
     running: list[Job] = field(default_factory=list)

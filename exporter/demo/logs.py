@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct, field
 
 from exporter.demo.entries import Entry
 
@@ -14,8 +15,7 @@ LARGEST = 24 * 1024  # bytes: small, so that a rotation comes every minute or so
 KEPT = 3
 
 
-@dataclass(slots=True)
-class Logs:
+class Logs(Struct):
     """The logs below `folder`. `lines` counts what was written, by application."""
 
     folder: Path

@@ -6,11 +6,10 @@ import http.client
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -72,8 +71,7 @@ def fetch(url: str) -> Page:
         connection.close()
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(Struct):
     """The newest page, and what rules need of those before: the counters that they look back at."""
 
     names: tuple[str, ...]

@@ -11,12 +11,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from exporter.app.running import Running
@@ -88,8 +87,7 @@ def _perform_in(folder: Path, options: Options) -> None:
         show.say(f"Kept: {folder}", f"sidewatch run --config {config} goes on from there.")
 
 
-@dataclass(slots=True)
-class Complaints:
+class Complaints(Struct):
     """A stream that keeps its lines until they are taken."""
 
     lines: list[str] = field(default_factory=list)

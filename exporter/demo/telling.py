@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.demo.alarms import Alarm
 from exporter.demo.inbox import Message
@@ -35,8 +34,7 @@ class Moment(Struct, frozen=True):
     told: Told
 
 
-@dataclass(slots=True)
-class Board:
+class Board(Struct):
     """Which alarms hold, and since when."""
 
     since: dict[Alarm, float] = field(default_factory=dict)

@@ -7,11 +7,10 @@ import shutil
 import textwrap
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol, TextIO
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.demo.inbox import Message
 from exporter.demo.scenes import Span
@@ -62,8 +61,7 @@ def voice(listener: Listener) -> Voice:
     return LineByLine(listener)
 
 
-@dataclass(slots=True)
-class LineByLine:
+class LineByLine(Struct):
     """Scenes as they begin, messages and alarms as they come, numbers every few moments."""
 
     listener: Listener
@@ -91,8 +89,7 @@ class LineByLine:
         yield from (f"sidewatch says: {text}" for text in told.complaints)
 
 
-@dataclass(slots=True)
-class InPlace:
+class InPlace(Struct):
     """Draws every moment over the one before."""
 
     listener: Listener

@@ -18,6 +18,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -69,8 +70,7 @@ def workers(script: Sequence[Scene], dice: Random) -> Iterator[Happening]:
         yield from queue.until(span.end)
 
 
-@dataclass(eq=False, slots=True)
-class Worker:
+class Worker(Struct, eq=False):
     """One worker; `seen` is its last heartbeat."""
 
     log: str
@@ -93,18 +93,17 @@ class Worker:
         return Entry(at, self.log, self.form, level, message, about, logger, traceback)
 
 
-@dataclass(slots=True)
-class Queue:
+class Queue(Struct):
     """The queue, its workers, and what each of them is about to do."""
 
     dice: Random
     scene: Scene = SCRIPT[0]
-    waiting: list[Request] = field(default_factory=list)
-    claimed: list[Process] = field(default_factory=list)
-    failed: list[Result] = field(default_factory=list)  # and not yet asked for again
-    workers: list[Worker] = field(default_factory=list)  # with those that nobody has buried yet
-    _agenda: list[tuple[float, int, Act]] = field(default_factory=list)
-    _number: Iterator[int] = field(default_factory=count)
+    waiting: list[Request] = msgspec.field(default_factory=list)
+    claimed: list[Process] = msgspec.field(default_factory=list)
+    failed: list[Result] = msgspec.field(default_factory=list)  # and not yet asked for again
+    workers: list[Worker] = msgspec.field(default_factory=list)  # with those not yet buried
+    _agenda: list[tuple[float, int, Act]] = msgspec.field(default_factory=list)
+    _number: Iterator[int] = msgspec.field(default_factory=count)
 
     # -- time ---------------------------------------------------------------------------------
 

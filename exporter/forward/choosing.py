@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from exporter.forward.settings import Choice, Selection
 from parsers import LEVELS
@@ -15,8 +16,7 @@ _RANK = {level: rank for rank, level in enumerate(LEVELS)}
 _WHOLE = 1 << 64
 
 
-@dataclass(slots=True)
-class Chooser:
+class Chooser(Struct):
     """Asks a selection about records; what it says of a service is worked out once."""
 
     selection: Selection

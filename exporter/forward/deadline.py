@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(slots=True)
-class Deadline:
+
+class Deadline(Struct):
     """Ends what a session does when its time is over. `cut` tells of a connection that was open.
 
     A look-up of a name cannot be told to stop, so opening is done in a thread of its own. There is

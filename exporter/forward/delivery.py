@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from exporter.forward.pace import Pace
 from exporter.forward.settings import Batch as Limits
@@ -25,8 +26,7 @@ LONGEST_SAMPLE = 300
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """Records of one request, and what they are of each stream."""
 
     records: list[Made] = field(default_factory=list)
@@ -34,8 +34,7 @@ class Batch:
     shares: dict[Track, Share] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Delivery:
+class Delivery(Struct):
     """The way of records to a receiver: `settled` is told of the streams that got further.
 
     `sample` makes one record readable, for the log, of what was refused.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from exporter.clock import Clock
 from exporter.forward.choosing import Chooser
@@ -36,8 +37,7 @@ class Assembler(Protocol):
         """Everything before this has been handed on, if all lines before `end` were taken."""
 
 
-@dataclass(slots=True)
-class Forwarder:
+class Forwarder(Struct):
     """Reads nothing itself: sources feed the intake. `assemble` gives what reads a new stream."""
 
     intake: Intake

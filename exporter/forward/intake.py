@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.clock import Clock
 from exporter.forward.track import Track
@@ -38,8 +37,7 @@ class Piece(Struct, frozen=True):
     last: bool = False
 
 
-@dataclass(slots=True)
-class Intake:
+class Intake(Struct):
     """The sink of one application's sources on the way to one destination.
 
     `window` bounds the bytes that are held: fed and not acknowledged. `changed` counts what a

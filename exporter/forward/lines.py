@@ -8,9 +8,9 @@ long is sent in parts.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from operator import itemgetter
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from exporter.engine.joining import LONGEST_LINE, Lane, Step, step
@@ -32,8 +32,7 @@ _KEY_LINES = 200
 _KEY_SECONDS = 60.0
 
 
-@dataclass(slots=True)
-class _Track:
+class _Track(Struct):
     """One lane of a stream: what the reading keeps of it, and the record that is open.
 
     `pieces_at` is where a line begins whose pieces come one by one, `touched` when the last of them

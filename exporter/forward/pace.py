@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 60.0
 MOST_ASKED_SECONDS = 3600.0  # a receiver that asks for more is asked again after this
 
 
-@dataclass(slots=True)
-class Pace:
+class Pace(Struct):
     """One for all requests to a destination: what keeps one of them waiting keeps all."""
 
     now: Callable[[], float]

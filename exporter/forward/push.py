@@ -16,6 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import msgspec
+from msgspec import Struct
+
 from exporter import __version__
 from exporter.forward.deadline import Deadline
 from exporter.forward.senders import fault
@@ -122,13 +125,12 @@ class PushError(Exception):
         self.reason = reason
 
 
-@dataclass(slots=True)
-class Answers:
+class Answers(Struct):
     """What the receiver said last, and what the library said of it; until when it may say more."""
 
     wrong: PushError | None = None
     said: str = ""
-    deadline: Deadline = field(default_factory=Deadline)
+    deadline: Deadline = msgspec.field(default_factory=Deadline)
 
     def look(self, response: requests.Response, *_: Any, **__: Any) -> None:
         """Take note of an HTTP answer; a hook of the session."""
@@ -178,8 +180,7 @@ def _rejected(body: bytes) -> str | None:
     return f"it rejects {partly.rejected_data_points} points: {partly.error_message[:500]}"
 
 
-@dataclass(slots=True)
-class Pusher:
+class Pusher(Struct):
     """Pushes to one receiver; `do` does a job at a time, in a thread that waits for nobody else.
 
     Its exporter is opened by the first push, and used from then on.
@@ -187,7 +188,7 @@ class Pusher:
 
     settings: Push
     do: Do
-    _answers: Answers = field(default_factory=Answers)
+    _answers: Answers = msgspec.field(default_factory=Answers)
     _exporter: Exporter | None = None
     _timeout: float = 0.0
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
 from exporter.forward.failures import from_fields, from_lines
@@ -54,8 +54,7 @@ class Redacting(Protocol):
         """Fields, nested ones too, without their secrets."""
 
 
-@dataclass(slots=True)
-class Gathered:
+class Gathered(Struct):
     """The lines of one record, cleaned, as far as they have come; or one of its later parts.
 
     `start` is the offset at which the first of them begins. `observed` is when it was read,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from exporter.forward.intake import Intake
 from exporter.model import Cursor, Sink
@@ -22,8 +24,7 @@ class Counting(Sink, Protocol):
         """Note that a source runs, or why it does not."""
 
 
-@dataclass(slots=True)
-class Tee:
+class Tee(Struct):
     """Counting goes first and never waits: what an intake has no room for is dropped, and told."""
 
     shard: Counting

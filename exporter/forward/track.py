@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.model import Cursor
 
@@ -24,8 +23,7 @@ CLOSE_SHARE = 0.05  # or as close as this share of what the oldest one has waite
 EXACT = "file"  # the one stream whose offsets are the same bytes whenever they are read
 
 
-@dataclass(slots=True, eq=False)
-class Share:
+class Share(Struct, eq=False):
     """What a batch has of one stream: everything before `end` is in it or was before it."""
 
     end: int
@@ -40,16 +38,14 @@ class Checkpoint(Struct, frozen=True):
     place: Place | None
 
 
-@dataclass(slots=True)
-class Mark:
+class Mark(Struct):
     """What lies before `end` was there at `since` (seconds since 1970)."""
 
     end: int
     since: float
 
 
-@dataclass(slots=True, eq=False)
-class Track:
+class Track(Struct, eq=False):
     """One stream: `cursor` is its source's own, the rest are positions.
 
     `read` is behind what was fed, `made` behind the lines of which records are made, `handed`

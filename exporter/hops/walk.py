@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.hops.alertmanager import FAILED, SENT, Alertmanager, Told
 from exporter.hops.asking import Address, Stuck, Unanswered
@@ -32,8 +31,7 @@ class Outcome(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Walk:
+class Walk(Struct):
     """What is asked for on the way. Without `sidewatch` and `prometheus` it begins at Alertmanager.
 
     `before` is what Alertmanager had counted when the test began.

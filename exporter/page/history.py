@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from exporter.page.view import Plot
@@ -14,8 +15,7 @@ MOST = 500
 Key = tuple[str, str, str]
 
 
-@dataclass(slots=True)
-class History:
+class History(Struct):
     """The slowest answer of each minute, by application, probe and kind."""
 
     _rings: dict[Key, deque[tuple[int, float | None]]] = field(default_factory=dict)

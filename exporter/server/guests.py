@@ -11,8 +11,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from socket import socket
+
+from msgspec import Struct, field
 
 from exporter.access import Access
 from exporter.server.limits import CLOSING_SECONDS, Limits
@@ -82,8 +84,7 @@ class Guest(asyncio.Protocol):
             self.greeting.cancel()
 
 
-@dataclass(slots=True)
-class Guests:
+class Guests(Struct):
     """All connections of a server."""
 
     access: Callable[[], Access]

@@ -16,9 +16,9 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 import bcrypt
+from msgspec import Struct, field
 
 MOST_KNOWN = 100
 MOST_WAITING = 16
@@ -31,8 +31,7 @@ class Busy(Exception):  # noqa: N818 - no error: the client is to come again
     """Too many passwords wait to be tried."""
 
 
-@dataclass(slots=True)
-class Passwords:
+class Passwords(Struct):
     """Tries passwords; must be closed."""
 
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 from msgspec import Struct
@@ -33,8 +32,7 @@ class Reply(Struct, frozen=True):
 Post = Callable[[Sent], Awaitable[Reply]]
 
 
-@dataclass(slots=True)
-class Posting:
+class Posting(Struct):
     """Takes what is sent to one path, from those who are `trusted`."""
 
     take: Post

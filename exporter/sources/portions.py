@@ -5,7 +5,7 @@ A line costs some tenth of a microsecond or some hundred of them, and counting h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from exporter.model import Cursor, Sink
 from exporter.turns import SHARE
@@ -15,8 +15,7 @@ LEAST, MOST = 1 << 10, 1 << 20  # bytes
 FASTER = 4  # times as much, after a portion that took a fraction of its share
 
 
-@dataclass(slots=True)
-class Portions:
+class Portions(Struct):
     """The pace of one stream: how many bytes a portion of it has, by how long the last ones took.
 
     A line is never cut, so a portion may have more.

@@ -6,7 +6,8 @@ A restart of the same container is none, nor is another one made of the same.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from exporter.sources.containers.facts import Seen
 from exporter.sources.containers.settings import Containers
@@ -14,8 +15,7 @@ from exporter.sources.containers.settings import Containers
 MADE = "made"
 
 
-@dataclass(slots=True)
-class Deploys:
+class Deploys(Struct):
     """What the newest container of each replica was made of."""
 
     settings: Containers

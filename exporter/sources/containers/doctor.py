@@ -9,10 +9,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.errors import SourceError
 from exporter.sources.containers import engine as package
@@ -104,8 +103,7 @@ async def examine(asked: Wanted) -> Report:
     return Report(visit.summary, tuple(visit.remarks))
 
 
-@dataclass(slots=True)
-class _Visit:
+class _Visit(Struct):
     """What is known so far; `refused` are the rights that a proxy does not give."""
 
     asked: Wanted

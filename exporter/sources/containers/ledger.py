@@ -7,7 +7,8 @@ so everything here is noted with the counters.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from exporter.model import Board
 from exporter.sources.containers.facts import Seen
@@ -21,8 +22,7 @@ CODE, EXIT, READ, MET = "code", "exit", "read", "met"
 Key = tuple[str, str, str]  # service, exit code, reason
 
 
-@dataclass(slots=True)
-class Ledger:
+class Ledger(Struct):
     """The ends of all services. Times in seconds since 1970."""
 
     settings: Containers

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from exporter.sources.containers.facts import Happened, Seen
@@ -43,8 +42,7 @@ class End(Struct, frozen=True):
     at: float
 
 
-@dataclass(slots=True)
-class Life:
+class Life(Struct):
     """What was done to a container since it was last started; `ended_at` is its newest end."""
 
     asked: bool = False
@@ -66,8 +64,7 @@ class Life:
         return "error" if code else "clean"
 
 
-@dataclass(slots=True)
-class Lives:
+class Lives(Struct):
     """What is known of all containers that are meant.
 
     `since` is the time that an earlier run had come to, or of the first start: what ended before

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from exporter.sources.containers.facts import HEALTHS, STATES, Seen
 from exporter.sources.containers.ledger import Ledger
@@ -16,8 +17,7 @@ MOST_REPLICAS = 100  # those of an application that are shown one by one; all ar
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
-@dataclass(slots=True)
-class Numbers:
+class Numbers(Struct):
     """The replica numbers of containers that compose does not count: each keeps its own."""
 
     _given: dict[str, tuple[str, int]] = field(default_factory=dict)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from exporter.errors import SourceError
 from exporter.sources.containers.engine import Engine, Follower
@@ -24,8 +25,7 @@ SHARE = 0.1  # of the time, at most, that the daemon is to spend on our looks
 FIRST_PAUSE_SECONDS = 1.0
 
 
-@dataclass(slots=True)
-class Watch:
+class Watch(Struct):
     """The state of one source at work. `answers` is set while the daemon does."""
 
     settings: Containers

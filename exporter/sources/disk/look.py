@@ -10,12 +10,11 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from errno import ELOOP, ENOENT, ENOTDIR
 from fnmatch import translate
 from itertools import takewhile
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.errors import SourceError
 
@@ -38,8 +37,7 @@ class File(Struct, frozen=True, order=True):
     size: int
 
 
-@dataclass(slots=True)
-class Found:
+class Found(Struct):
     """What matched: how many files, the newest of them, and the one before."""
 
     count: int = 0
@@ -77,8 +75,7 @@ def newest(globs: tuple[str, ...], now: float) -> Found:
     return look.found
 
 
-@dataclass(slots=True)
-class _Look:
+class _Look(Struct):
     """One look, and what it has seen: `future` is a file that was written after `now`."""
 
     now: float

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from exporter.errors import SourceError
 from exporter.model import Cursor
@@ -24,8 +25,7 @@ EVENTS_LONGEST = 300.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Fleet:
+class Fleet(Struct):
     """The followers of a source by container, and the cursors of those that are gone.
 
     A container that was read to its end needs no follower: `_settled` has the start of its last

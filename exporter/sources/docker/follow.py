@@ -11,9 +11,8 @@ import logging
 import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.clock import Clock
 from exporter.errors import SourceError
@@ -65,8 +64,7 @@ class Read(Struct, frozen=True):
     size: int
 
 
-@dataclass(slots=True, eq=False)
-class Follower:
+class Follower(Struct, eq=False):
     """A container that is read.
 
     `settled` is the start (as inspect spells it) of the run that was read to its end.

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
+
+from msgspec import Struct, field
 
 from exporter.model import Cursor, Sink
 from exporter.sources.files.compressed import Body
@@ -35,8 +36,7 @@ logger = logging.getLogger(__name__)
 Effect = Callable[[], object]
 
 
-@dataclass(slots=True)
-class Book:
+class Book(Struct):
     """The files of one source, by their inodes.
 
     `follows` are those that exist (or are still open), `lost` those whose file is not to be found

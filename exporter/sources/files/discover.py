@@ -7,10 +7,9 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.sources.files.identity import Ident
 from exporter.sources.files.names import is_rotated, live_name
@@ -29,8 +28,7 @@ class Seen(Struct, frozen=True):
     mtime: float
 
 
-@dataclass(slots=True)
-class Found:
+class Found(Struct):
     """What one look saw: each file once, by whatever names; the directories; what was refused."""
 
     files: dict[Ident, Seen] = field(default_factory=dict)

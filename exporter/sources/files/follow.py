@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.model import Cursor
 from exporter.sources.files.compressed import Body, Packed, Plain
@@ -31,8 +30,7 @@ class Part(Struct, frozen=True):
     skip: int
 
 
-@dataclass(slots=True, eq=False)
-class Follow:
+class Follow(Struct, eq=False):
     """A file and the cursor in it.
 
     `path` is where it was found, `real` the same without links. `size` and `mtime` are those of

@@ -6,7 +6,8 @@ import logging
 import os
 import resource
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from exporter.clock import Clock
 from exporter.model import Sink
@@ -24,8 +25,7 @@ logger = logging.getLogger(__name__)
 Reading = tuple[Follow, Part | None]
 
 
-@dataclass(slots=True)
-class Tailer:
+class Tailer(Struct):
     """The files of one source and the sink that they feed. One task steps it.
 
     What touches files runs in the worker's thread while the task waits, but for a few lines that

@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 MOST_BYTES = 32 << 20
 
@@ -19,8 +20,7 @@ class Unattended(Exception):  # noqa: N818 - as above
     """Nobody counts just now."""
 
 
-@dataclass(slots=True, eq=False)
-class Parcel:
+class Parcel(Struct, eq=False):
     """Lines by service, each with its newline. `counted` is settled when they are."""
 
     lines: Mapping[str, bytes]
@@ -42,8 +42,7 @@ class Parcel:
             self.counted.cancel()
 
 
-@dataclass(slots=True)
-class Inbox:
+class Inbox(Struct):
     """A bounded queue of parcels."""
 
     _waiting: deque[Parcel] = field(default_factory=deque)

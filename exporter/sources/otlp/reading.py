@@ -11,11 +11,11 @@ import io
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status
+from msgspec import Struct, field
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsPartialSuccess,
     ExportLogsServiceRequest,
@@ -38,8 +38,7 @@ class Unreadable(Exception):  # noqa: N818 - it is answered, with a status of HT
         self.status = status
 
 
-@dataclass(slots=True)
-class Export:
+class Export(Struct):
     """What a request brings: by `service.name` its lines, each with its newline, and how many.
 
     `empty` records say nothing at all.

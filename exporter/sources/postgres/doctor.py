@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from exporter.clock import Clock
 from exporter.errors import SourceError
@@ -70,8 +71,7 @@ async def examine(settings: Postgres, clock: Clock) -> Report:
     return Report(visit.summary, tuple(visit.remarks))
 
 
-@dataclass(slots=True)
-class _Visit:
+class _Visit(Struct):
     """What is known so far."""
 
     settings: Postgres

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from exporter.sources.postgres.budget import Many
@@ -18,8 +18,7 @@ FORGET_SECONDS = 86_400.0
 PROGRESS = "progress"  # the clock that tells how long ago something was done
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """Names by the time at which a row last had them; those not met for a day are forgotten.
 
     `many` is there where there are too many jobs to ask about them each time.

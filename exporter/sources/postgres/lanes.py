@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.clock import Clock
 from exporter.model import Board
@@ -19,8 +18,7 @@ from exporter.sources.postgres.query import Query
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
-@dataclass(slots=True)
-class Lane:
+class Lane(Struct):
     """One query: when it runs, what it shows, and why it does not run.
 
     `here` says whether what it asks about is in this database at all. `obstacle` is what the
@@ -46,8 +44,7 @@ def new_lane(query: Query, interval: float) -> Lane:
     return Lane(query, pace, here=query.part is None, counter=counter)
 
 
-@dataclass(slots=True)
-class Shown:
+class Shown(Struct):
     """The values on the board. Of a queue that two libraries have, what both tell is one value."""
 
     board: Board

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.sources.postgres.query import Needs, Part, Query
 from exporter.sources.postgres.rows import OTHER, UNKNOWN, StateTable, Streak
@@ -49,8 +49,7 @@ def _in_order(group: str, found: Sequence[Query]) -> Iterator[Query]:
 # -- names into SQL ------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Names:
+class Names(Struct):
     """What the table's fragments call something, as the database calls it; notes what is read."""
 
     table: StateTable

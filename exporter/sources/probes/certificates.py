@@ -6,9 +6,10 @@ import ssl
 import sys
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from exporter.sources.probes.settings import Tls
 from exporter.sources.probes.verdict import Phases, ProbeError
@@ -114,8 +115,7 @@ def looking() -> WatchedContext:
     return trusting(Tls(verify=False))
 
 
-@dataclass(slots=True)
-class Trust:
+class Trust(Struct):
     """The contexts of probes that trust alike, made anew when the files have changed.
 
     A context holds all authorities, most of a megabyte, and serves one exchange at a time. So it is
@@ -139,8 +139,7 @@ class Trust:
             return context
 
 
-@dataclass(slots=True)
-class Trusts:
+class Trusts(Struct):
     """Who is trusted, by the settings that say so."""
 
     _known: dict[Tls, Trust] = field(default_factory=dict)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.clock import Clock
 from exporter.errors import SourceError
@@ -84,16 +83,14 @@ class Certificates(Struct, frozen=True):
         return any(fnmatchcase(Path(path).name, Path(glob).name) for glob in self.files)
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """When the first certificate of each file ends that ends, by path; and what was in the way."""
 
     ends: dict[str, float] = field(default_factory=dict)
     trouble: SourceError | None = None
 
 
-@dataclass(slots=True)
-class Looker:
+class Looker(Struct):
     """The state of the source at work. `now` is a clock that never goes back."""
 
     settings: Certificates

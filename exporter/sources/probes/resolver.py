@@ -11,8 +11,9 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
+
+from msgspec import Struct, field
 
 from exporter.sources.probes.settings import Family
 from exporter.sources.probes.verdict import ProbeError
@@ -27,8 +28,7 @@ Lookup = Callable[[str, socket.AddressFamily], list[str]]
 Key = tuple[str, Family]
 
 
-@dataclass(slots=True)
-class Resolver:
+class Resolver(Struct):
     """Lookups under way, by name and family. `lookup` may block for as long as it likes."""
 
     lookup: Lookup

@@ -9,6 +9,9 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+from msgspec import Struct
+
 from exporter.clock import Clock
 from exporter.model import Board
 from exporter.sources.probes.certificates import Trusts
@@ -33,11 +36,10 @@ Values = Mapping[Key, float]
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Shown:
+class Shown(Struct):
     """Values on the board, and until when they may stay there untold."""
 
-    values: set[Key] = field(default_factory=set)
+    values: set[Key] = msgspec.field(default_factory=set)
     until: float = math.inf
 
     def show(self, board: Board, values: Values, until: float) -> None:
@@ -49,8 +51,7 @@ class Shown:
         self.values, self.until = set(values), until
 
 
-@dataclass(slots=True)
-class Lane:
+class Lane(Struct):
     """One check: what it showed, and how it fared last (None: it was not asked yet).
 
     `since` is when it began to fail, in seconds since 1970.
@@ -59,9 +60,9 @@ class Lane:
     check: Check
     exam: Exam
     latch: Latch | None
-    verdict: Shown = field(default_factory=Shown)
-    points: Shown = field(default_factory=Shown)
-    dates: Shown = field(default_factory=Shown)
+    verdict: Shown = msgspec.field(default_factory=Shown)
+    points: Shown = msgspec.field(default_factory=Shown)
+    dates: Shown = msgspec.field(default_factory=Shown)
     good: bool | None = None
     since: float | None = None
 

@@ -8,8 +8,8 @@ import struct
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from exporter.sources.probes.certificates import WatchedContext, looking
@@ -25,8 +25,7 @@ SSL_REQUEST = struct.pack("!II", 8, 80877103)
 SHARE_SECONDS = 2.0  # how long one of several addresses is tried before the next one
 
 
-@dataclass(slots=True)
-class Talk:
+class Talk(Struct):
     """A connection, and what was heard but not yet expected."""
 
     reader: StreamReader

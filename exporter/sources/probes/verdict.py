@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, ENOENT, EPIPE
 from typing import Literal, get_args
 
+from msgspec import Struct
+
 from exporter.sources.probes.readings import Point
 
 Reason = Literal[
@@ -72,8 +74,7 @@ class Phases:
         self._since = now
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """What one probe found, filled while it goes on, so that a failure keeps what came before.
 
     `points` is None until a body was read: what it does not say then is not so any more.
@@ -88,8 +89,7 @@ class Result:
     late: ProbeError | None = None
 
 
-@dataclass(slots=True)
-class Latch:
+class Latch(Struct):
     """Whether a start has ended: somebody answers, however badly, until nobody is there any more.
 
     Silence alone says nothing: it may be a start, or an application that hangs.

@@ -7,10 +7,11 @@ asked for, so that nothing of a message, a client or a queue's arguments is ever
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct, field
 
 from exporter.clock import Clock
 from exporter.sources.probes.assertions import NoJson, as_number, parse_json
@@ -51,8 +52,7 @@ CONSUMERS = "watched_queue_consumers"
 Row = Mapping[str, Any]
 
 
-@dataclass(slots=True)
-class Pulse:
+class Pulse(Struct):
     """When messages were last seen to move: `count` is a total of the broker's own."""
 
     count: float
@@ -65,8 +65,7 @@ class Pulse:
         self.count = count
 
 
-@dataclass(slots=True)
-class Silence:
+class Silence(Struct):
     """Since when queues were told of, and none of their numbers."""
 
     since: float | None = None
@@ -81,8 +80,7 @@ class Silence:
             raise ProbeError("json", "it tells no numbers of its queues; does it collect any?")
 
 
-@dataclass(slots=True)
-class Examiner:
+class Examiner(Struct):
     """Asks one RabbitMQ; `pulses`, by heartbeat, and the rest go on from one time to the next."""
 
     check: RabbitmqCheck

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeGuard
 
@@ -41,8 +40,7 @@ class Refusal(Struct, frozen=True):
     word: str
 
 
-@dataclass(slots=True)
-class Line:
+class Line(Struct):
     """A connection on which commands are sent and replies come back."""
 
     talk: Talk

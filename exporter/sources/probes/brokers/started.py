@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from exporter.sources.probes.readings import Point
@@ -17,8 +17,7 @@ from exporter.sources.probes.readings import Point
 SLACK_SECONDS = 10.0  # an answer may take as long as its deadline
 
 
-@dataclass(slots=True)
-class Started:
+class Started(Struct):
     """What was known at the last look; `looked` is of a clock that never goes back."""
 
     at: float | None = None
