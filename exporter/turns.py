@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 SHARE = 0.01  # seconds
 
@@ -65,12 +64,7 @@ class Turn:
     def __enter__(self) -> None:
         self._began = self._turns.now()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         seconds = self._turns.now() - self._began
         if self._turns.whose is self:
             self._spent += seconds

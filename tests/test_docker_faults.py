@@ -54,6 +54,12 @@ async def reading(engine: OneContainer, sink: KeepingSink) -> AsyncIterator[Unti
         await asyncio.wait([task])
 
 
+async def cut(engine: OneContainer, until: Until) -> None:
+    """End the follow, as soon as there is one."""
+    await until(lambda: bool(engine.follows))
+    engine.cut()
+
+
 def texts(sink: KeepingSink) -> list[str]:
     """What was counted, without the stamps: `stdout F text`."""
     return [line.decode().partition(" ")[2] for line in sink.lines.get("web", [])]
@@ -118,8 +124,7 @@ async def test_a_line_cut_into_pieces_by_the_end_of_a_connection_is_whole() -> N
             engine.say(0, "first\n")
             engine.say(1, "long ")
             await until(lambda: count(sink) == 1)
-            await until(lambda: bool(engine.follows))
-            engine.cut()
+            await cut(engine, until)
             await until(lambda: len(engine.reads) == 2)
             engine.say(20 * SECOND, "other\n", stream=2)
             await until(lambda: count(sink) == 2)
@@ -171,8 +176,7 @@ async def test_a_silent_stream_does_not_have_the_other_read_again() -> None:
         engine.say(3600 * SECOND, "now\n")
         async with reading(engine, sink) as until:
             await until(lambda: count(sink) == 2)
-            await until(lambda: bool(engine.follows))
-            engine.cut()
+            await cut(engine, until)
             await until(lambda: len(engine.reads) == 2)
     assert engine.reads[1]["since"] == f"{NOON // SECOND + 3590}.000000000"
 
@@ -182,8 +186,7 @@ async def test_half_a_line_counts_when_its_container_has_ended_and_not_before() 
     async with served(OneContainer()) as engine, reading(engine, sink) as until:
         await until(lambda: len(engine.reads) == 1)
         engine.say(0, "half")
-        await until(lambda: bool(engine.follows))
-        engine.cut()  # as a daemon that stops does
+        await cut(engine, until)  # as a daemon that stops does
         await until(lambda: len(engine.reads) == 2)
         assert count(sink) == 0
         await until(lambda: bool(engine.follows))
@@ -201,8 +204,7 @@ async def test_an_end_that_comes_at_once_is_answered_by_longer_and_longer_pauses
     async with served(OneContainer()) as engine, reading(engine, sink) as until:
         for connects in (1, 2, 3, 4):
             await until(lambda connects=connects: len(engine.reads) >= connects)  # type: ignore[misc]
-            await until(lambda: bool(engine.follows))
-            engine.cut()
+            await cut(engine, until)
         began = asyncio.get_running_loop().time()
         await until(lambda: len(engine.reads) >= 5)
         assert asyncio.get_running_loop().time() - began > 0.5, "0.1, 0.2, 0.4, 0.8"

@@ -6,7 +6,6 @@ ConfigError with all that is wrong.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -244,7 +243,7 @@ def _check_sources(apps: tuple[App, ...], at: At) -> None:
         for one in app.logs:
             first = keys.setdefault(one.source.name, one.key)
             if first != one.key:
-                dataclasses.replace(at, key=one.key).say(one.line, f"is the same source as {first}")
+                at.to(one.key).say(one.line, f"is the same source as {first}")
         _check_containers([one for one in app.logs if keys[one.source.name] == one.key], at)
     senders: dict[str, str] = {}
     for app in apps:
@@ -252,11 +251,11 @@ def _check_sources(apps: tuple[App, ...], at: At) -> None:
             for sender in one.source.otlp if isinstance(one.source, Otlp) else ():
                 if (first := senders.setdefault(sender, one.key)) != one.key:
                     text = f"what {sender} sends is received by {first} already"
-                    dataclasses.replace(at, key=one.key).say(one.line, text)
+                    at.to(one.key).say(one.line, text)
     inputs = [one for app in apps for one in app.logs if isinstance(one.source, Stdin)]
     for one in inputs[1:]:
         text = f"{inputs[0].key} reads standard input already"
-        dataclasses.replace(at, key=one.key).say(one.line, text)
+        at.to(one.key).say(one.line, text)
 
 
 def _check_pushed(apps: tuple[App, ...], at: At) -> None:
@@ -264,7 +263,7 @@ def _check_pushed(apps: tuple[App, ...], at: At) -> None:
     for app in apps:
         for one in app.logs:
             if isinstance(one.source, Otlp):
-                dataclasses.replace(at, key=one.key).say(one.line, PUSHED)
+                at.to(one.key).say(one.line, PUSHED)
 
 
 def _check_containers(logs: list[PlacedSource], at: At) -> None:
@@ -276,7 +275,7 @@ def _check_containers(logs: list[PlacedSource], at: At) -> None:
         for key, other in seen.items():
             if one.source.docker.shares(other.docker):
                 text = f"selects containers that {key} selects; their lines would count twice"
-                dataclasses.replace(at, key=one.key).say(one.line, text)
+                at.to(one.key).say(one.line, text)
         seen[one.key] = one.source
 
 

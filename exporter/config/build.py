@@ -80,11 +80,12 @@ class Builder(Struct, frozen=True):
         if isinstance(node, Scalar) and not node.empty and cls in self.short:
             name = self.short[cls]
             return _made(cls, {**given, name: self.convert(hints[name], node, at)}, node, at)
-        known = {name.rstrip("_"): name for name in _fields(cls) if name not in given}
+        required = _fields(cls)
+        known = {name.rstrip("_"): name for name in required if name not in given}
         mapping, sound = entries(node, at), True
         values = dict(given) | self._values(cls, mapping, known, at)
         for key, name in known.items():
-            if _fields(cls)[name] and name not in values:
+            if required[name] and name not in values:
                 if all(pair.key != key for pair in mapping.pairs):
                     right = self.describe(hints[name])
                     at.child(key).say(node.line, f"is missing; give {right}")

@@ -45,12 +45,16 @@ class At:
     def child(self, key: str) -> At:
         """The place of this key of a mapping."""
         if PLAIN_KEY.fullmatch(key):
-            return dataclasses.replace(self, key=f"{self.key}.{key}" if self.key else key)
-        return dataclasses.replace(self, key=f"{self.key}[{quote(key)}]")
+            return self.to(f"{self.key}.{key}" if self.key else key)
+        return self.to(f"{self.key}[{quote(key)}]")
 
     def item(self, index: int) -> At:
         """The place of this item of a list."""
-        return dataclasses.replace(self, key=f"{self.key}[{index}]")
+        return self.to(f"{self.key}[{index}]")
+
+    def to(self, key: str) -> At:
+        """Another place of the file, by its whole key path."""
+        return dataclasses.replace(self, key=key)
 
     def say(self, line: int, text: str) -> None:
         """Complain, and go on to find more."""

@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from exporter.sources.files import inotify
@@ -62,12 +61,7 @@ class Watch:
         self._listen()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for timer in (self._alarm, self._resuming):
             if timer is not None:
                 timer.cancel()
