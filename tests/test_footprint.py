@@ -47,7 +47,7 @@ UNUSED = {
     "exporter.sources.probes.round",
 }
 IDLE_SECONDS = 4.0
-MOST_WAKES = 15.0  # a second, of all threads; there are 10
+MOST_WAKES = 7.0  # a second, of all threads; there are 4
 SHOW = """\
 import asyncio
 import sys
