@@ -32,7 +32,7 @@ QUIET = "watched_quiet_window"
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("exporter.app.chores.MAINTENANCE_INTERVAL", 0.05)
+    monkeypatch.setattr("exporter.app.chores.NOTES_INTERVAL", 0.05)
     path = tmp_path / "sidewatch.yaml"
     path.write_text(CONFIG.format(folder=tmp_path))
     (tmp_path / "web.log").write_text("a line\n")

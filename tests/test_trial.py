@@ -27,7 +27,7 @@ apps: [{{name: shop, logs: [{{files: "{folder}/web.log", service: web}}]}}]
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("exporter.app.chores.TRIAL_INTERVAL", 0.02)
+    monkeypatch.setattr("exporter.app.chores.NOTES_INTERVAL", 0.02)
     (tmp_path / "web.log").write_text("")
     path = tmp_path / "sidewatch.yaml"
     path.write_text(CONFIG.format(folder=tmp_path))

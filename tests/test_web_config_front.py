@@ -13,6 +13,7 @@ import pytest
 from exporter.app import front
 from exporter.app.front import Front
 from exporter.app.house import House
+from exporter.app.ticks import Ticks
 from exporter.clock import SetClock
 from exporter.config import load_web
 from exporter.exposition import render
@@ -51,7 +52,7 @@ class Watch:
 async def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watch]:
     monkeypatch.setattr(front, "LOOK_INTERVAL", 0.01)
     found = Watch(door(tmp_path))
-    task = asyncio.create_task(found.front.watch())
+    task = asyncio.create_task(found.front.watch(Ticks()))
     yield found
     task.cancel()
     with suppress(asyncio.CancelledError):

@@ -6,7 +6,9 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -14,16 +16,17 @@ from msgspec import Struct
 from exporter import maintenance, trial
 from exporter.app.doubles import doubled
 from exporter.app.house import House
+from exporter.app.ticks import Ticks
 from exporter.app.watched import Watched
 from exporter.clock import Clock
 from exporter.config import Plan
 from exporter.errors import Complaint, StateError
 from exporter.saving import Saver
 from exporter.sources.worker import Worker
+from exporter.trial import Trial
 
 SAVE_INTERVAL = 10.0
-MAINTENANCE_INTERVAL = 2.0
-TRIAL_INTERVAL = 0.5  # somebody waits for it
+NOTES_INTERVAL = 1.0  # somebody waits for a test alert
 DOUBLES_INTERVAL = 60.0
 LAG_INTERVAL = 1.0
 
@@ -39,15 +42,15 @@ class Chores(Struct, frozen=True):
     writer: Worker
     watched: Mapping[str, Watched]
     plan: Callable[[], Plan]
+    ticks: Ticks
 
     def all(self) -> list[Coroutine[Any, Any, None]]:
         """Each of them, to be kept alive."""
         return [
             self._save(),
             self._measure_loop(),
-            self._maintain(),
+            self._take_notes(),
             self._look_for_doubles(),
-            self._try(),
         ]
 
     async def _save(self) -> None:
@@ -58,26 +61,23 @@ class Chores(Struct, frozen=True):
     async def _measure_loop(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + LAG_INTERVAL
-            await asyncio.sleep(LAG_INTERVAL)
+            rest = self.ticks.rest(LAG_INTERVAL)
+            due = loop.time() + rest
+            await asyncio.sleep(rest)
             self.house.loop_lag = max(0.0, loop.time() - due)
 
-    async def _maintain(self) -> None:
-        """Take up the quiet windows that an operator declares; a broken file opens none."""
+    async def _take_notes(self) -> None:
+        """Take up the quiet windows and the test alert that an operator asks for, if any."""
         said = ""
         while True:
-            try:
-                windows = await self.writer.do(
-                    lambda: maintenance.read(self.plan().state, self.clock.now())
-                )
-            except StateError as error:
-                windows = {}
-                if str(error) != said:
-                    log.warning("%s", error)
-                said = str(error)
+            noted = await self.writer.do(lambda: _noted(self.plan().state, self.clock.now()))
+            if noted.wrong not in ("", said):
+                log.warning("%s", noted.wrong)
+            said = noted.wrong
             for app, one in self.watched.items():
-                one.shard.quiet_until = windows.get(app, -math.inf)
-            await asyncio.sleep(MAINTENANCE_INTERVAL)
+                one.shard.quiet_until = noted.windows.get(app, -math.inf)
+            self.house.tries(noted.trial)
+            await self.ticks.wait(NOTES_INTERVAL)
 
     async def _look_for_doubles(self) -> None:
         """Tell of containers that have come since the start and are read both ways."""
@@ -103,12 +103,22 @@ class Chores(Struct, frozen=True):
                 if placed.key in keys:
                     app.shard.failed(placed.source.name, "twice")
 
-    async def _try(self) -> None:
-        """Show the test alert that somebody asks for; a broken file asks for none."""
-        while True:
-            try:
-                asked = await self.writer.do(lambda: trial.read(self.plan().state))
-            except StateError:
-                asked = None  # the command, which has just written it, says what is wrong
-            self.house.tries(asked)
-            await asyncio.sleep(TRIAL_INTERVAL)
+
+class _Noted(Struct, frozen=True):
+    """Until when who is worked on, and which test alert is to be shown; `wrong` opens no window."""
+
+    windows: Mapping[str, float]
+    trial: Trial | None
+    wrong: str
+
+
+def _noted(folder: Path, now: float) -> _Noted:
+    """All that is asked for, in one go off the loop. A broken file asks for nothing."""
+    windows, asked, wrong = dict[str, float](), None, ""
+    try:
+        windows = maintenance.read(folder, now)
+    except StateError as error:
+        wrong = str(error)
+    with suppress(StateError):  # the command, which has just written it, says what is wrong
+        asked = trial.read(folder)
+    return _Noted(windows, asked, wrong)

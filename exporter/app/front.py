@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from exporter.access import Access
 from exporter.app.house import House
+from exporter.app.ticks import Ticks
 from exporter.config import Web, load_web
 from exporter.errors import Complaint, ConfigError
 from exporter.sources.worker import Worker
@@ -38,12 +38,12 @@ class Front:
             web = self._web  # the next look says why
         self._web, self._digest, self._wrong = web, b"", ""
 
-    async def watch(self) -> None:
+    async def watch(self, ticks: Ticks) -> None:
         """Look for ever; in a thread, for the files may be on a file server that is gone."""
         worker = Worker("web")
         try:
             while True:
-                await asyncio.sleep(LOOK_INTERVAL)
+                await ticks.wait(LOOK_INTERVAL)
                 try:
                     await self._look(worker)
                 except Exception:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from exporter.app.house import House
+from exporter.app.ticks import Ticks
 from exporter.clock import Clock
 from exporter.forward.push import Push, Pusher, PushError
 from exporter.model import Snapshot
@@ -22,6 +23,7 @@ async def push_for_ever(
     expose: Callable[[], Awaitable[Sequence[Snapshot]]],
     house: House,
     clock: Clock,
+    ticks: Ticks,
 ) -> None:
     """Push what a scrape would show, now and at each interval; `settings` is asked anew."""
     while True:
@@ -34,7 +36,7 @@ async def push_for_ever(
                 pusher.close()
                 worker.close()
                 house.pushed(None)
-        await asyncio.sleep(LOOK_INTERVAL)
+        await ticks.wait(LOOK_INTERVAL)
 
 
 async def _push_while(

@@ -23,6 +23,7 @@ from exporter.app.porter import Porter
 from exporter.app.pushing import push_for_ever
 from exporter.app.status import Status
 from exporter.app.tasks import begun
+from exporter.app.ticks import Ticks
 from exporter.app.watched import Watched
 from exporter.clock import Clock
 from exporter.config import AppPlan, Plan, is_loopback
@@ -70,6 +71,7 @@ class Running:
         self._discoverer = Discoverer(clock, plan.state, self._writer.do)
         self._wanted, self._changing = asyncio.Event(), asyncio.Lock()
         self._turns = Turns()  # of all applications
+        self._ticks = Ticks()
         self._digest = _digest(plan)
 
     async def run(self, stop: asyncio.Event, started: Callable[[Server], None]) -> None:
@@ -114,15 +116,24 @@ class Running:
         """Keep saver, watcher and lag probe alive; only they and `stop` can end the process."""
         async with asyncio.TaskGroup() as group:
             chores = Chores(
-                self.clock, self._house, self.saver, self._writer, self._watched, lambda: self.plan
+                self.clock,
+                self._house,
+                self.saver,
+                self._writer,
+                self._watched,
+                lambda: self.plan,
+                self._ticks,
+            )
+            pushes = push_for_ever(
+                lambda: self.plan.push, self.expose, self._house, self.clock, self._ticks
             )
             for_ever = [
                 *chores.all(),
                 self._reload_for_ever(),
                 self._discover_for_ever(),
-                self._front.watch(),
+                self._front.watch(self._ticks),
                 self._status.note(),
-                push_for_ever(lambda: self.plan.push, self.expose, self._house, self.clock),
+                pushes,
             ]
             tasks = [group.create_task(one) for one in for_ever]
             await stop.wait()
@@ -188,12 +199,12 @@ class Running:
             except Exception:
                 log.exception("discover: failed; what was found before is watched on")
             self._house.discovered(self._discoverer if self.plan.discovery else None)
-            await asyncio.sleep(DISCOVER_INTERVAL)
+            await self._ticks.wait(DISCOVER_INTERVAL)
 
     async def _reload_for_ever(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(WATCH_INTERVAL):
+                async with asyncio.timeout(self._ticks.rest(WATCH_INTERVAL)):
                     await self._wanted.wait()
             except TimeoutError:
                 if _digest(self.plan) == self._digest:

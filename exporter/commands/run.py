@@ -11,7 +11,9 @@ import ctypes
 import logging
 import mimetypes
 import signal
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -72,9 +74,21 @@ def _loading() -> Iterator[None]:
     """
     with uncollected():
         mimetypes.init(())  # no file is served: aiohttp need not read the system's thousand types
+        _guess_no_alphabets()
         _tidy_the_heap()
         threading.Thread(target=import_module, args=("exporter.server",), daemon=True).start()
         yield
+
+
+def _guess_no_alphabets() -> None:
+    """Let requests read as UTF-8 what does not say how it is written, as it does without a guesser.
+
+    Who asks Docker or pushes metrics would carry the tables of all the world's alphabets, 4 MiB.
+    requests does without since 2.32, and warns of it.
+    """
+    for guesser in ("chardet", "charset_normalizer"):
+        sys.modules.setdefault(guesser, None)  # type: ignore[arg-type]  # so that it is not found
+    warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
 
 
 def _tidy_the_heap() -> None:

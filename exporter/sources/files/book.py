@@ -364,7 +364,7 @@ class Book(Struct):
 
     def _watched(self, found: Found) -> dict[str, Ident]:
         """The directories in which something may happen, also those of files met elsewhere."""
-        parents = {os.path.dirname(one.real) for one in self.follows.values()}
+        parents = {one.real.rpartition("/")[0] or "/" for one in self.follows.values()}
         elsewhere = {path: ident_of(path) for path in parents - found.directories.keys()}
         known = {path: ident for path, ident in elsewhere.items() if ident is not None}
         return found.directories | known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from functools import lru_cache
 
@@ -27,7 +26,7 @@ def is_packed(name: str) -> bool:
 
 def is_rotated(path: str) -> bool:
     """Whether a file's name tells that it was written under another one."""
-    name = os.path.basename(path)
+    name = path.rpartition("/")[2]
     return live_name(name) != name
 
 
