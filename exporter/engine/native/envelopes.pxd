@@ -88,7 +88,7 @@ cdef inline const char* _log(
     to += at - begin
     while at < end and at[0] == c"\\":
         made = to
-        behind = _unescaped(at, end, &to)
+        behind = unescaped(at, end, &to)
         if behind == NULL:
             return NULL
         at = unescaping_copying(behind, end, &to)
@@ -106,7 +106,7 @@ cdef inline const char* _log(
     return at
 
 
-cdef inline const char* _unescaped(const char* at, const char* end, char** to) noexcept nogil:
+cdef inline const char* unescaped(const char* at, const char* end, char** to) noexcept nogil:
     """Behind an escape, whose meaning is put where `to` points; NULL where Python must look."""
     cdef char meant
     if end - at < 2:

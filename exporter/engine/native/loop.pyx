@@ -33,10 +33,9 @@ from exporter.engine.native.slots cimport (
 )
 from exporter.engine.native.state cimport (
     ASK_CHOICE, ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
-    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FORM_HEADED, FORM_JSON, FORM_LOGFMT, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET,
-    EXCEPTION_SLOT, LOG_SLOT, MESSAGE_SLOT, RAISED, RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED,
-    TIME_SLOT, TRACED, Learned, Needle, Track,
-    Walk,
+    ASK_TURN, ASK_TYPE, DOUBT, ENDED, EXCEPTION_SLOT, FORM_HEADED, FORM_JSON, FORM_LOGFMT, FRESH,
+    LOG_SLOT, MESSAGE_SLOT, NAMED, NEVER_TYPE, NO_TYPE, OF_TEXT, OWN_SLOTS, PAIRED, QUIET, RAISED,
+    RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TIME_SLOT, TRACED, Learned, Needle, Track, Walk,
 )
 from exporter.engine.native.table cimport (
     MISSING, Spelling, Table, spelling, table_begin, table_clear, table_find, table_put,

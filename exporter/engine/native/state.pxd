@@ -75,6 +75,11 @@ cdef enum:
     NO_LEVEL = 6
     ERROR_RANK = 4
     RANKS = 7
+    OF_TEXT = 2  # the kind of a key in `types` that begins a line; that of a name is KIND_STRING
+    NO_TYPE = -1
+    NEVER_TYPE = -2  # there is no place for it
+    LONGEST_HEAD = 1024
+    SAID = 1040  # with a block of 16 bytes more
     LONGEST_CATEGORY = 300
     LONGEST_EVENT = 11
 
@@ -124,7 +129,7 @@ cdef struct Walk:
     Table texts  # whole lines, to 1 where they are nothing but text
     Table ranks  # spelled levels, to a rank or -1
     Table messages  # forms, ranks and messages, to a place in `learned` or -1
-    Table types  # types of exceptions that JSON carries, to a place in `kinds` or -1
+    Table types  # names of exceptions in JSON, to a place in `kinds`, or NO_TYPE, NEVER_TYPE
     int64_t* kinds  # their cells
     # Texts one of which is part of every exception line that a rule looks at.
     Needle* needles
@@ -175,6 +180,7 @@ cdef struct Walk:
     Head front
     Fitting fitting
     Slot[2] key
+    char[SAID] said  # its message out of its escapes
     Line line
     Present present
     # exemplars

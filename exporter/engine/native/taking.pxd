@@ -23,7 +23,6 @@ from exporter.engine.native.loggers cimport (
     take_python,
 )
 from exporter.engine.native.meant cimport (
-    LONGEST_HEAD,
     mean,
     rank_at,
     rank_of,
@@ -33,6 +32,7 @@ from exporter.engine.native.meant cimport (
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.raising cimport is_trace, names_nothing, take_exception, take_type
 from exporter.engine.native.recall cimport again, fill, known
+from exporter.engine.native.saying cimport say
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
 from exporter.engine.native.servers cimport take_gunicorn, take_nginx, take_uvicorn
 from exporter.engine.native.slots cimport (
@@ -61,6 +61,7 @@ from exporter.engine.native.state cimport (
     HEADED,
     LEVEL_SLOT,
     LOG_SLOT,
+    LONGEST_HEAD,
     MESSAGE_SLOT,
     NAMED,
     PAIRED,
@@ -74,6 +75,7 @@ from exporter.engine.native.state cimport (
     Walk,
 )
 from exporter.engine.native.table cimport MISSING, Spelling
+from exporter.engine.native.telling cimport take_text_type
 from exporter.engine.native.times cimport json_seconds, text_seconds
 
 cdef enum:
@@ -106,7 +108,7 @@ cdef inline int take(Walk* walk) noexcept nogil:
         return take_awaited(walk) if walk.own.flags & AWAITING else DOUBT
     if at[0] == c"{":
         return take_json(walk)
-    if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and is_trace(walk):
+    if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and is_trace(at, size):
         if walk.own.flags & TRACED:
             return DOUBT
         walk.own.flags = QUIET | TRACED
@@ -283,7 +285,7 @@ cdef inline bint _is_plain(const char* at, Py_ssize_t size) noexcept nogil:
 
 
 cdef inline int take_json(Walk* walk) noexcept nogil:
-    """A JSON line that carries no exception and whose message is known at its level."""
+    """A JSON line whose message is known at its level, and its exception, if it has one."""
     cdef Slot* slots = walk.line.slots
     cdef unsigned long long stamp
     cdef Slot* message = NULL
@@ -307,7 +309,11 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
                     return verdict
                 break
             if slots[i].kind <= KIND_ESCAPED:
-                return DOUBT
+                verdict = take_text_type(walk, &slots[i])
+                if verdict == TAKEN:
+                    break
+                if verdict != PASSED:
+                    return verdict
     rank = rank_of(walk, JSON_LEVELS, MESSAGE_SLOT - LEVEL_SLOT)
     if rank == MISSING:
         return DOUBT if walk.refused else ASK_LEVEL
@@ -317,6 +323,8 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
             break
     if message == NULL:
         fill(&walk.key[1], walk.line.at, 0, KIND_STRING, walk)
+    elif message.kind == KIND_ESCAPED and walk.fitted:
+        say(walk, message)
     elif message.kind <= KIND_ESCAPED:
         walk.key[1] = message[0]
     else:
