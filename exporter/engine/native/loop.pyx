@@ -260,7 +260,7 @@ cdef class Lines:
         if one is None:
             return 0
         track.flags = 0 if one.trace == "python" else PAIRED
-        if not one.claims:
+        if not one.trace:
             track.flags |= SPOKEN
         if one.awaits_message or (one.counted is None and one.candidate):
             return 0

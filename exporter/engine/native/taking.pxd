@@ -256,7 +256,7 @@ cdef inline int take_text(Walk* walk) noexcept nogil:
     """A text that is known letter for letter: it counts, and moves nothing else."""
     cdef Spelling found
     cdef int64_t told
-    if walk.line.size > LONGEST_TEXT:
+    if walk.line.size > LONGEST_TEXT or _closes(walk):
         return DOUBT
     fill(&walk.key[0], walk.line.at, walk.line.size, 3, walk)
     told = known(walk, &walk.texts, 1, &found)
@@ -268,6 +268,11 @@ cdef inline int take_text(Walk* walk) noexcept nogil:
         return DOUBT
     _text(walk)
     return TAKEN
+
+
+cdef inline bint _closes(const Walk* walk) noexcept nogil:
+    """Whether it is what Node prints behind an error with fields, which is no record."""
+    return walk.line.size == 1 and walk.line.at[0] == c"}"
 
 
 cdef inline void _text(Walk* walk) noexcept nogil:

@@ -218,7 +218,7 @@ cdef inline void done(Walk* walk) noexcept nogil:
     walk.own.head = walk.at
     walk.own.head_size = walk.next - 1 - walk.at
     walk.own.kind = walk.kind
-    walk.own.flags = TAKEN_LANE if walk.kind < 0 else QUIET | PAIRED
+    walk.own.flags = TAKEN_LANE if walk.kind < 0 else QUIET | PAIRED | SPOKEN
     pass_on(walk)
 
 
