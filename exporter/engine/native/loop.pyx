@@ -247,7 +247,7 @@ cdef class Lines:
     cdef int _take_up(self, Track* track, object lane) except -1:
         """What the lane's newest record lets the next lines be."""
         track.head = track.raised = NULL
-        track.count = 0
+        track.count, track.kind = 0, -1
         track.ready = track.awaited = False
         if lane is None:
             return 0
@@ -278,13 +278,14 @@ cdef class Lines:
             return 0
         if track.head != NULL:
             lane.took(*self._line(track.head[: track.head_size], wrapped))
-            if track.kind >= 0:
-                counted = self._answers.kind(track.kind)
-                lane.open = Open(lane.head.decode("utf-8", "replace"), counted=counted)
-                lane.head = None
             if track.awaited:
                 lane.open = self._awaited(track, lane.head.decode(), wrapped)
                 lane.head = None
+            elif track.kind >= 0:
+                lane.open = Open(lane.head.decode("utf-8", "replace"))
+                lane.head = None
+        if track.kind >= 0:
+            lane.open.counted = self._answers.kind(track.kind)
         if lane.head is not None and track.flags & (TRACED | RAISED):
             lane.open = Open(lane.head.decode("utf-8", "replace"), trace="python")
             lane.head = None

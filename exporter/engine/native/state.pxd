@@ -107,7 +107,7 @@ cdef struct Track:
     Py_ssize_t head_size
     const char* raised  # the line that told the exception
     Py_ssize_t raised_size
-    int kind  # the exception that the newest line taken carries, or -1
+    int kind  # the exception that was found here for the newest record, or -1
     int64_t count  # lines
     # where the newest line taken is a head whose message follows
     bint awaited

@@ -30,7 +30,7 @@ from exporter.engine.native.meant cimport (
     take_told,
 )
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.raising cimport is_trace, names_nothing, take_exception, take_type
+from exporter.engine.native.raising cimport is_trace, take_exception, take_type
 from exporter.engine.native.recall cimport again, fill, known
 from exporter.engine.native.saying cimport say
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
@@ -75,7 +75,7 @@ from exporter.engine.native.state cimport (
     Walk,
 )
 from exporter.engine.native.table cimport MISSING, Spelling
-from exporter.engine.native.telling cimport take_text_type
+from exporter.engine.native.telling cimport take_named, take_text_type
 from exporter.engine.native.times cimport json_seconds, text_seconds
 
 cdef enum:
@@ -103,8 +103,10 @@ cdef inline int take(Walk* walk) noexcept nogil:
     if size == 0:
         return PASSED
     if at[0] == c" " or at[0] == c"\t":
-        if walk.own.flags & QUIET or walk.own.flags & NAMED and names_nothing(at, at + size):
+        if walk.own.flags & QUIET:
             return PASSED
+        if walk.own.flags & NAMED:
+            return take_named(walk)
         return take_awaited(walk) if walk.own.flags & AWAITING else DOUBT
     if at[0] == c"{":
         return take_json(walk)

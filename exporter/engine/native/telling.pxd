@@ -1,4 +1,4 @@
-"""Exceptions that texts in lines of JSON tell, read as they are spelled there.
+"""Exceptions by their names: in texts of JSON, as they are spelled there, and below messages.
 
 As `parsers.exceptions.exception_line` finds them: Python prints them below the frames, others in
 the first line that can be one.
@@ -6,7 +6,7 @@ the first line that can be one.
 
 from libc.stdint cimport int64_t
 
-from exporter.engine.native.heads cimport is_key_byte
+from exporter.engine.native.heads cimport is_key_byte, is_letter
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.patterns cimport memmem
 from exporter.engine.native.raising cimport (
@@ -21,8 +21,21 @@ from exporter.engine.native.recall cimport fill, known
 from exporter.engine.native.scan_json cimport hex_digit
 from exporter.engine.native.seeking cimport seek_high, seek_odd
 from exporter.engine.native.slots cimport Slot
-from exporter.engine.native.state cimport ASK_TYPE, DOUBT, NO_TYPE, OF_TEXT, PASSED, Walk
+from exporter.engine.native.state cimport (
+    ASK_TYPE,
+    DOUBT,
+    NO_TYPE,
+    OF_TEXT,
+    PAIRED,
+    PASSED,
+    QUIET,
+    SPOKEN,
+    Walk,
+)
 from exporter.engine.native.table cimport MISSING, Spelling
+
+cdef enum:
+    LONGEST_CODE = 20
 
 
 cdef inline int take_text_type(Walk* walk, const Slot* text) noexcept nogil:
@@ -72,8 +85,28 @@ cdef inline int _first(Walk* walk, const char* at, const char* end) noexcept nog
         at = stop + 2
 
 
+cdef inline int take_named(Walk* walk) noexcept nogil:
+    """The indented line that may name the exception of the message above it, as .NET prints it."""
+    cdef const char* at = walk.line.at
+    cdef const char* end = at + walk.line.size
+    cdef int found
+    if names_nothing(at, end):
+        return PASSED
+    while at[0] == c" " or at[0] == c"\t":
+        at += 1
+    if quotes_trace(at, end):
+        return DOUBT
+    found = _take_name(walk, at, end)
+    if found == TAKEN:
+        walk.values[walk.kinds[walk.kind]] += 1.0
+        walk.own.kind = walk.kind
+        walk.own.flags = QUIET | PAIRED | SPOKEN
+        return PASSED
+    return found
+
+
 cdef inline int _take_name(Walk* walk, const char* line, const char* stop) noexcept nogil:
-    """The exception that a line names up to its end or a colon; PASSED for none."""
+    """The exception that a line names up to a colon or its end; PASSED for none."""
     cdef const char* at = line
     cdef Spelling found
     cdef int64_t kind
@@ -83,9 +116,10 @@ cdef inline int _take_name(Walk* walk, const char* line, const char* stop) noexc
         at += 1
     if at == line or at - line > LONGEST_NAME:
         return DOUBT
+    fill(&walk.key[0], line, at - line, OF_TEXT, walk)
+    at = _behind_code(at, stop)
     if at < stop and (stop - at < 2 or at[0] != c":" or at[1] != c" "):
         return DOUBT
-    fill(&walk.key[0], line, at - line, OF_TEXT, walk)
     kind = known(walk, &walk.types, 1, &found)
     if kind == MISSING:
         return DOUBT if walk.refused else ASK_TYPE
@@ -95,6 +129,18 @@ cdef inline int _take_name(Walk* walk, const char* line, const char* stop) noexc
         return DOUBT
     walk.kind = <int>kind
     return TAKEN
+
+
+cdef inline const char* _behind_code(const char* at, const char* stop) noexcept nogil:
+    """Behind the number in parentheses that .NET prints behind some types; else where it was."""
+    cdef const char* end = at + 2
+    if stop - at < 4 or at[0] != c" " or at[1] != c"(":
+        return at
+    while end < stop and (is_letter(end[0]) or c"0" <= end[0] <= c"9"):
+        end += 1
+    if end == stop or end[0] != c")" or not 1 <= end - at - 2 <= LONGEST_CODE:
+        return at
+    return end + 1
 
 
 cdef inline bint _breaks_oddly(const char* at, const char* end) noexcept nogil:
