@@ -122,6 +122,8 @@ def _known() -> dict[str, list[bytes]]:
         "exception": [FAILED % (i, i) for i in range(KNOWN)],
         "exception's text": [RAISED % (i, i) for i in range(KNOWN)],
         "escaped template": [SAID % (i % 40, i % 40, i) for i in range(KNOWN)],
+        "prefixed error": [b"error: job %d has ended" % i for i in range(KNOWN)],
+        "frames": [b"error: job 5 has ended", b"      at run (/app/x.ts:1:1)"] * (KNOWN // 2),
         "text behind an exception": [FAILED % (5, 5), b"Bun v1.3.8 (Linux x64)"] * (KNOWN // 2),
         "dotnet exception": [
             line % (i % 40, i) if b"%d" in line else line

@@ -49,7 +49,7 @@ from exporter.engine.asking import Choosing, Condition, Labels, Rare
 from exporter.engine.beginnings import Beginnings
 from exporter.engine.counting import bare, unwrap
 from exporter.engine.exact import UNKNOWN
-from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
+from exporter.engine.joining import BARE_ERROR, LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
     ALEMBIC, CELERY, DOTNET, GUNICORN, JSON, KEYVALUE, NGINX, PREFIXED, PYTHON, UVICORN,
     broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
@@ -248,7 +248,7 @@ cdef class Lines:
         """What the lane's newest record lets the next lines be."""
         track.head = track.raised = NULL
         track.count, track.kind = 0, -1
-        track.ready = track.awaited = False
+        track.ready = track.awaited = track.candidate = False
         if lane is None:
             return 0
         track.ready = not lane.partial and not lane.passing
@@ -281,8 +281,11 @@ cdef class Lines:
             if track.awaited:
                 lane.open = self._awaited(track, lane.head.decode(), wrapped)
                 lane.head = None
-            elif track.kind >= 0:
-                lane.open = Open(lane.head.decode("utf-8", "replace"))
+            elif track.candidate or track.kind >= 0:
+                lane.open = Open(
+                    lane.head.decode("utf-8", "replace"),
+                    candidate=BARE_ERROR if track.candidate else None,
+                )
                 lane.head = None
         if track.kind >= 0:
             lane.open.counted = self._answers.kind(track.kind)

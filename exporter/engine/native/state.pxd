@@ -22,6 +22,7 @@ cdef enum:
     RAISED = 32  # whose exception was counted here
     NAMED = 64  # an indented line may name an exception
     AWAITING = 128  # an indented line is its message
+    CANDIDATE = 256  # a frame below makes an exception of it
     TAKEN_LANE = 15
 
 # How far the present line is.
@@ -108,6 +109,7 @@ cdef struct Track:
     const char* raised  # the line that told the exception
     Py_ssize_t raised_size
     int kind  # the exception that was found here for the newest record, or -1
+    bint candidate  # the newest line taken is an exception, should a frame follow
     int64_t count  # lines
     # where the newest line taken is a head whose message follows
     bint awaited
@@ -171,6 +173,7 @@ cdef struct Walk:
     int stage
     int form  # where its message, level and time are read
     int kind  # the exception that it carries, or -1
+    bint candidate  # it is an exception, should a frame follow
     int subject  # the slot that is asked about
     const Learned* meant  # NULL for a text, which moves nothing else
     Switch* undecided  # the field that is asked about

@@ -53,6 +53,7 @@ from exporter.engine.native.state cimport (
     ASK_LEVEL,
     ASK_TEXT,
     AWAITING,
+    CANDIDATE,
     DOUBT,
     EXCEPTION_SLOT,
     FORM_HEADED,
@@ -75,7 +76,7 @@ from exporter.engine.native.state cimport (
     Walk,
 )
 from exporter.engine.native.table cimport MISSING, Spelling
-from exporter.engine.native.telling cimport take_named, take_text_type
+from exporter.engine.native.telling cimport take_frame, take_named, take_text_type
 from exporter.engine.native.times cimport json_seconds, text_seconds
 
 cdef enum:
@@ -100,6 +101,7 @@ cdef inline int take(Walk* walk) noexcept nogil:
     cdef int found
     walk.line.stamp += 1
     walk.kind = -1
+    walk.candidate = False
     if size == 0:
         return PASSED
     if at[0] == c" " or at[0] == c"\t":
@@ -107,6 +109,8 @@ cdef inline int take(Walk* walk) noexcept nogil:
             return PASSED
         if walk.own.flags & NAMED:
             return take_named(walk)
+        if walk.own.flags & CANDIDATE:
+            return take_frame(walk)
         return take_awaited(walk) if walk.own.flags & AWAITING else DOUBT
     if at[0] == c"{":
         return take_json(walk)

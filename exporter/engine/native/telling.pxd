@@ -5,8 +5,9 @@ the first line that can be one.
 """
 
 from libc.stdint cimport int64_t
+from libc.string cimport memcmp
 
-from exporter.engine.native.heads cimport is_key_byte, is_letter
+from exporter.engine.native.heads cimport is_key_byte, is_letter, is_shown
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.patterns cimport memmem
 from exporter.engine.native.raising cimport (
@@ -97,35 +98,65 @@ cdef inline int take_named(Walk* walk) noexcept nogil:
     if quotes_trace(at, end):
         return DOUBT
     found = _take_name(walk, at, end)
-    if found == TAKEN:
-        walk.values[walk.kinds[walk.kind]] += 1.0
-        walk.own.kind = walk.kind
-        walk.own.flags = QUIET | PAIRED | SPOKEN
+    return _count(walk) if found == TAKEN else found
+
+
+cdef inline int take_frame(Walk* walk) noexcept nogil:
+    """The indented line that makes an exception of an `error: message`, as Bun prints it."""
+    cdef const char* at = walk.line.at
+    cdef const char* end = at + walk.line.size
+    cdef int found
+    while at < end and (at[0] == c" " or at[0] == c"\t"):
+        at += 1
+    if at == end:
         return PASSED
-    return found
+    if not is_shown(at[0]):
+        return DOUBT  # there are other spaces
+    if end - at < 3 or memcmp(at, b"at ", 3) != 0:
+        return PASSED
+    if end - at == 3 or not is_shown(at[3]):
+        return DOUBT
+    found = _take_type(walk, b"Error", 5)
+    return _count(walk) if found == TAKEN else found
+
+
+cdef inline int _count(Walk* walk) noexcept nogil:
+    """Count an exception of the newest record; no other can be part of it."""
+    walk.values[walk.kinds[walk.kind]] += 1.0
+    walk.own.kind = walk.kind
+    walk.own.flags = QUIET | PAIRED | SPOKEN
+    return PASSED
 
 
 cdef inline int _take_name(Walk* walk, const char* line, const char* stop) noexcept nogil:
     """The exception that a line names up to a colon or its end; PASSED for none."""
     cdef const char* at = line
-    cdef Spelling found
-    cdef int64_t kind
+    cdef const char* behind
+    cdef int found
     if stop == NULL:
         return DOUBT
     while at < stop and is_key_byte(at[0]) and at[0] != c"-":
         at += 1
     if at == line or at - line > LONGEST_NAME:
         return DOUBT
-    fill(&walk.key[0], line, at - line, OF_TEXT, walk)
-    at = _behind_code(at, stop)
-    if at < stop and (stop - at < 2 or at[0] != c":" or at[1] != c" "):
+    behind = _behind_code(at, stop)
+    if behind < stop and (stop - behind < 2 or behind[0] != c":" or behind[1] != c" "):
         return DOUBT
+    found = _take_type(walk, line, at - line)
+    return DOUBT if found == TAKEN and is_looked_at(walk, line, stop - line) else found
+
+
+cdef inline int _take_type(Walk* walk, const char* name, Py_ssize_t size) noexcept nogil:
+    """An exception by its name; PASSED where that is none."""
+    cdef Spelling found
+    cdef int64_t kind
+    fill(&walk.key[0], name, size, OF_TEXT, walk)
     kind = known(walk, &walk.types, 1, &found)
     if kind == MISSING:
         return DOUBT if walk.refused else ASK_TYPE
     if kind == NO_TYPE:
         return PASSED
-    if kind < 0 or is_looked_at(walk, line, stop - line):
+    if kind < 0:
         return DOUBT
     walk.kind = <int>kind
     return TAKEN

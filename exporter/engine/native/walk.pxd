@@ -33,6 +33,7 @@ from exporter.engine.native.state cimport (
     ASK_ROOM,
     ASK_TIME,
     ASK_TURN,
+    CANDIDATE,
     CHOOSING,
     DOUBT,
     ENDED,
@@ -218,7 +219,11 @@ cdef inline void done(Walk* walk) noexcept nogil:
     walk.own.head = walk.at
     walk.own.head_size = walk.next - 1 - walk.at
     walk.own.kind = walk.kind
-    walk.own.flags = TAKEN_LANE if walk.kind < 0 else QUIET | PAIRED | SPOKEN
+    walk.own.candidate = walk.candidate
+    if walk.candidate:
+        walk.own.flags = CANDIDATE | PAIRED | SPOKEN
+    else:
+        walk.own.flags = TAKEN_LANE if walk.kind < 0 else QUIET | PAIRED | SPOKEN
     pass_on(walk)
 
 
