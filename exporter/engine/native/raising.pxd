@@ -5,8 +5,8 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from exporter.engine.native.heads cimport is_key_byte
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.patterns cimport memmem
 from exporter.engine.native.recall cimport fill, known
+from exporter.engine.native.seeking cimport seek_text
 from exporter.engine.native.slots cimport KIND_ESCAPED, KIND_STRING, Slot
 from exporter.engine.native.state cimport (
     ASK_EXCEPTION,
@@ -94,7 +94,7 @@ cdef inline bint is_looked_at(Walk* walk, const char* at, Py_ssize_t size) noexc
     """Whether a rule may fit an exception line."""
     cdef int i
     for i in range(walk.needle_count):
-        if memmem(at, size, walk.needles[i].at, walk.needles[i].size) != NULL:
+        if seek_text(at, at + size, walk.needles[i].at, walk.needles[i].size) != NULL:
             return True
     return False
 
@@ -109,7 +109,9 @@ cdef inline bint _may_be_looked_at(Walk* walk, const Slot* kind, const Slot* tex
     if text.stamp == walk.line.stamp and text.kind <= KIND_ESCAPED and text.size:
         if size + 2 + text.size > LONGEST_RAISED:
             return True
-        if text.kind == KIND_ESCAPED and memmem(text.at, text.size, b"\\u", 2) != NULL:
+        if text.kind == KIND_ESCAPED and seek_text(
+            text.at, text.at + text.size, b"\\u", 2
+        ) != NULL:
             return True
         memcpy(line + size, b": ", 2)
         memcpy(line + size + 2, text.at, text.size)

@@ -54,6 +54,31 @@ cdef extern from *:
     #endif
     }
 
+    /* Where `size` bytes are those of `text`; NULL for nowhere. Of short texts in
+       short lines, which memmem begins by making a table for. */
+    static inline const char *seek_text(
+        const char *at, const char *end, const char *text, size_t size
+    ) {
+        const char *last = end - size;
+        if (size == 0) return at;
+        if ((size_t)(end - at) < size) return NULL;
+    #if SEEK_BLOCKS
+        __m128i first = _mm_set1_epi8(text[0]), final = _mm_set1_epi8(text[size - 1]);
+        for (; last - at >= 15; at += 16) {
+            unsigned mask = (unsigned)_mm_movemask_epi8(_mm_and_si128(
+                _mm_cmpeq_epi8(first, _mm_loadu_si128((const __m128i *)at)),
+                _mm_cmpeq_epi8(final, _mm_loadu_si128((const __m128i *)(at + size - 1)))));
+            for (; mask; mask &= mask - 1) {
+                const char *found = at + __builtin_ctz(mask);
+                if (memcmp(found, text, size) == 0) return found;
+            }
+        }
+    #endif
+        for (; at <= last; at++)
+            if (*at == *text && memcmp(at, text, size) == 0) return at;
+        return NULL;
+    }
+
     /* The first byte that is no digit, or `end`. */
     static inline const char *seek_no_digit(const char *at, const char *end, const char *limit) {
     #if SEEK_BLOCKS
@@ -112,6 +137,9 @@ cdef extern from *:
     """
     const char* seek_quote(const char* at, const char* end, const char* limit) noexcept nogil
     bint seek_same(const char* at, const char* text, unsigned size) noexcept nogil
+    const char* seek_text(
+        const char* at, const char* end, const char* text, size_t size
+    ) noexcept nogil
     const char* seek_no_digit(const char* at, const char* end, const char* limit) noexcept nogil
     const char* seek_high(const char* at, const char* end) noexcept nogil
     const char* seek_copying(const char* at, const char* end, char* to) noexcept nogil

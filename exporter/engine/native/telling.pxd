@@ -9,7 +9,6 @@ from libc.string cimport memcmp
 
 from exporter.engine.native.heads cimport is_key_byte, is_letter, is_shown
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.patterns cimport memmem
 from exporter.engine.native.raising cimport (
     LONGEST_NAME,
     TRACE_SIZE,
@@ -20,7 +19,7 @@ from exporter.engine.native.raising cimport (
 )
 from exporter.engine.native.recall cimport fill, known
 from exporter.engine.native.scan_json cimport hex_digit
-from exporter.engine.native.seeking cimport seek_high, seek_odd
+from exporter.engine.native.seeking cimport seek_high, seek_odd, seek_text
 from exporter.engine.native.slots cimport Slot
 from exporter.engine.native.state cimport (
     ASK_TYPE,
@@ -47,7 +46,7 @@ cdef inline int take_text_type(Walk* walk, const Slot* text) noexcept nogil:
         return DOUBT
     if not is_trace(at, text.size):
         return DOUBT if quotes_trace(at, end) else _first(walk, at, end)
-    if memmem(at, end - at, b"Exception Group", 15) != NULL:
+    if seek_text(at, end, b"Exception Group", 15) != NULL:
         return DOUBT  # the innermost counts
     return _below_frames(walk, at + TRACE_SIZE, end)
 
@@ -178,7 +177,7 @@ cdef inline bint _breaks_oddly(const char* at, const char* end) noexcept nogil:
     """Whether Python may see the end of a line (U+0085, U+2028, U+2029) in what is not ASCII."""
     at = seek_high(at, end)
     return at < end and (
-        memmem(at, end - at, b"\xc2\x85", 2) != NULL or memmem(at, end - at, b"\xe2\x80", 2) != NULL
+        seek_text(at, end, b"\xc2\x85", 2) != NULL or seek_text(at, end, b"\xe2\x80", 2) != NULL
     )
 
 
