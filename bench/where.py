@@ -28,11 +28,11 @@ from workloads import WORKLOADS, generate, profile, warm
 
 from exporter.app.assembly import assemble
 from exporter.clock import SetClock
+from exporter.commands.replay import CHUNK
 from exporter.config import load_profile
 from exporter.engine.counting import Counting
 from exporter.model import Cursor
 
-CHUNK = 1 << 18
 HERTZ = 4000
 SHOWN = 8  # functions
 _FOUND = re.compile(r"^ +([\d.]+)% +(\S+) +\[[.k]\] +(\S+)", re.MULTILINE)
