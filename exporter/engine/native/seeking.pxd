@@ -20,10 +20,12 @@ cdef extern from *:
             _mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
             _mm_cmpeq_epi8(block, _mm_set1_epi8('\\\\'))));
     }
+    /* What is not ASCII is below zero, and no control character. */
+    static inline __m128i seek_controls(__m128i block) {
+        return _mm_andnot_si128(block, _mm_cmplt_epi8(block, _mm_set1_epi8(0x20)));
+    }
     static inline unsigned seek_mask_control(__m128i block) {
-        return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(
-            _mm_max_epu8(block, _mm_set1_epi8(0x20)), _mm_set1_epi8(0x20)))
-            & ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(0x20)));
+        return (unsigned)_mm_movemask_epi8(seek_controls(block));
     }
     #endif
 
