@@ -3,7 +3,7 @@
 from libc.string cimport memcmp
 
 from exporter.engine.native.scan_json cimport hex_digit
-from exporter.engine.native.seeking cimport seek_odd
+from exporter.engine.native.seeking cimport seek_odd, seek_plain
 from exporter.engine.native.slots cimport ASK, NO, YES
 from exporter.engine.native.times cimport digits_at, is_clock, offset_at
 from exporter.engine.native.unescaping cimport unescaping_copying
@@ -54,14 +54,11 @@ cdef inline int docker_entry(
     if not _takes(&at, end, b',"time":"', 9):
         return ASK
     out.time = at
-    at = seek_odd(at, end)
-    out.time_size = at - out.time
-    if end - at != 2 or at[0] != c'"' or at[1] != c"}":
+    out.time_size = end - at - 2
+    if out.time_size < 0 or end[-2] != c'"' or end[-1] != c"}" or not seek_plain(at, end - 2):
         return ASK
     # Where something is no UTF-8, Python reads U+FFFD, which does not stand in the line.
-    if wide:
-        return YES if is_utf8(line, size) else ASK
-    return YES if is_utf8(out.time, out.time_size) else ASK
+    return YES if not wide or is_utf8(line, size) else ASK
 
 
 cdef inline bint _takes(

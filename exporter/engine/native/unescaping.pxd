@@ -41,48 +41,35 @@ cdef extern from *:
         return unescaping_eight(to, _mm_unpackhi_epi64(block, block), gone >> 8);
     }
 
-    /* The backslashes that escape, each of which the next byte's cannot. */
+    /* The backslashes that escape: each second one of a run, from its first on. Adding its first
+       to a run clears it, so those that begin at an even place are known from the others. */
     static inline uint32_t unescaping_escapes(uint32_t backslashes) {
-        uint32_t found = 0;
-        while (backslashes) {
-            uint32_t first = backslashes & (0 - backslashes);
-            found |= first;
-            backslashes &= ~(first | first << 1);
-        }
-        return found;
+        const uint32_t even = 0x55555555;
+        uint32_t firsts = backslashes & ~(backslashes << 1);
+        uint32_t runs = backslashes & ~(backslashes + (firsts & even));
+        return (runs & even) | (backslashes & ~runs & ~even);
     }
 
     UNESCAPING_BLOCKS static const char *unescaping_blocks(
         const char *at, const char *end, char **to, int *wide) {
-        const __m128i a_quote = _mm_set1_epi8('"'), a_slash = _mm_set1_epi8('/');
-        const __m128i a_backslash = _mm_set1_epi8('\\\\');
+        const __m128i a_quote = _mm_set1_epi8('"'), a_backslash = _mm_set1_epi8('\\\\');
         char *put = *to;
         uint32_t first = 0;  /* whether the first byte is escaped */
         int high = 0;
         for (; end - at >= 32; at += 32) {
             __m128i low = _mm_loadu_si128((const __m128i *)at);
             __m128i up = _mm_loadu_si128((const __m128i *)(at + 16));
-            uint32_t backslashes = unescaping_mask(
-                _mm_cmpeq_epi8(low, a_backslash), _mm_cmpeq_epi8(up, a_backslash));
             uint32_t quotes = unescaping_mask(
                 _mm_cmpeq_epi8(low, a_quote), _mm_cmpeq_epi8(up, a_quote));
-            uint32_t stops = unescaping_mask(seek_controls(low), seek_controls(up));
-            uint32_t gone = backslashes & ~first, escaped;
+            uint32_t backslashes = unescaping_mask(
+                _mm_cmpeq_epi8(low, a_backslash), _mm_cmpeq_epi8(up, a_backslash));
+            uint32_t gone = unescaping_escapes(backslashes & ~first);
+            uint32_t escaped = gone << 1 | first;
+            uint32_t stops = (quotes & ~escaped) | (escaped & ~(quotes | backslashes))
+                | unescaping_mask(seek_controls(low), seek_controls(up));
+            char *half = unescaping_sixteen(put, low, gone & 0xFFFF);
             high |= _mm_movemask_epi8(_mm_or_si128(low, up));
-            if (gone & gone << 1) gone = unescaping_escapes(gone);
-            escaped = gone << 1 | first;
-            first = gone >> 31;
-            stops |= quotes & ~escaped;
-            if (escaped & ~(quotes | backslashes))
-                stops |= escaped & ~(quotes | backslashes | unescaping_mask(
-                    _mm_cmpeq_epi8(low, a_slash), _mm_cmpeq_epi8(up, a_slash)));
-            if (gone) {
-                char *half = unescaping_sixteen(put, low, gone & 0xFFFF);
-                unescaping_sixteen(half, up, gone >> 16);
-            } else {
-                _mm_storeu_si128((__m128i *)put, low);
-                _mm_storeu_si128((__m128i *)(put + 16), up);
-            }
+            unescaping_sixteen(half, up, gone >> 16);
             if (stops) {
                 int count = __builtin_ctz(stops);
                 put += count - __builtin_popcount(gone & (((uint32_t)1 << count) - 1));
@@ -91,6 +78,7 @@ cdef extern from *:
                 break;
             }
             put += 32 - __builtin_popcount(gone);
+            first = gone >> 31;
         }
         *to = put;
         *wide |= high;
@@ -98,7 +86,7 @@ cdef extern from *:
     }
     #endif
 
-    /* As `seek_copying`, past quotes, backslashes and slashes that are escaped: these stand at
+    /* As `seek_copying`, past quotes and backslashes that are escaped: these stand at
        `to` as what they mean. Near `end` it may stop at one of them. `wide` is set where something
        may be no ASCII. */
     static inline const char *unescaping_copying(
