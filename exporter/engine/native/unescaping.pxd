@@ -10,9 +10,9 @@ cdef extern from *:
     """
     #include <stdint.h>
 
-    #if SEEK_BLOCKS && defined(__x86_64__)
-    #include <tmmintrin.h>
-    #define UNESCAPING_BLOCKS __attribute__((target("ssse3,popcnt")))
+    #if defined(__x86_64__)
+    #include <immintrin.h>
+    #define UNESCAPING_BLOCKS __attribute__((target("avx2,popcnt")))
 
     /* By the mask of the bytes of eight that go: the places of those that stay, in their order. */
     #define STAYS(gone, i) (uint64_t)(~(gone) >> (i) & 1)
@@ -24,10 +24,6 @@ cdef extern from *:
     #define SIXTEEN(gone) FOUR(gone), FOUR(gone + 4), FOUR(gone + 8), FOUR(gone + 12)
     #define MANY(gone) SIXTEEN(gone), SIXTEEN(gone + 16), SIXTEEN(gone + 32), SIXTEEN(gone + 48)
     static const uint64_t unescaping_places[256] = {MANY(0), MANY(64), MANY(128), MANY(192)};
-
-    static inline uint32_t unescaping_mask(__m128i low, __m128i up) {
-        return (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(up) << 16;
-    }
 
     UNESCAPING_BLOCKS static inline char *unescaping_eight(char *to, __m128i eight, unsigned gone) {
         _mm_storel_epi64((__m128i *)to, _mm_shuffle_epi8(
@@ -52,24 +48,24 @@ cdef extern from *:
 
     UNESCAPING_BLOCKS static const char *unescaping_blocks(
         const char *at, const char *end, char **to, int *wide) {
-        const __m128i a_quote = _mm_set1_epi8('"'), a_backslash = _mm_set1_epi8('\\\\');
+        const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\\\');
+        const __m256i control = _mm256_set1_epi8(0x1F);
         char *put = *to;
         uint32_t first = 0;  /* whether the first byte is escaped */
         int high = 0;
         for (; end - at >= 32; at += 32) {
-            __m128i low = _mm_loadu_si128((const __m128i *)at);
-            __m128i up = _mm_loadu_si128((const __m128i *)(at + 16));
-            uint32_t quotes = unescaping_mask(
-                _mm_cmpeq_epi8(low, a_quote), _mm_cmpeq_epi8(up, a_quote));
-            uint32_t backslashes = unescaping_mask(
-                _mm_cmpeq_epi8(low, a_backslash), _mm_cmpeq_epi8(up, a_backslash));
+            __m256i block = _mm256_loadu_si256((const __m256i *)at);
+            uint32_t quotes = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(block, quote));
+            uint32_t backslashes = (uint32_t)_mm256_movemask_epi8(
+                _mm256_cmpeq_epi8(block, backslash));
             uint32_t gone = unescaping_escapes(backslashes & ~first);
             uint32_t escaped = gone << 1 | first;
             uint32_t stops = (quotes & ~escaped) | (escaped & ~(quotes | backslashes))
-                | unescaping_mask(seek_controls(low), seek_controls(up));
-            char *half = unescaping_sixteen(put, low, gone & 0xFFFF);
-            high |= _mm_movemask_epi8(_mm_or_si128(low, up));
-            unescaping_sixteen(half, up, gone >> 16);
+                | (uint32_t)_mm256_movemask_epi8(
+                    _mm256_cmpeq_epi8(_mm256_min_epu8(block, control), block));
+            char *half = unescaping_sixteen(put, _mm256_castsi256_si128(block), gone & 0xFFFF);
+            unescaping_sixteen(half, _mm256_extracti128_si256(block, 1), gone >> 16);
+            high |= _mm256_movemask_epi8(block);
             if (stops) {
                 int count = __builtin_ctz(stops);
                 put += count - __builtin_popcount(gone & (((uint32_t)1 << count) - 1));
@@ -93,7 +89,7 @@ cdef extern from *:
         const char *at, const char *end, char **to, int *wide) {
         const char *behind;
     #ifdef UNESCAPING_BLOCKS
-        if (__builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt")) {
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) {
             at = unescaping_blocks(at, end, to, wide);
             if (end - at >= 32) return at;
         }
