@@ -19,7 +19,7 @@ BLOCK = 32
 BUILDS = {
     "wide": ("-O0",),
     "narrow": ("-O0", "-D__builtin_cpu_supports(feature)=0"),
-    "bytes": ("-O0", "-U__SSE2__"),
+    "bytes": ("-O0", "-U__SSE2__", "-D__builtin_cpu_supports(feature)=0"),
 }
 OTHERS = (r"\n", r"\t", r"\r", r"\b", r"\f", r"\/", r"\u0026", r"\u001b", r"\ud83d\ude80", "é", "€")
 REFUSED = ("\x01", "\x1f", r"\x", r"\u12", r"\ud83d", "\udc80")
