@@ -15,6 +15,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
 
+from exporter.engine.native.envelopes cimport Entry
 from exporter.engine.native.heads cimport Key
 from exporter.engine.native.kept cimport KEPT, Kept, outdate
 from exporter.engine.native.meant cimport RANK_KIND
@@ -28,7 +29,7 @@ from exporter.engine.native.patterns cimport (
 )
 from exporter.engine.native.choosing cimport Group, Places, Switch, add
 from exporter.engine.native.slots cimport (
-    KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_GO, KIND_INTEGER, KIND_RAW, KIND_STRING,
+    ASK, KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_GO, KIND_INTEGER, KIND_RAW, KIND_STRING,
     KIND_TRUE, NO, YES, Slot,
 )
 from exporter.engine.native.state cimport (
@@ -42,12 +43,12 @@ from exporter.engine.native.table cimport (
 )
 from exporter.engine.native.recall cimport FIRST_TWO
 from exporter.engine.native.taking cimport NOWHERE
-from exporter.engine.native.times cimport LOCAL_UNKNOWN
-from exporter.engine.native.walk cimport done, go, pass_on
+from exporter.engine.native.times cimport LOCAL_UNKNOWN, text_seconds
+from exporter.engine.native.walk cimport done, enveloped, go, pass_on
 
 from exporter.engine.asking import Choosing, Condition, Labels, Rare
 from exporter.engine.beginnings import Beginnings
-from exporter.engine.counting import bare, unwrap
+from exporter.engine.counting import bare
 from exporter.engine.exact import UNKNOWN
 from exporter.engine.joining import BARE_ERROR, LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
@@ -308,8 +309,18 @@ cdef class Lines:
 
     cdef tuple _line(self, bytes raw, bint wrapped):
         """A line that was taken, out of its envelope, and the time that this tells."""
+        cdef Walk* walk = &self._answers.walk
+        cdef Entry* entry = &walk.entry
+        cdef double when = 0
+        cdef int found
         raw = raw[:LONGEST_LINE]
+        text = raw.rstrip(b"\r")
         if not wrapped:
-            return raw.rstrip(b"\r"), self._mover.since
-        found = unwrap(raw)
-        return found.text.rstrip(b"\r"), seconds(found.time, self._mover.zone)
+            return text, self._mover.since
+        if not enveloped(walk, raw, len(text), len(raw)):
+            raise MemoryError  # nothing else hinders what was done before
+        found = text_seconds(entry.time, entry.time_size, walk.local, &when)
+        since = when if found == YES else None
+        if found == ASK:
+            since = seconds(entry.time[: entry.time_size].decode(), self._mover.zone)
+        return entry.text[: entry.size].rstrip(b"\r"), since

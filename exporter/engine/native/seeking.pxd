@@ -20,10 +20,11 @@ cdef extern from *:
             _mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
             _mm_cmpeq_epi8(block, _mm_set1_epi8('\\\\'))));
     }
+    static inline __m128i seek_controls(__m128i block) {
+        return _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1F)), block);
+    }
     static inline unsigned seek_mask_control(__m128i block) {
-        return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(
-            _mm_max_epu8(block, _mm_set1_epi8(0x20)), _mm_set1_epi8(0x20)))
-            & ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(0x20)));
+        return (unsigned)_mm_movemask_epi8(seek_controls(block));
     }
     #endif
 
@@ -107,6 +108,22 @@ cdef extern from *:
         return at;
     }
 
+    /* Whether all are ASCII, and no quote, backslash or control character (but 0x7F). */
+    static inline int seek_plain(const char *at, const char *end) {
+    #if SEEK_BLOCKS
+        if (end - at >= 16) {
+            for (;; at = end - at < 32 ? end - 16 : at + 16) {
+                __m128i block = _mm_loadu_si128((const __m128i *)at);
+                __m128i low = _mm_cmplt_epi8(block, _mm_set1_epi8(0x20));  /* or no ASCII */
+                if (seek_mask_quote(block) | (unsigned)_mm_movemask_epi8(low)) return 0;
+                if (end - at == 16) return 1;
+            }
+        }
+    #endif
+        while (at < end && *at != '"' && *at != '\\\\' && (signed char)*at >= 0x20) at++;
+        return at == end;
+    }
+
     /* The first quote, backslash or control character, or `end`; the bytes before it are at `to`
        then. `to` needs as much room as is left before `end`. */
     static inline const char *seek_copying(const char *at, const char *end, char *to) {
@@ -136,6 +153,7 @@ cdef extern from *:
     }
     """
     const char* seek_quote(const char* at, const char* end, const char* limit) noexcept nogil
+    bint seek_plain(const char* at, const char* end) noexcept nogil
     bint seek_same(const char* at, const char* text, unsigned size) noexcept nogil
     const char* seek_text(
         const char* at, const char* end, const char* text, size_t size

@@ -80,7 +80,6 @@ cdef enum:
     NO_TYPE = -1
     NEVER_TYPE = -2  # there is no place for it
     LONGEST_HEAD = 1024
-    SAID = 1040  # with a block of 16 bytes more
     LONGEST_CATEGORY = 300
     LONGEST_EVENT = 11
 
@@ -183,7 +182,7 @@ cdef struct Walk:
     Head front
     Fitting fitting
     Slot[2] key
-    char[SAID] said  # its message out of its escapes
+    char[LONGEST_HEAD] said  # its message out of its escapes
     Line line
     Present present
     # exemplars
