@@ -5,9 +5,10 @@ environment as FLUENT_BIT. The workloads are the key-value and JSON lines of gen
 applications' own lines of apps.py with the shipped profiles, each bare and in the envelopes of
 Docker and of the CRI, which only sidewatch is given.
 
-All take turns, whole processes, start included. The compiled engine reads all lines, whoever needs
-longer the first quarter, and that quarter the compiled engine too: what two have counted of the
-same lines must be the same, in every round. Buckets are not compared (mtail puts a value that lies
+All take turns, whole processes, start included; a file is read once beforehand, so that it lies in
+memory for each of them. The compiled engine reads all lines, whoever needs longer the first fourth,
+and that quarter the compiled engine too: what two have counted of the same lines must be the same,
+in every round. Buckets are not compared (mtail puts a value that lies
 on a bound into the next one), nor are gauges: gen.py's clock begins anew each day, and a record
 that is late sets no gauge of ours.
 """
@@ -24,17 +25,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import apps
-import gen
 from contestants import Log, Reader, Run, fluent_bit, mtail, sidewatch, versions
 from envelopes import FORMS, wrap
 from report import write
 from told import OURS, Spent, told
 from totals import Totals, differences, translated
+from workloads import WORKLOADS, generate, profile, warm
 
 HERE = Path(__file__).parent
-GENERATORS = {"kv": gen.gen_kv, "json": gen.gen_json}
-WORKLOADS = (*GENERATORS, *apps.MIXES)
 PART = 4  # whoever is slow reads the first fourth
 
 
@@ -83,21 +81,17 @@ def _options() -> argparse.Namespace:
 
 def _make(name: str, folder: Path, lines: int) -> Made:
     bare = folder / "bare.log"
-    if name in GENERATORS:
-        with bare.open("wb") as file:
-            GENERATORS[name](file.write, lines, 7)  # type: ignore[no-untyped-call]  # kept as it is
-    else:
-        apps.generate(name, bare, lines)
+    generate(name, bare, lines)
     for form in FORMS:
         wrap(form, bare, folder / f"{form}.log")
     few = lines // PART
     for form in ("bare", *FORMS):
         with (folder / f"{form}.log").open("rb") as log, (folder / f"{form}.part").open("wb") as to:
             to.writelines(islice(log, few))
-    profile = str(HERE / f"{name}.yaml") if name in GENERATORS else name
+    by = profile(name)
     return Made(
-        {form: Log(name, profile, folder / f"{form}.log", lines) for form in ("bare", *FORMS)},
-        {form: Log(name, profile, folder / f"{form}.part", few) for form in ("bare", *FORMS)},
+        {form: Log(name, by, folder / f"{form}.log", lines) for form in ("bare", *FORMS)},
+        {form: Log(name, by, folder / f"{form}.part", few) for form in ("bare", *FORMS)},
     )
 
 
@@ -111,17 +105,22 @@ def _measure(made: Made, readers: Mapping[str, Reader], rounds: int) -> Spent:
         for name, read in readers.items():
             for form in ("bare", *FORMS) if name in OURS else ("bare",):
                 part = made.part[form]
-                one = read(part)
+                one = _read(read, part)
                 right.setdefault(form, one.told)
                 _compare(f"{part.name}, {form}, {name}", right, form, one, part.name)
                 log = made.whole[form] if name == "compiled" else part
-                whole = read(log) if log is not part else one
+                whole = _read(read, log) if log is not part else one
                 spent.note(form, name, whole.cpu / log.lines)
             if name in (*OURS, "mtail"):
                 spent.note("start", name, read(nothing).cpu / log.lines)
     if "compiled" in readers:
         spent.threads = _threads(made.part["bare"])
     return spent
+
+
+def _read(read: Reader, log: Log) -> Run:
+    warm(log.path)
+    return read(log)
 
 
 def _compare(who: str, right: Mapping[str, Totals], form: str, one: Run, workload: str) -> None:

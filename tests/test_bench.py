@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[1]
 WORKLOADS = ("kv", "json", "agledger", "kodiai", "tripl", "paas")
 
 
-def told(*words: str) -> str:
+def told(*words: str, bench: str = "engine") -> str:
     """What the command prints; it ends where two readers differ."""
     done = subprocess.run(
-        [sys.executable, ROOT / "bench/engine.py", "--lines=8000", "--rounds=1", *words],
+        [sys.executable, ROOT / f"bench/{bench}.py", "--lines=8000", "--rounds=1", *words],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -36,6 +36,14 @@ def test_mtail_and_both_engines_count_the_same_of_an_applications_lines(parts: P
     costs, envelopes = (line for line in lines if line.startswith("| pullapprove"))
     assert costs.count("not beside") == 3  # Fluent Bit, and what is told beside it
     assert "not beside" not in envelopes
+
+
+def test_the_parts_of_a_line_are_told_and_few_are_read_exactly() -> None:
+    lines = told("--only", "tripl", bench="where").splitlines()
+    row = next(line for line in lines if line.startswith("| tripl"))
+    _, size, _, _, _, exactly, *_ = row.split(" | ")
+    assert float(size) > 100
+    assert 0 < float(exactly.removesuffix(" %")) < 10
 
 
 @pytest.mark.long

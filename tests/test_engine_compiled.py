@@ -75,6 +75,17 @@ ENDED = b'{"level":30,"msg":"Job k%d ended in %d.5s","err":null}'
 FAILED = (
     b'{"level":50,"msg":"Job %d failed","err":{"type":"TypeError","message":"no %d","stack":"x"}}'
 )
+SAID = b'{"level":"INFO","msg":"Job k%d \\"%d\\" ended in 5s","error":"connect: refused by %d"}'
+RAISED = (
+    b'{"level":"ERROR","msg":"no","exc":"Traceback (most recent call last):\\n  File \\"/x.py\\", '
+    b'line %d, in run\\n    raise JobError\\napp.errors.JobError: \\"%d\\" said \\u017c"}'
+)
+BELOW = (
+    b"fail: App.Worker[5]",
+    b"      Job k%d ended in %d.5s",
+    b"      Npgsql.NpgsqlException (0x80004005): Failed to connect to 10.0.%d.%d",
+    b"         at App.Worker.Run() in /src/Worker.cs:line 7",
+)
 TRACE = (
     b"Traceback (most recent call last):",
     b'  File "/srv/app/jobs.py", line %d, in run',
@@ -109,6 +120,16 @@ def _known() -> dict[str, list[bytes]]:
         "json": json,
         "template": [ENDED % (i % 40, i) for i in range(KNOWN)],
         "exception": [FAILED % (i, i) for i in range(KNOWN)],
+        "exception's text": [RAISED % (i, i) for i in range(KNOWN)],
+        "escaped template": [SAID % (i % 40, i % 40, i) for i in range(KNOWN)],
+        "prefixed error": [b"error: job %d has ended" % i for i in range(KNOWN)],
+        "frames": [b"error: job 5 has ended", b"      at run (/app/x.ts:1:1)"] * (KNOWN // 2),
+        "text behind an exception": [FAILED % (5, 5), b"Bun v1.3.8 (Linux x64)"] * (KNOWN // 2),
+        "dotnet exception": [
+            line % (i % 40, i) if b"%d" in line else line
+            for i in range(KNOWN // 4)
+            for line in BELOW
+        ],
         "traceback": [
             line % i if b"%d" in line else line for i in range(KNOWN // 5) for line in trace
         ],
@@ -169,6 +190,7 @@ def test_a_flood_of_new_values_keeps_its_memory() -> None:
         one.feed(
             b"INFO Job done kind=%d took=1\nINFO New %d x=1\ntext %d\n" % (i, i, i)
             + b'{"level":"l%d","msg":"m%d","err":{"type":"E%d"}}\n' % (i, i, i)
+            + b'{"level":"info","error":"w%d","err":"F%dError: x"}\n' % (i, i)
             for i in range(start, start + FLOOD)
         )
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -186,11 +186,24 @@ CLOCK = st.builds(
     st.sampled_from(["00", "59", "60", "61", "5"]),
     st.sampled_from(["", ".5", ",123", ".123456789", ".123456789012", ".1234567890123", ".", ";1"]),
     st.sampled_from(["", "Z", "z", "+01:00", "-0530", "+23:59", "+24:00", "-00:99", "+1", " UTC",
-                     "Zx", " ", "+01:00 x", " stdout", "+01:0x", "+0100:"]),
+                     "Zx", " ", "+01:00 x", " stdout", "+01:0x", "+0100:", " +0000", " Z", "  Z",
+                     " +0"]),
+)  # fmt: skip
+ACCESS = st.builds(
+    "{}/{}/{}:{}:{}:{}{}".format,
+    st.sampled_from(["01", "28", "29", "30", "31", "00", "1", "x1"]),
+    st.sampled_from(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+                     "Dec", "jan", "Xxx", "anF"]),
+    st.sampled_from(["2026", "2024", "2100", "1970", "1969", "0001", "20x6"]),
+    st.sampled_from(["00", "23", "24"]),
+    st.sampled_from(["00", "59", "60"]),
+    st.sampled_from(["00", "59", "60", "61", "5"]),
+    st.sampled_from([" +0000", " +0000", " -0530", " +05:30", " +2359", " +2400", "", "+0000",
+                     " Z"]),
 )  # fmt: skip
 
 
-@given(CLOCK | st.text("0123456789.", max_size=30))
+@given(CLOCK | ACCESS | st.text("0123456789.", max_size=30))
 def test_a_time_is_what_the_parser_makes_of_it(checks: Checks, text: str) -> None:
     checks.time(text)
     checks.head(text)
@@ -213,7 +226,14 @@ def test_odd_times(checks: Checks, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-11-20T23:58:29.123456789Z", "2026-11-20T23:58:29+01:00", "1795219199123"]
+    "text",
+    [
+        "2026-11-20T23:58:29.123456789Z",
+        "2026-11-20T23:58:29+01:00",
+        "2026-11-20 23:58:29 +0000",
+        "20/Nov/2026:23:58:29 +0100",
+        "1795219199123",
+    ],
 )
 def test_usual_times_need_no_python(checks: Checks, text: str) -> None:
     assert checks.module.text_seconds(text.encode(), checks.module.LOCAL_UNKNOWN) == (

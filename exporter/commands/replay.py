@@ -25,7 +25,7 @@ from exporter.sources.files.names import is_packed
 from exporter.sources.files.services import service_of
 from parsers import times
 
-CHUNK = 128 * 1024
+CHUNK = 1 << 17  # of glibc's heap: what is larger has its pages made anew each time
 FILES = "log files, the oldest first: a gauge is not set back in time; - is standard input"
 OPENMETRICS = (
     "print what would have been shown while the logs were written, each number with its time, as "

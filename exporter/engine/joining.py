@@ -14,6 +14,7 @@ from parsers import Record
 from parsers.exceptions import PYTHON_HEAD, exception_type, is_exception_line
 from parsers.reading import read
 
+BARE_ERROR = "Error"  # Bun prints "error: message" for one of no other type
 LONGEST_LINE = 1 << 20  # more of a line is passed over
 # A traceback's message may go on over lines that nothing marks; it ends here at the latest.
 UNMARKED_LINES = 20
@@ -242,5 +243,5 @@ def _candidate(record: Record) -> str | None:
         return None
     found = exception_type(record.message.removeprefix(_UNHANDLED))
     if found is None and record.format == "prefixed" and record.level == "error":
-        return "Error"  # Bun prints "error: message" for a plain Error
+        return BARE_ERROR
     return found

@@ -23,6 +23,7 @@ UVICORN, GUNICORN, NGINX = "uvicorn", "gunicorn", "nginx"
 CELERY, ALEMBIC, PYTHON, PREFIXED = "celery", "alembic", "python_text", "prefixed"
 # Heads that may be a traceback's, or of a line in its envelope.
 _CLAIMED = (PYTHON_HEAD, "stdout ", "stderr ")
+_NONE: frozenset[str] = frozenset()
 
 
 class Meaning(Struct, frozen=True):
@@ -111,7 +112,9 @@ def is_plain_text(plan: Plan, service: str, line: bytes) -> bool:
     record = read(text)
     if record.format != TEXT or not begins(text) or not Open.of(text, record).ends:
         return False
-    return not possible(plan, service, TEXT, None, record.message)
+    rules = possible(plan, service, TEXT, None, record.message)
+    fields = frozenset(record.fields)
+    return not any(one.moves_by(fields) for some in rules for one in some.all)
 
 
 def possible(
@@ -149,4 +152,4 @@ def broken_is_text(plan: Plan, service: str) -> bool:
     """Whether a line that only begins like JSON moves nothing but the counter of such lines."""
     begin = [one for one in plan.rules if one.message is None or not one.message.prefix]
     begin += [one for one in plan.rules if one.message and one.message.prefix.startswith("{")]
-    return not any(one.possible(TEXT, None, service) for one in begin)
+    return not any(one.possible(TEXT, None, service) and one.moves_by(_NONE) for one in begin)

@@ -61,6 +61,13 @@ class Effect(Struct, frozen=True, eq=False):
         """Whether the record's time is asked for."""
         return self.action not in ("count", "observe") or self.exemplar is not None
 
+    def needs(self) -> frozenset[str]:
+        """The names without which nothing is moved."""
+        names = {label.field for label in self.labels if label.field and label.default is None}
+        if self.value is not None and self.action != "drain":
+            names.add(self.value)
+        return frozenset(names)
+
     def label_texts(self, lookup: Lookup) -> tuple[str, ...] | None:
         """The labels' values, or None where one is absent and has no default."""
         found = []
@@ -112,6 +119,11 @@ class Compiled(Struct, frozen=True, eq=False):
         """The names that the rule's template captures."""
         gaps = self.message.gaps if self.message else ()
         return frozenset(gap.name for gap in gaps if gap.name)
+
+    def moves_by(self, names: frozenset[str]) -> bool:
+        """Whether it can move anything for a record that has no field but these."""
+        given = names | OWN_NAMES | {"service"} | self.captures()
+        return any(effect.needs() <= given for effect in self.effects)
 
     def wishes(self) -> tuple[Where, ...]:
         """The conditions that want certain texts of a record's own field."""

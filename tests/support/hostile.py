@@ -13,6 +13,8 @@ from random import Random
 from typing import Any
 
 from tests.support.logged import logged
+from tests.support.raised import KEYS as RAISING
+from tests.support.raised import raised
 from tests.support.served import served
 
 NOW = 1_795_219_200.0  # 2026-11-21T00:00:00Z; most times in these lines lie near it
@@ -326,6 +328,8 @@ class Hostile:
             (*KEYS, *STRANGE_KEYS) if strange else tuple(CALM), dice.randrange(8)
         ):
             record[key] = self._value(2) if strange else dice.choice(CALM[key])
+        if dice.random() < 0.15:
+            record[dice.choice(RAISING)] = raised(dice)
         text = json.dumps(
             record,
             ensure_ascii=dice.random() < 0.5,

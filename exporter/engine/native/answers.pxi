@@ -294,11 +294,15 @@ cdef class Answers:
         walk.line.told = True
         return 0
 
-    cdef int64_t _type(self) except -2:
-        """A place in what is known of types that JSON carries; -1 for what is no type."""
-        kind = type_name(self.walk.key[0].at[: self.walk.key[0].size].decode("utf-8", "replace"))
-        if kind is None or len(self._kinds) >= CACHED:
-            return -1
+    cdef int64_t _type(self) except -3:
+        """A place in what is known of types that JSON carries."""
+        cdef Slot* key = &self.walk.key[0]
+        name = key.at[: key.size].decode("utf-8", "replace")
+        kind = exception_name(name) if key.kind == OF_TEXT else type_name(name)
+        if kind is None:
+            return NO_TYPE
+        if len(self._kinds) >= CACHED:
+            return NEVER_TYPE
         self._kinds.append(kind)
         self.walk.kinds[len(self._kinds) - 1] = self._counting.exception_cell(kind)
         return len(self._kinds) - 1

@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy
 
+from exporter.engine.native.heads cimport is_shown
 from exporter.engine.native.meant cimport take_message, tell
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.recall cimport fill, known
@@ -38,10 +39,6 @@ cdef inline bint _is_level(const char* at) noexcept nogil:
     )
 
 
-cdef inline bint _is_shown(char one) noexcept nogil:
-    return 0x20 < <unsigned char>one < 0x7F
-
-
 cdef inline int take_dotnet(Walk* walk) noexcept nogil:
     """A head, which counts at once; its message follows."""
     cdef const char* line = walk.line.at
@@ -53,7 +50,7 @@ cdef inline int take_dotnet(Walk* walk) noexcept nogil:
     cdef int64_t rank
     if walk.line.size < CATEGORY + 4 or line[5] != c" " or end[-1] != c"]" or not _is_level(line):
         return DOUBT
-    while at < end and at[0] != c"[" and at[0] != c"]" and _is_shown(at[0]):
+    while at < end and at[0] != c"[" and at[0] != c"]" and is_shown(at[0]):
         at += 1
     event = at + 1
     if at == end or at[0] != c"[" or not 1 <= at - line - CATEGORY <= LONGEST_CATEGORY:
@@ -75,6 +72,7 @@ cdef inline int take_dotnet(Walk* walk) noexcept nogil:
     own.head = walk.at
     own.head_size = walk.next - 1 - walk.at
     own.kind = -1
+    own.candidate = False
     own.awaited = True
     own.message = NULL
     own.rank = <int>rank
@@ -100,7 +98,7 @@ cdef inline int take_awaited(Walk* walk) noexcept nogil:
         end -= 1
     if at == end:
         return PASSED
-    if not _is_shown(at[0]) or not _is_shown(end[-1]):
+    if not is_shown(at[0]) or not is_shown(end[-1]):
         return DOUBT  # there are other spaces
     fill(&walk.key[1], at, end - at, KIND_STRING, walk)
     found = take_message(walk, FORM_DOTNET, own.rank)

@@ -1,9 +1,9 @@
 """Envelopes as `parsers.docker_json.unwrap` and `parsers.cri.unwrap` take them off."""
 
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 
 from exporter.engine.native.scan_json cimport hex_digit
-from exporter.engine.native.seeking cimport seek_odd
+from exporter.engine.native.seeking cimport seek_odd, seek_plain
 from exporter.engine.native.slots cimport ASK, NO, YES
 from exporter.engine.native.times cimport digits_at, is_clock, offset_at
 from exporter.engine.native.unescaping cimport unescaping_copying
@@ -34,9 +34,10 @@ cdef inline int docker_entry(
     """
     cdef const char* at = line
     cdef const char* end = line + size
+    cdef bint wide = False  # something may be no ASCII
     if not _takes(&at, end, b'{"log":"', 8):
         return ASK
-    at = _log(at, end, scratch, out)
+    at = _log(at, end, scratch, out, &wide)
     if at == NULL:
         return ASK
     if _takes(&at, end, b'","stream":"stdout"', 19):
@@ -46,18 +47,18 @@ cdef inline int docker_entry(
     else:
         return ASK
     if _takes(&at, end, b',"attrs":{', 10):
+        wide = True
         at = _attributes(at, end)
         if at == NULL:
             return ASK
     if not _takes(&at, end, b',"time":"', 9):
         return ASK
     out.time = at
-    at = seek_odd(at, end)
-    out.time_size = at - out.time
-    # Where something is no UTF-8, Python reads U+FFFD, which does not stand in the line.
-    if end - at != 2 or at[0] != c'"' or at[1] != c"}" or not is_utf8(line, size):
+    out.time_size = end - at - 2
+    if out.time_size < 0 or end[-2] != c'"' or end[-1] != c"}" or not seek_plain(at, end - 2):
         return ASK
-    return YES
+    # Where something is no UTF-8, Python reads U+FFFD, which does not stand in the line.
+    return YES if not wide or is_utf8(line, size) else ASK
 
 
 cdef inline bint _takes(
@@ -71,34 +72,31 @@ cdef inline bint _takes(
 
 
 cdef inline const char* _log(
-    const char* at, const char* end, char* scratch, Entry* out
+    const char* at, const char* end, char* scratch, Entry* out, bint* wide
 ) noexcept nogil:
     """The quote that ends the log's text; NULL where Python must look."""
-    cdef const char* begin = at
-    cdef const char* behind
     cdef char* to = scratch
     cdef char* made
     out.plain = True
     out.partial = False
-    at = seek_odd(at, end)
-    if end - at > 2 and at[0] == c"\\" and at[1] == c"n" and at[2] == c'"':
-        out.text, out.size = begin, at - begin  # nearly every line: nothing else is escaped
-        return at + 2
-    memcpy(to, begin, at - begin)
-    to += at - begin
+    out.text = scratch
+    at = unescaping_copying(at, end, &to, wide)
     while at < end and at[0] == c"\\":
+        if end - at > 2 and at[1] == c"n" and at[2] == c'"':
+            out.size = to - scratch
+            return at + 2
         made = to
-        behind = _unescaped(at, end, &to)
-        if behind == NULL:
+        at = unescaped(at, end, &to)
+        if at == NULL:
             return NULL
-        at = unescaping_copying(behind, end, &to)
         if <unsigned char>made[0] < 0x20 and (
-            made[0] != c"\n" or to != made + 1 or at == end or at[0] != c'"'
+            made[0] != c"\n" or at == end or at[0] != c'"'
         ):
             out.plain = False
+        at = unescaping_copying(at, end, &to, wide)
     if at == end or at[0] != c'"':
         return NULL
-    out.text, out.size = scratch, to - scratch
+    out.size = to - scratch
     if out.size and to[-1] == c"\n":
         out.size -= 1
     else:
@@ -106,7 +104,7 @@ cdef inline const char* _log(
     return at
 
 
-cdef inline const char* _unescaped(const char* at, const char* end, char** to) noexcept nogil:
+cdef inline const char* unescaped(const char* at, const char* end, char** to) noexcept nogil:
     """Behind an escape, whose meaning is put where `to` points; NULL where Python must look."""
     cdef char meant
     if end - at < 2:

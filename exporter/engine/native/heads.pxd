@@ -34,6 +34,11 @@ cdef inline bint is_letter(char one) noexcept nogil:
     return c"A" <= one <= c"Z" or c"a" <= one <= c"z"
 
 
+cdef inline bint is_shown(char one) noexcept nogil:
+    """Whether it is ASCII, and neither a space nor a control character."""
+    return 0x20 < <unsigned char>one < 0x7F
+
+
 cdef inline bint is_key_byte(char one) noexcept nogil:
     """Whether a key may go on with it."""
     return (

@@ -5,7 +5,8 @@ from libc.string cimport memchr, memcmp
 
 from exporter.engine.native.heads cimport is_letter, is_upper
 from exporter.engine.native.meant cimport rank_at, take_told, tell
-from exporter.engine.native.raising cimport names_nothing
+from exporter.engine.native.moves cimport TAKEN
+from exporter.engine.native.raising cimport is_looked_at, names_nothing
 from exporter.engine.native.seeking cimport seek_high
 from exporter.engine.native.state cimport (
     DOUBT,
@@ -176,12 +177,13 @@ cdef inline int take_dashed(Walk* walk) noexcept nogil:
 
 
 cdef inline int take_prefixed(Walk* walk) noexcept nogil:
-    """`info: message`, where frames below would not make it an exception."""
+    """`info: message`; frames below make an exception of an error."""
     cdef const char* line = walk.line.at
     cdef const char* end = line + walk.line.size
     cdef const char* at = line + 1
     cdef bint upper = is_upper(line[0]) and at < end and is_upper(at[0])
     cdef int64_t rank
+    cdef int found
     while at < end and at - line <= MOST_WORD and is_letter(at[0]) and is_upper(at[0]) == upper:
         at += 1
     if not LEAST_WORD <= at - line <= MOST_WORD or end - at < 3 or at[0] != c":" or at[1] != c" ":
@@ -192,10 +194,14 @@ cdef inline int take_prefixed(Walk* walk) noexcept nogil:
         at += 1
     if upper and at - line >= min(PADDED, walk.line.size):
         return DOUBT  # uvicorn's, whether or not that could be taken
-    if rank == ERROR_RANK or not _is_plain(at, end) or not names_nothing(at, end):
+    if not _is_plain(at, end) or not names_nothing(at, end):
+        return DOUBT
+    if rank == ERROR_RANK and is_looked_at(walk, at, end - at):
         return DOUBT
     walk.front.time = NULL
-    return take_told(walk, FORM_PREFIXED, rank, at, end)
+    found = take_told(walk, FORM_PREFIXED, rank, at, end)
+    walk.candidate = found == TAKEN and rank == ERROR_RANK
+    return found
 
 
 cdef inline bint _is_plain(const char* at, const char* end) noexcept nogil:

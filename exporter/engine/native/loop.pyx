@@ -15,6 +15,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
 
+from exporter.engine.native.envelopes cimport Entry
 from exporter.engine.native.heads cimport Key
 from exporter.engine.native.kept cimport KEPT, Kept, outdate
 from exporter.engine.native.meant cimport RANK_KIND
@@ -28,29 +29,28 @@ from exporter.engine.native.patterns cimport (
 )
 from exporter.engine.native.choosing cimport Group, Places, Switch, add
 from exporter.engine.native.slots cimport (
-    KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_GO, KIND_INTEGER, KIND_RAW, KIND_STRING,
+    ASK, KIND_ESCAPED, KIND_FALSE, KIND_FLOAT, KIND_GO, KIND_INTEGER, KIND_RAW, KIND_STRING,
     KIND_TRUE, NO, YES, Slot,
 )
 from exporter.engine.native.state cimport (
     ASK_CHOICE, ASK_EXCEPTION, ASK_HEAD, ASK_LEVEL, ASK_MESSAGE, ASK_RARE, ASK_ROOM, ASK_TEXT, ASK_TIME,
-    ASK_TURN, ASK_TYPE, DOUBT, ENDED, FORM_HEADED, FORM_JSON, FORM_LOGFMT, FRESH, NAMED, OWN_SLOTS, PAIRED, QUIET,
-    EXCEPTION_SLOT, LOG_SLOT, MESSAGE_SLOT, RAISED, RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED,
-    TIME_SLOT, TRACED, Learned, Needle, Track,
-    Walk,
+    ASK_TURN, ASK_TYPE, DOUBT, ENDED, EXCEPTION_SLOT, FORM_HEADED, FORM_JSON, FORM_LOGFMT, FRESH,
+    LOG_SLOT, MESSAGE_SLOT, NAMED, NEVER_TYPE, NO_TYPE, OF_TEXT, OWN_SLOTS, PAIRED, QUIET, RAISED,
+    RANKS, RESOLVING, SPOKEN, TAKEN_LANE, TIMED, TIME_SLOT, TRACED, Learned, Needle, Track, Walk,
 )
 from exporter.engine.native.table cimport (
     MISSING, Spelling, Table, spelling, table_begin, table_clear, table_find, table_put,
 )
 from exporter.engine.native.recall cimport FIRST_TWO
 from exporter.engine.native.taking cimport NOWHERE
-from exporter.engine.native.times cimport LOCAL_UNKNOWN
-from exporter.engine.native.walk cimport done, go, pass_on
+from exporter.engine.native.times cimport LOCAL_UNKNOWN, text_seconds
+from exporter.engine.native.walk cimport done, enveloped, go, pass_on
 
 from exporter.engine.asking import Choosing, Condition, Labels, Rare
 from exporter.engine.beginnings import Beginnings
-from exporter.engine.counting import bare, unwrap
+from exporter.engine.counting import bare
 from exporter.engine.exact import UNKNOWN
-from exporter.engine.joining import LONGEST_LINE, UNMARKED_LINES, Open
+from exporter.engine.joining import BARE_ERROR, LONGEST_LINE, UNMARKED_LINES, Open
 from exporter.engine.meaning import (
     ALEMBIC, CELERY, DOTNET, GUNICORN, JSON, KEYVALUE, NGINX, PREFIXED, PYTHON, UVICORN,
     broken_is_text, exception_name, exception_needles, is_plain_text, of_head, of_message,
@@ -248,8 +248,8 @@ cdef class Lines:
     cdef int _take_up(self, Track* track, object lane) except -1:
         """What the lane's newest record lets the next lines be."""
         track.head = track.raised = NULL
-        track.count = 0
-        track.ready = track.awaited = False
+        track.count, track.kind = 0, -1
+        track.ready = track.awaited = track.candidate = False
         if lane is None:
             return 0
         track.ready = not lane.partial and not lane.passing
@@ -261,7 +261,7 @@ cdef class Lines:
         if one is None:
             return 0
         track.flags = 0 if one.trace == "python" else PAIRED
-        if not one.claims:
+        if not one.trace:
             track.flags |= SPOKEN
         if one.awaits_message or (one.counted is None and one.candidate):
             return 0
@@ -279,13 +279,17 @@ cdef class Lines:
             return 0
         if track.head != NULL:
             lane.took(*self._line(track.head[: track.head_size], wrapped))
-            if track.kind >= 0:
-                counted = self._answers.kind(track.kind)
-                lane.open = Open(lane.head.decode("utf-8", "replace"), counted=counted)
-                lane.head = None
             if track.awaited:
                 lane.open = self._awaited(track, lane.head.decode(), wrapped)
                 lane.head = None
+            elif track.candidate or track.kind >= 0:
+                lane.open = Open(
+                    lane.head.decode("utf-8", "replace"),
+                    candidate=BARE_ERROR if track.candidate else None,
+                )
+                lane.head = None
+        if track.kind >= 0:
+            lane.open.counted = self._answers.kind(track.kind)
         if lane.head is not None and track.flags & (TRACED | RAISED):
             lane.open = Open(lane.head.decode("utf-8", "replace"), trace="python")
             lane.head = None
@@ -305,8 +309,18 @@ cdef class Lines:
 
     cdef tuple _line(self, bytes raw, bint wrapped):
         """A line that was taken, out of its envelope, and the time that this tells."""
+        cdef Walk* walk = &self._answers.walk
+        cdef Entry* entry = &walk.entry
+        cdef double when = 0
+        cdef int found
         raw = raw[:LONGEST_LINE]
+        text = raw.rstrip(b"\r")
         if not wrapped:
-            return raw.rstrip(b"\r"), self._mover.since
-        found = unwrap(raw)
-        return found.text.rstrip(b"\r"), seconds(found.time, self._mover.zone)
+            return text, self._mover.since
+        if not enveloped(walk, raw, len(text), len(raw)):
+            raise MemoryError  # nothing else hinders what was done before
+        found = text_seconds(entry.time, entry.time_size, walk.local, &when)
+        since = when if found == YES else None
+        if found == ASK:
+            since = seconds(entry.time[: entry.time_size].decode(), self._mover.zone)
+        return entry.text[: entry.size].rstrip(b"\r"), since

@@ -10,6 +10,7 @@ from exporter.engine.native.state cimport (
     ASK_LEVEL,
     ASK_MESSAGE,
     DOUBT,
+    LONGEST_HEAD,
     NO_LEVEL,
     RANKS,
     Learned,
@@ -19,7 +20,6 @@ from exporter.engine.native.table cimport MISSING, Spelling, spelling, table_fin
 from exporter.engine.native.wanted cimport wanted_slot
 
 cdef enum:
-    LONGEST_HEAD = 1024
     RANK_KIND = 32  # and on: by form, then by rank
 
 

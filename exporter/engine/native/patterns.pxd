@@ -7,10 +7,8 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcmp
 
 from exporter.engine.native.numbers cimport number
+from exporter.engine.native.seeking cimport seek_text
 from exporter.engine.native.slots cimport ASK, KIND_STRING, NO, YES, Slot
-
-cdef extern from "string.h" nogil:
-    const void* memmem(const void* at, size_t size, const void* what, size_t length)
 
 cdef enum:
     MOST_PATTERNS = 1 << 13
@@ -79,7 +77,7 @@ cdef inline int fits(
         gap = &one.gaps[i]
         stop = end
         if gap.size:
-            stop = <const char*>memmem(at, end - at, gap.until, gap.size)
+            stop = seek_text(at, end, gap.until, gap.size)
             if stop == NULL:
                 return NO
         if gap.numeric:

@@ -5,8 +5,8 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from exporter.engine.native.heads cimport is_key_byte
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.patterns cimport memmem
 from exporter.engine.native.recall cimport fill, known
+from exporter.engine.native.seeking cimport seek_text
 from exporter.engine.native.slots cimport KIND_ESCAPED, KIND_STRING, Slot
 from exporter.engine.native.state cimport (
     ASK_EXCEPTION,
@@ -47,11 +47,9 @@ cdef inline bint names_nothing(const char* at, const char* end) noexcept nogil:
     return 0x20 < <unsigned char>at[0] < 0x7F
 
 
-cdef inline bint is_trace(Walk* walk) noexcept nogil:
-    return (
-        walk.line.size >= TRACE_SIZE
-        and memcmp(walk.line.at, b"Traceback (most recent call last):", TRACE_SIZE) == 0
-    )
+cdef inline bint is_trace(const char* at, Py_ssize_t size) noexcept nogil:
+    """Whether it begins as a traceback does."""
+    return size >= TRACE_SIZE and memcmp(at, b"Traceback (most recent call last):", TRACE_SIZE) == 0
 
 
 cdef inline int take_exception(Walk* walk) noexcept nogil:
@@ -64,9 +62,9 @@ cdef inline int take_exception(Walk* walk) noexcept nogil:
         at += 1
     if at == walk.line.at or at - walk.line.at > LONGEST_NAME:
         return DOUBT
-    if at < end and (end - at < 2 or at[0] != c":" or at[1] != c" " or _quotes_trace(at, end)):
+    if at < end and (end - at < 2 or at[0] != c":" or at[1] != c" " or quotes_trace(at, end)):
         return DOUBT
-    if _is_looked_at(walk, walk.line.at, walk.line.size):
+    if is_looked_at(walk, walk.line.at, walk.line.size):
         return DOUBT
     fill(&walk.key[0], walk.line.at, at - walk.line.at, 1, walk)
     cell = known(walk, &walk.exceptions, 1, &found)
@@ -81,7 +79,7 @@ cdef inline int take_exception(Walk* walk) noexcept nogil:
     return PASSED
 
 
-cdef inline bint _quotes_trace(const char* at, const char* end) noexcept nogil:
+cdef inline bint quotes_trace(const char* at, const char* end) noexcept nogil:
     """Whether the head of a traceback may stand in a text."""
     while True:
         at = <const char*>memchr(at, c"T", end - at)
@@ -92,11 +90,11 @@ cdef inline bint _quotes_trace(const char* at, const char* end) noexcept nogil:
         at += 1
 
 
-cdef inline bint _is_looked_at(Walk* walk, const char* at, Py_ssize_t size) noexcept nogil:
+cdef inline bint is_looked_at(Walk* walk, const char* at, Py_ssize_t size) noexcept nogil:
     """Whether a rule may fit an exception line."""
     cdef int i
     for i in range(walk.needle_count):
-        if memmem(at, size, walk.needles[i].at, walk.needles[i].size) != NULL:
+        if seek_text(at, at + size, walk.needles[i].at, walk.needles[i].size) != NULL:
             return True
     return False
 
@@ -111,12 +109,14 @@ cdef inline bint _may_be_looked_at(Walk* walk, const Slot* kind, const Slot* tex
     if text.stamp == walk.line.stamp and text.kind <= KIND_ESCAPED and text.size:
         if size + 2 + text.size > LONGEST_RAISED:
             return True
-        if text.kind == KIND_ESCAPED and memmem(text.at, text.size, b"\\u", 2) != NULL:
+        if text.kind == KIND_ESCAPED and seek_text(
+            text.at, text.at + text.size, b"\\u", 2
+        ) != NULL:
             return True
         memcpy(line + size, b": ", 2)
         memcpy(line + size + 2, text.at, text.size)
         size += 2 + text.size
-    return _is_looked_at(walk, line, size)
+    return is_looked_at(walk, line, size)
 
 
 cdef inline int take_type(Walk* walk, int place) noexcept nogil:

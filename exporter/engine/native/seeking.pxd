@@ -20,10 +20,11 @@ cdef extern from *:
             _mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
             _mm_cmpeq_epi8(block, _mm_set1_epi8('\\\\'))));
     }
+    static inline __m128i seek_controls(__m128i block) {
+        return _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1F)), block);
+    }
     static inline unsigned seek_mask_control(__m128i block) {
-        return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(
-            _mm_max_epu8(block, _mm_set1_epi8(0x20)), _mm_set1_epi8(0x20)))
-            & ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(0x20)));
+        return (unsigned)_mm_movemask_epi8(seek_controls(block));
     }
     #endif
 
@@ -54,6 +55,31 @@ cdef extern from *:
     #endif
     }
 
+    /* Where `size` bytes are those of `text`; NULL for nowhere. Of short texts in
+       short lines, which memmem begins by making a table for. */
+    static inline const char *seek_text(
+        const char *at, const char *end, const char *text, size_t size
+    ) {
+        const char *last = end - size;
+        if (size == 0) return at;
+        if ((size_t)(end - at) < size) return NULL;
+    #if SEEK_BLOCKS
+        __m128i first = _mm_set1_epi8(text[0]), final = _mm_set1_epi8(text[size - 1]);
+        for (; last - at >= 15; at += 16) {
+            unsigned mask = (unsigned)_mm_movemask_epi8(_mm_and_si128(
+                _mm_cmpeq_epi8(first, _mm_loadu_si128((const __m128i *)at)),
+                _mm_cmpeq_epi8(final, _mm_loadu_si128((const __m128i *)(at + size - 1)))));
+            for (; mask; mask &= mask - 1) {
+                const char *found = at + __builtin_ctz(mask);
+                if (memcmp(found, text, size) == 0) return found;
+            }
+        }
+    #endif
+        for (; at <= last; at++)
+            if (*at == *text && memcmp(at, text, size) == 0) return at;
+        return NULL;
+    }
+
     /* The first byte that is no digit, or `end`. */
     static inline const char *seek_no_digit(const char *at, const char *end, const char *limit) {
     #if SEEK_BLOCKS
@@ -80,6 +106,22 @@ cdef extern from *:
     #endif
         while (at < end && !((unsigned char)*at & 0x80)) at++;
         return at;
+    }
+
+    /* Whether all are ASCII, and no quote, backslash or control character (but 0x7F). */
+    static inline int seek_plain(const char *at, const char *end) {
+    #if SEEK_BLOCKS
+        if (end - at >= 16) {
+            for (;; at = end - at < 32 ? end - 16 : at + 16) {
+                __m128i block = _mm_loadu_si128((const __m128i *)at);
+                __m128i low = _mm_cmplt_epi8(block, _mm_set1_epi8(0x20));  /* or no ASCII */
+                if (seek_mask_quote(block) | (unsigned)_mm_movemask_epi8(low)) return 0;
+                if (end - at == 16) return 1;
+            }
+        }
+    #endif
+        while (at < end && *at != '"' && *at != '\\\\' && (signed char)*at >= 0x20) at++;
+        return at == end;
     }
 
     /* The first quote, backslash or control character, or `end`; the bytes before it are at `to`
@@ -111,7 +153,11 @@ cdef extern from *:
     }
     """
     const char* seek_quote(const char* at, const char* end, const char* limit) noexcept nogil
+    bint seek_plain(const char* at, const char* end) noexcept nogil
     bint seek_same(const char* at, const char* text, unsigned size) noexcept nogil
+    const char* seek_text(
+        const char* at, const char* end, const char* text, size_t size
+    ) noexcept nogil
     const char* seek_no_digit(const char* at, const char* end, const char* limit) noexcept nogil
     const char* seek_high(const char* at, const char* end) noexcept nogil
     const char* seek_copying(const char* at, const char* end, char* to) noexcept nogil

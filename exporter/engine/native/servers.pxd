@@ -6,8 +6,7 @@ from libc.string cimport memchr, memcmp
 from exporter.engine.native.access cimport tell_access, tell_request
 from exporter.engine.native.heads cimport is_upper
 from exporter.engine.native.meant cimport rank_at, take_told, tell
-from exporter.engine.native.patterns cimport memmem
-from exporter.engine.native.seeking cimport seek_high
+from exporter.engine.native.seeking cimport seek_high, seek_text
 from exporter.engine.native.slots cimport ASK, YES
 from exporter.engine.native.state cimport (
     DOUBT,
@@ -196,7 +195,7 @@ cdef inline int _take_error(Walk* walk, const char* line, const char* end) noexc
             if connection[found] == c" ":
                 tell(walk, b"connection", 10, connection, found)
                 at = connection + found + 1
-    client = <const char*>memmem(at, end - at, b", client: ", 10)
+    client = seek_text(at, end, b", client: ", 10)
     if client == NULL:
         client = end
     if not _tell_context(walk, client, end):

@@ -22,6 +22,7 @@ cdef enum:
     RAISED = 32  # whose exception was counted here
     NAMED = 64  # an indented line may name an exception
     AWAITING = 128  # an indented line is its message
+    CANDIDATE = 256  # a frame below makes an exception of it
     TAKEN_LANE = 15
 
 # How far the present line is.
@@ -75,6 +76,10 @@ cdef enum:
     NO_LEVEL = 6
     ERROR_RANK = 4
     RANKS = 7
+    OF_TEXT = 2  # the kind of a key in `types` that begins a line; that of a name is KIND_STRING
+    NO_TYPE = -1
+    NEVER_TYPE = -2  # there is no place for it
+    LONGEST_HEAD = 1024
     LONGEST_CATEGORY = 300
     LONGEST_EVENT = 11
 
@@ -102,7 +107,8 @@ cdef struct Track:
     Py_ssize_t head_size
     const char* raised  # the line that told the exception
     Py_ssize_t raised_size
-    int kind  # the exception that the newest line taken carries, or -1
+    int kind  # the exception that was found here for the newest record, or -1
+    bint candidate  # the newest line taken is an exception, should a frame follow
     int64_t count  # lines
     # where the newest line taken is a head whose message follows
     bint awaited
@@ -124,7 +130,7 @@ cdef struct Walk:
     Table texts  # whole lines, to 1 where they are nothing but text
     Table ranks  # spelled levels, to a rank or -1
     Table messages  # forms, ranks and messages, to a place in `learned` or -1
-    Table types  # types of exceptions that JSON carries, to a place in `kinds` or -1
+    Table types  # names of exceptions in JSON, to a place in `kinds`, or NO_TYPE, NEVER_TYPE
     int64_t* kinds  # their cells
     # Texts one of which is part of every exception line that a rule looks at.
     Needle* needles
@@ -166,6 +172,7 @@ cdef struct Walk:
     int stage
     int form  # where its message, level and time are read
     int kind  # the exception that it carries, or -1
+    bint candidate  # it is an exception, should a frame follow
     int subject  # the slot that is asked about
     const Learned* meant  # NULL for a text, which moves nothing else
     Switch* undecided  # the field that is asked about
@@ -175,6 +182,7 @@ cdef struct Walk:
     Head front
     Fitting fitting
     Slot[2] key
+    char[LONGEST_HEAD] said  # its message out of its escapes
     Line line
     Present present
     # exemplars

@@ -23,7 +23,6 @@ from exporter.engine.native.loggers cimport (
     take_python,
 )
 from exporter.engine.native.meant cimport (
-    LONGEST_HEAD,
     mean,
     rank_at,
     rank_of,
@@ -31,8 +30,9 @@ from exporter.engine.native.meant cimport (
     take_told,
 )
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.raising cimport is_trace, names_nothing, take_exception, take_type
+from exporter.engine.native.raising cimport is_trace, take_exception, take_type
 from exporter.engine.native.recall cimport again, fill, known
+from exporter.engine.native.saying cimport say
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
 from exporter.engine.native.servers cimport take_gunicorn, take_nginx, take_uvicorn
 from exporter.engine.native.slots cimport (
@@ -53,6 +53,7 @@ from exporter.engine.native.state cimport (
     ASK_LEVEL,
     ASK_TEXT,
     AWAITING,
+    CANDIDATE,
     DOUBT,
     EXCEPTION_SLOT,
     FORM_HEADED,
@@ -61,6 +62,7 @@ from exporter.engine.native.state cimport (
     HEADED,
     LEVEL_SLOT,
     LOG_SLOT,
+    LONGEST_HEAD,
     MESSAGE_SLOT,
     NAMED,
     PAIRED,
@@ -74,6 +76,7 @@ from exporter.engine.native.state cimport (
     Walk,
 )
 from exporter.engine.native.table cimport MISSING, Spelling
+from exporter.engine.native.telling cimport take_frame, take_named, take_text_type
 from exporter.engine.native.times cimport json_seconds, text_seconds
 
 cdef enum:
@@ -98,15 +101,20 @@ cdef inline int take(Walk* walk) noexcept nogil:
     cdef int found
     walk.line.stamp += 1
     walk.kind = -1
+    walk.candidate = False
     if size == 0:
         return PASSED
     if at[0] == c" " or at[0] == c"\t":
-        if walk.own.flags & QUIET or walk.own.flags & NAMED and names_nothing(at, at + size):
+        if walk.own.flags & QUIET:
             return PASSED
+        if walk.own.flags & NAMED:
+            return take_named(walk)
+        if walk.own.flags & CANDIDATE:
+            return take_frame(walk)
         return take_awaited(walk) if walk.own.flags & AWAITING else DOUBT
     if at[0] == c"{":
         return take_json(walk)
-    if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and is_trace(walk):
+    if walk.own.flags & (HEADED | TRACED) and at[0] == c"T" and is_trace(at, size):
         if walk.own.flags & TRACED:
             return DOUBT
         walk.own.flags = QUIET | TRACED
@@ -254,7 +262,7 @@ cdef inline int take_text(Walk* walk) noexcept nogil:
     """A text that is known letter for letter: it counts, and moves nothing else."""
     cdef Spelling found
     cdef int64_t told
-    if walk.line.size > LONGEST_TEXT:
+    if walk.line.size > LONGEST_TEXT or _closes(walk):
         return DOUBT
     fill(&walk.key[0], walk.line.at, walk.line.size, 3, walk)
     told = known(walk, &walk.texts, 1, &found)
@@ -266,6 +274,11 @@ cdef inline int take_text(Walk* walk) noexcept nogil:
         return DOUBT
     _text(walk)
     return TAKEN
+
+
+cdef inline bint _closes(const Walk* walk) noexcept nogil:
+    """Whether it is what Node prints behind an error with fields, which is no record."""
+    return walk.line.size == 1 and walk.line.at[0] == c"}"
 
 
 cdef inline void _text(Walk* walk) noexcept nogil:
@@ -283,7 +296,7 @@ cdef inline bint _is_plain(const char* at, Py_ssize_t size) noexcept nogil:
 
 
 cdef inline int take_json(Walk* walk) noexcept nogil:
-    """A JSON line that carries no exception and whose message is known at its level."""
+    """A JSON line whose message is known at its level, and its exception, if it has one."""
     cdef Slot* slots = walk.line.slots
     cdef unsigned long long stamp
     cdef Slot* message = NULL
@@ -307,7 +320,11 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
                     return verdict
                 break
             if slots[i].kind <= KIND_ESCAPED:
-                return DOUBT
+                verdict = take_text_type(walk, &slots[i])
+                if verdict == TAKEN:
+                    break
+                if verdict != PASSED:
+                    return verdict
     rank = rank_of(walk, JSON_LEVELS, MESSAGE_SLOT - LEVEL_SLOT)
     if rank == MISSING:
         return DOUBT if walk.refused else ASK_LEVEL
@@ -317,6 +334,8 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
             break
     if message == NULL:
         fill(&walk.key[1], walk.line.at, 0, KIND_STRING, walk)
+    elif message.kind == KIND_ESCAPED and walk.fitted:
+        say(walk, message)
     elif message.kind <= KIND_ESCAPED:
         walk.key[1] = message[0]
     else:

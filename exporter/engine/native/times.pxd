@@ -1,6 +1,7 @@
 """Times as `parsers.times.seconds` and `parsers.heads.read_head` read them."""
 
 from libc.stdint cimport int64_t
+from libc.string cimport memcmp
 
 from exporter.engine.native.numbers cimport json_number, number_powers
 from exporter.engine.native.slots cimport (
@@ -127,20 +128,54 @@ cdef inline int _number_seconds(
     return _epoch(found, out) if answer == YES else answer
 
 
+cdef inline int _instant(
+    int year, int64_t days, const char* clock, int east, double fraction, double* out
+) noexcept nogil:
+    """Of a day and of a clock that reads `23:58:29` there."""
+    cdef int second = two_digits(clock + 6)
+    cdef int leap = 1 if second == 60 else 0  # the first second of the next minute
+    if year < EARLIEST_YEAR:
+        return ASK
+    if days < 0 or two_digits(clock) > 23 or two_digits(clock + 3) > 59 or second - leap > 59:
+        return NO
+    if not -86_400 < east < 86_400:
+        return NO
+    days = days * 86_400 + two_digits(clock) * 3600 + two_digits(clock + 3) * 60 + second - east
+    out[0] = <double>days + fraction
+    return YES
+
+
+cdef inline int _access_seconds(const char* at, const char* end, double* out) noexcept nogil:
+    """Of `20/Nov/2026:23:58:11 +0000`, as access logs have it."""
+    cdef const char* names = b"JanFebMarAprMayJunJulAugSepOctNovDec"
+    cdef int month = 0, east = 0
+    cdef int year
+    if end - at != 26 or at[2] != c"/" or at[6] != c"/" or at[11] != c":" or at[14] != c":":
+        return ASK
+    if at[17] != c":" or at[20] != c" " or offset_at(at + 21, end, &east) != end:
+        return ASK
+    year = two_digits(at + 7) * 100 + two_digits(at + 9)
+    if year < 0 or two_digits(at) + two_digits(at + 12) + two_digits(at + 15) + two_digits(at + 18) < 0:
+        return ASK
+    while month < 12 and memcmp(at + 3, names + 3 * month, 3) != 0:
+        month += 1
+    return _instant(year, _days(year, month + 1, two_digits(at)), at + 12, east, 0.0, out)
+
+
 cdef inline int text_seconds(
     const char* at, Py_ssize_t size, int local, double* out
 ) noexcept nogil:
     """Of a text. `local`: how many seconds east of UTC a time lies that names no zone."""
     cdef const char* end = at + size
     cdef const char* digits
-    cdef int i, second, leap, count = 0, east = local
-    cdef int64_t days, fraction = 0
+    cdef int i, year, count = 0, east = local
+    cdef int64_t fraction = 0
     if size > LONGEST_TIME:
         return ASK
     if not is_clock(at, end):
         # All digits; more of them than a double holds are asked for there.
         if size > MOST_DIGITS or digits_at(at, end, MOST_DIGITS) < size:
-            return ASK
+            return _access_seconds(at, end, out)
         return _number_seconds(KIND_INTEGER, at, size, out)
     digits = at + 19
     if digits < end and (digits[0] == c"." or digits[0] == c","):
@@ -153,22 +188,18 @@ cdef inline int text_seconds(
     if digits == end:
         if local == LOCAL_UNKNOWN:
             return ASK
-    elif digits + 1 == end and digits[0] == c"Z":
-        east = 0
-    elif offset_at(digits, end, &east) != end:
-        return ASK  # what is rare, and what is no time
-    if two_digits(at) * 100 + two_digits(at + 2) < EARLIEST_YEAR:
-        return ASK
-    days = _days(two_digits(at) * 100 + two_digits(at + 2), two_digits(at + 5), two_digits(at + 8))
-    second = two_digits(at + 17)
-    leap = 1 if second == 60 else 0  # the first second of the next minute
-    if days < 0 or two_digits(at + 11) > 23 or two_digits(at + 14) > 59 or second - leap > 59:
-        return NO
-    if not -86_400 < east < 86_400:
-        return NO
-    days = days * 86_400 + two_digits(at + 11) * 3600 + two_digits(at + 14) * 60 + second - east
-    out[0] = <double>days + <double>fraction / number_powers[count]
-    return YES
+    else:
+        if digits[0] == c" ":
+            digits += 1
+        if digits + 1 == end and digits[0] == c"Z":
+            east = 0
+        elif offset_at(digits, end, &east) != end:
+            return ASK  # what is rare, and what is no time
+    year = two_digits(at) * 100 + two_digits(at + 2)
+    return _instant(
+        year, _days(year, two_digits(at + 5), two_digits(at + 8)), at + 11, east,
+        <double>fraction / number_powers[count], out,
+    )
 
 
 cdef inline int json_seconds(

@@ -33,6 +33,7 @@ from exporter.engine.native.state cimport (
     ASK_ROOM,
     ASK_TIME,
     ASK_TURN,
+    CANDIDATE,
     CHOOSING,
     DOUBT,
     ENDED,
@@ -158,19 +159,8 @@ cdef inline bint _unwrap(Walk* walk) noexcept nogil:
     """Take an envelope off, where there is one; False where Python must."""
     cdef Entry* entry = &walk.entry
     cdef const char* at = walk.line.at
-    cdef Py_ssize_t size = walk.line.size
-    cdef const char* limit = walk.end
-    cdef Py_ssize_t whole = min(walk.next - 1 - at, LONGEST)  # with what stands at its end
-    if size < LEAST_ENVELOPE:
-        return True
-    if at[0] == c"{":
-        if at[2] != c"l" or at[3] != c"o" or at[4] != c"g" or not _has_room(walk, size):
-            return True  # it is read as a line of its own, and left for its key
-        if docker_entry(at, size, walk.scratch, entry) != YES:
-            return True
-        if entry.text == walk.scratch:
-            limit = walk.scratch + walk.room
-    elif not c"0" <= at[0] <= c"9" or cri_entry(at, whole, entry) != YES:
+    # Of a CRI line the text is all there is, with what stands at its end.
+    if not enveloped(walk, at, walk.line.size, min(walk.next - 1 - at, LONGEST)):
         return True
     walk.own = &walk.tracks[2 if entry.error else 1]
     if entry.partial or not walk.own.ready:
@@ -181,9 +171,26 @@ cdef inline bint _unwrap(Walk* walk) noexcept nogil:
     ):
         return False
     walk.wrapped = True
-    walk.limit = limit
+    if entry.text == walk.scratch:
+        walk.limit = walk.scratch + walk.room
     _bare(walk, entry.text, entry.text + entry.size)
     return True
+
+
+cdef inline bint enveloped(
+    Walk* walk, const char* at, Py_ssize_t size, Py_ssize_t whole
+) noexcept nogil:
+    """Whether a line is in an envelope, which is the walk's `entry` then.
+
+    `whole` is its size with what a terminal left at its end.
+    """
+    if size < LEAST_ENVELOPE:
+        return False
+    if at[0] != c"{":
+        return c"0" <= at[0] <= c"9" and cri_entry(at, whole, &walk.entry) == YES
+    if at[2] != c"l" or at[3] != c"o" or at[4] != c"g" or not _has_room(walk, size):
+        return False  # it is read as a line of its own, and left for its key
+    return docker_entry(at, size, walk.scratch, &walk.entry) == YES
 
 
 cdef inline bint _has_room(Walk* walk, Py_ssize_t size) noexcept nogil:
@@ -218,7 +225,11 @@ cdef inline void done(Walk* walk) noexcept nogil:
     walk.own.head = walk.at
     walk.own.head_size = walk.next - 1 - walk.at
     walk.own.kind = walk.kind
-    walk.own.flags = TAKEN_LANE if walk.kind < 0 else QUIET | PAIRED
+    walk.own.candidate = walk.candidate
+    if walk.candidate:
+        walk.own.flags = CANDIDATE | PAIRED | SPOKEN
+    else:
+        walk.own.flags = TAKEN_LANE if walk.kind < 0 else QUIET | PAIRED | SPOKEN
     pass_on(walk)
 
 
