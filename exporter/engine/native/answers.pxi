@@ -12,7 +12,7 @@ cdef class Answers:
 
     cdef Walk walk
     cdef object _counting, _plan, _mover, _seed
-    cdef dict _made, _ruled, _moved
+    cdef dict _made, _ruled, _moved, _kind_places
     cdef dict _slots, _gaps  # of what a scan gives, and of what templates capture
     cdef dict _places  # of all fields that rules look at
     cdef list _kinds  # types of exceptions
@@ -25,7 +25,7 @@ cdef class Answers:
         cdef Walk* walk = &self.walk
         self._counting = counting
         self._plan, self._mover = counting.plan, counting.mover
-        self._made, self._ruled, self._moved = {}, {}, {}
+        self._made, self._ruled, self._moved, self._kind_places = {}, {}, {}, {}
         self._slots, self._gaps, self._places = {}, {}, {}
         self._programs, self._questions, self._texts, self._kinds = [], [], [], []
         self._parted = []
@@ -106,6 +106,7 @@ cdef class Answers:
             table_clear(&self.walk.exceptions)
             table_clear(&self.walk.types)
             self._kinds.clear()
+            self._kind_places.clear()
             self._locate()
         return 0
 
@@ -301,11 +302,15 @@ cdef class Answers:
         kind = exception_name(name) if key.kind == OF_TEXT else type_name(name)
         if kind is None:
             return NO_TYPE
-        if len(self._kinds) >= CACHED:
+        if kind in self._kind_places:  # the table has been emptied since
+            return self._kind_places[kind]
+        place = len(self._kinds)
+        if place >= CACHED:
             return NEVER_TYPE
+        self.walk.kinds[place] = self._counting.exception_cell(kind)
         self._kinds.append(kind)
-        self.walk.kinds[len(self._kinds) - 1] = self._counting.exception_cell(kind)
-        return len(self._kinds) - 1
+        self._kind_places[kind] = place
+        return place
 
     cdef tuple _parts(self, Op* op):
         """The values that an operation looks at."""

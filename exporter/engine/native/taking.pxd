@@ -277,8 +277,8 @@ cdef inline int take_text(Walk* walk) noexcept nogil:
 
 
 cdef inline bint _closes(const Walk* walk) noexcept nogil:
-    """Whether it is what Node prints behind an error with fields, which is no record."""
-    return walk.line.size == 1 and walk.line.at[0] == c"}"
+    """Whether it is what Node prints behind an error with fields; a mark of order may precede it."""
+    return walk.line.size <= 4 and walk.line.at[walk.line.size - 1] == c"}"
 
 
 cdef inline void _text(Walk* walk) noexcept nogil:
