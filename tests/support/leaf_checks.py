@@ -114,7 +114,7 @@ class Checks:
     def all(self, scanner: Any, data: bytes) -> None:
         """Everything that these bytes can be asked."""
         self.utf8(data)
-        self.cri(data)
+        self.cri(data.replace(b"\n", b""))  # a line has none
         self.docker(data)
         if data.startswith(b"{"):
             self.scan(scanner, data.rstrip(b"\r\n"))
