@@ -6,11 +6,11 @@ applications' own lines of apps.py with the shipped profiles, each bare and in t
 Docker and of the CRI, which only sidewatch is given.
 
 All take turns, whole processes, start included; a file is read once beforehand, so that it lies in
-memory for each of them. The compiled engine reads all lines, whoever needs longer the first fourth,
-and that quarter the compiled engine too: what two have counted of the same lines must be the same,
-in every round. Buckets are not compared (mtail puts a value that lies
-on a bound into the next one), nor are gauges: gen.py's clock begins anew each day, and a record
-that is late sets no gauge of ours.
+memory for each of them. The compiled engine reads all lines. Whoever needs longer reads the first
+quarter, and the compiled engine that too: what two have counted of the same lines must be the same,
+in every round. Buckets are not compared (mtail puts a value that lies on a bound into the next
+one), nor are gauges: gen.py's clock begins anew each day, and a record that is late sets no gauge
+of ours.
 """
 
 from __future__ import annotations

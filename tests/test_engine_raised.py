@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from exporter.engine import choice
+from exporter.engine.counting import Counting
 from exporter.engine.rules import Count, Label, LogRule, LogRules
 from exporter.model import Family
 from exporter.vocabulary import FAMILIES
+from parsers.exceptions import PYTHON_HEAD
 from tests.support.hostile import NOW
 from tests.support.oracle import Counted, plan_of
 
@@ -25,7 +28,7 @@ RULES = LogRules(
     )
 )
 ENGINES = [choice.PYTHON] + [choice.COMPILED] * choice.available()
-TYPES = 5_000  # more than a table holds
+TYPES, MOST_TYPES = 5_000, 4096  # made, and remembered
 
 
 class QuotaError(Exception):
@@ -118,16 +121,66 @@ def test_a_rule_sees_the_line_of_an_exception(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_more_types_than_are_remembered_are_all_counted(engine: str) -> None:
-    one = Counted(plan_of(LogRules(), FAMILIES), NOW, {"watched_exceptions_total": 2}, by=engine)
-    for _ in range(2):
-        one.feed(
-            b'{"level":"error","msg":"no","exc":"E%dError: no"}\n' % number
-            for number in range(TYPES)
-        )
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (r"ValueError: a\nTr\u0061ceback (most recent call last):\n  f\nKeyError: y", "KeyError"),
+        (r"KeyError: x\n\u0054raceback (most recent call last):", None),
+        (r"Value\u0045rror: x", "ValueError"),
+        (r"ValueError: caf\u00e9", "ValueError"),
+    ],
+)
+def test_a_letter_spelled_by_its_number_is_that_letter(
+    engine: str, text: str, kind: str | None
+) -> None:
+    one = Counted(plan_of(RULES, FAMILY), NOW, {}, by=engine)
+    one.feed([b'{"level":"error","msg":"no","exc":"%b"}\n' % text.encode()] * 3)
+    found = {
+        labels[-1]: values[0] for (name, labels), values in one.numbers().items() if "exc" in name
+    }
+    assert {name: count for name, count in found.items() if count} == ({kind: 3.0} if kind else {})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_type_below_a_message_leaves_an_open_traceback_open(engine: str) -> None:
+    lines = ["some text"] * 3 + ["fail: App[1]", "      msg", PYTHON_HEAD, "   System.Bad: y"]
+    lines += ["some text"] * 2  # what the traceback's exception says
+    one = Counted(plan_of(RULES, FAMILY), NOW, {}, by=engine)
+    one.feed(line.encode() + b"\n" for line in lines)
+    assert one.numbers()["watched_log_unparsed_total", ("service",)] == (3.0,)
+
+
+def test_more_types_than_are_remembered_are_all_counted_without_python(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exact = []
+    count = Counting.one
+
+    def noted(*given: Any) -> None:
+        exact.append(given)
+        count(*given)
+
+    monkeypatch.setattr(Counting, "one", noted)
+    one = Counted(
+        plan_of(LogRules(), FAMILIES), NOW, {"watched_exceptions_total": 2}, by=ENGINES[-1]
+    )
+    types = [b'{"level":"error","msg":"no","exc":"E%dError: no"}\n' % i for i in range(TYPES)]
+    prose = [b'{"level":"error","msg":"no","exc":"w%d: no"}\n' % i for i in range(TYPES)]
+    for lines in (types[:20], prose, types[:20], prose, types[:20], types):
+        one.feed(lines)
     found = [
         values[0]
         for (name, _), values in one.numbers().items()
         if name == "watched_exceptions_total"
     ]
-    assert sum(found) == 2 * TYPES
+    assert sum(found) == 3 * 20 + TYPES
+    if ENGINES[-1] == choice.COMPILED:
+        assert len(exact) <= 1 + TYPES - MOST_TYPES
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_brace_behind_a_mark_of_order_belongs_to_the_error_before(engine: str) -> None:
+    brace, error = b"\xef\xbb\xbf}\n", b'{"level":"error","msg":"x","err":{"type":"TypeError"}}\n'
+    one = Counted(plan_of(RULES, FAMILY), NOW, {}, by=engine)
+    one.feed([*[brace] * 3, error, brace, brace])
+    assert one.numbers()["watched_log_unparsed_total", ("service",)] == (3.0,)

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.support.logged import logged
 from tests.support.raised import KEYS as RAISING
-from tests.support.raised import raised
+from tests.support.raised import raised, respelled
 from tests.support.served import served
 
 NOW = 1_795_219_200.0  # 2026-11-21T00:00:00Z; most times in these lines lie near it
@@ -335,6 +335,8 @@ class Hostile:
             ensure_ascii=dice.random() < 0.5,
             separators=(",", ":") if dice.random() < 0.8 else (", ", ": "),
         )
+        if dice.random() < 0.03:
+            text = respelled(dice, text)
         if dice.random() < 0.2:  # as no Python prints it
             text = f'{text[:-1]}{", " * bool(record)}"{dice.choice(KEYS)}":{dice.choice(SPELLED)}}}'
         if dice.random() < 0.1:  # a key twice

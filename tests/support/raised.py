@@ -39,3 +39,10 @@ def raised(dice: Random) -> str:
     if dice.random() < 0.7:
         return "\n".join(lines)
     return "".join(line + dice.choice(BREAKS) for line in lines)
+
+
+def respelled(dice: Random, text: str) -> str:
+    """JSON with a letter of a telling word spelled by its number."""
+    word = dice.choice(("Traceback", "Exception", "Error", "Group", "most"))
+    at = dice.randrange(len(word))
+    return text.replace(word, f"{word[:at]}\\u{ord(word[at]):04x}{word[at + 1 :]}", 1)

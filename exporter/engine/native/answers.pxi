@@ -62,7 +62,7 @@ cdef class Answers:
         self._locate()
 
     cdef str kind(self, int place):
-        """The type of an exception that a line of JSON carries."""
+        """The type of an exception."""
         return self._kinds[place]
 
     def __dealloc__(self) -> None:
@@ -145,7 +145,7 @@ cdef class Answers:
             self.hand_over()
         else:
             self._learn(asked)
-            walk.refused = True  # where it cannot be remembered, Python reads the line
+            walk.refused |= 1 << asked  # where it cannot be remembered, Python reads the line
         return False
 
     cdef int _learn(self, int asked) except -1:
@@ -296,20 +296,19 @@ cdef class Answers:
         return 0
 
     cdef int64_t _type(self) except -3:
-        """A place in what is known of types that JSON carries."""
+        """A place in what is known of types."""
         cdef Slot* key = &self.walk.key[0]
         name = key.at[: key.size].decode("utf-8", "replace")
         kind = exception_name(name) if key.kind == OF_TEXT else type_name(name)
         if kind is None:
             return NO_TYPE
-        if kind in self._kind_places:  # the table has been emptied since
-            return self._kind_places[kind]
-        place = len(self._kinds)
+        place = self._kind_places.get(kind, len(self._kinds))  # a full table is emptied
         if place >= CACHED:
             return NEVER_TYPE
-        self.walk.kinds[place] = self._counting.exception_cell(kind)
-        self._kinds.append(kind)
-        self._kind_places[kind] = place
+        if place == len(self._kinds):
+            self.walk.kinds[place] = self._counting.exception_cell(kind)
+            self._kinds.append(kind)
+            self._kind_places[kind] = place
         return place
 
     cdef tuple _parts(self, Op* op):

@@ -6,7 +6,7 @@ from libc.string cimport memcmp, memcpy
 from exporter.engine.native.heads cimport is_shown
 from exporter.engine.native.meant cimport take_message, tell
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.recall cimport fill, known
+from exporter.engine.native.recall cimport ask, fill, known
 from exporter.engine.native.slots cimport KIND_STRING
 from exporter.engine.native.state cimport (
     ASK_LEVEL,
@@ -67,7 +67,7 @@ cdef inline int take_dotnet(Walk* walk) noexcept nogil:
     fill(&walk.key[0], line, DOTNET_COLON, KIND_STRING, walk)
     rank = known(walk, &walk.ranks, 1, &found)
     if rank == MISSING:
-        return DOUBT if walk.refused else ASK_LEVEL
+        return ask(walk, ASK_LEVEL)
     walk.values[walk.records[rank]] += 1.0
     own.head = walk.at
     own.head_size = walk.next - 1 - walk.at

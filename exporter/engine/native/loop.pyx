@@ -195,7 +195,7 @@ cdef class Lines:
             walk.coloured = coloured
             walk.unwrapping = unwrapping
             walk.stage = FRESH
-            walk.refused = False
+            walk.refused = 0
             for i in range(3):
                 self._take_up(&walk.tracks[i], lanes[i])
             try:

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.patterns cimport fitting
-from exporter.engine.native.recall cimport FIRST_TWO, fill, known
+from exporter.engine.native.recall cimport ask, fill, FIRST_TWO, known
 from exporter.engine.native.slots cimport ASK, KIND_STRING, Slot
 from exporter.engine.native.state cimport (
     ASK_LEVEL,
@@ -45,7 +45,7 @@ cdef inline int64_t rank_of(Walk* walk, const int* places, int count) noexcept n
 
 
 cdef inline int take_message(Walk* walk, int form, int rank) noexcept nogil:
-    """A line by what its message fits; a message with escapes as it is spelled."""
+    """A line by what its message fits; one that has escapes yet by how it is spelled."""
     cdef int kind = RANK_KIND + form * RANKS + rank
     cdef Slot* message = &walk.key[1]
     cdef Spelling found
@@ -73,7 +73,7 @@ cdef inline int take_message(Walk* walk, int form, int rank) noexcept nogil:
         return DOUBT
     place = known(walk, &walk.messages, parts, &found)
     if place == MISSING:
-        return DOUBT if walk.refused else ASK_MESSAGE
+        return ask(walk, ASK_MESSAGE)
     if place < 0:
         return DOUBT
     mean(walk, &walk.learned[place], form)
@@ -92,7 +92,7 @@ cdef inline int take_told(
 ) noexcept nogil:
     """A line whose level has a rank, and whose message is the rest of it."""
     if rank == MISSING:
-        return DOUBT if walk.refused else ASK_LEVEL
+        return ask(walk, ASK_LEVEL)
     if rank < 0:
         return DOUBT
     fill(&walk.key[1], message, end - message, KIND_STRING, walk)

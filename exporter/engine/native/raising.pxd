@@ -5,7 +5,7 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from exporter.engine.native.heads cimport is_key_byte
 from exporter.engine.native.moves cimport TAKEN
-from exporter.engine.native.recall cimport fill, known
+from exporter.engine.native.recall cimport ask, fill, known
 from exporter.engine.native.seeking cimport seek_text
 from exporter.engine.native.slots cimport KIND_ESCAPED, KIND_STRING, Slot
 from exporter.engine.native.state cimport (
@@ -34,7 +34,7 @@ cdef inline bint names_nothing(const char* at, const char* end) noexcept nogil:
         at += 1
     if at == end:
         return True
-    if end - at > 2 and at[0] == c"U" and at[1] == c"n":
+    if end - at > 8 and (memcmp(at, b"Uncaught", 8) == 0 or memcmp(at, b"Unhandle", 8) == 0):
         return False  # what crashes are introduced by
     while at < end and (is_key_byte(at[0]) or at[0] == c"+" or at[0] == c"<" or at[0] == c">"):
         at += 1
@@ -69,7 +69,7 @@ cdef inline int take_exception(Walk* walk) noexcept nogil:
     fill(&walk.key[0], walk.line.at, at - walk.line.at, 1, walk)
     cell = known(walk, &walk.exceptions, 1, &found)
     if cell == MISSING:
-        return DOUBT if walk.refused else ASK_EXCEPTION
+        return ask(walk, ASK_EXCEPTION)
     if cell < 0:
         return DOUBT
     walk.values[cell] += 1.0
@@ -129,7 +129,7 @@ cdef inline int take_type(Walk* walk, int place) noexcept nogil:
     walk.key[0] = slot[0]
     kind = known(walk, &walk.types, 1, &found)
     if kind == MISSING:
-        return DOUBT if walk.refused else ASK_TYPE
+        return ask(walk, ASK_TYPE)
     walk.kind = <int>kind
     if kind < 0 or _may_be_looked_at(walk, slot, slot + (TEXT_SLOT - TYPE_SLOT)):
         return DOUBT

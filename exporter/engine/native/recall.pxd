@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 
 from exporter.engine.native.slots cimport Slot
-from exporter.engine.native.state cimport Walk
+from exporter.engine.native.state cimport DOUBT, Walk
 from exporter.engine.native.table cimport (
     MISSING,
     Spelling,
@@ -31,6 +31,11 @@ cdef inline int64_t known(Walk* walk, Table* table, int parts, Spelling* found) 
     """What a table says of the first parts of the present key."""
     found[0] = spelling(table, walk.key, FIRST_TWO, parts, walk.line.stamp)
     return table_find(table, walk.key, FIRST_TWO, parts, walk.line.stamp, found)
+
+
+cdef inline int ask(const Walk* walk, int what) noexcept nogil:
+    """What to stop for; DOUBT where this line has asked it before, and it was no use."""
+    return DOUBT if walk.refused >> what & 1 else what
 
 
 cdef inline bint again(Walk* walk, int parts) noexcept nogil:

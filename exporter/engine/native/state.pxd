@@ -130,7 +130,7 @@ cdef struct Walk:
     Table texts  # whole lines, to 1 where they are nothing but text
     Table ranks  # spelled levels, to a rank or -1
     Table messages  # forms, ranks and messages, to a place in `learned` or -1
-    Table types  # names of exceptions in JSON, to a place in `kinds`, or NO_TYPE, NEVER_TYPE
+    Table types  # names of exceptions, to a place in `kinds`, or NO_TYPE, NEVER_TYPE
     int64_t* kinds  # their cells
     # Texts one of which is part of every exception line that a rule looks at.
     Needle* needles
@@ -155,7 +155,7 @@ cdef struct Walk:
     const char* next
     const char* limit  # up to there the memory that the present line lies in may be read
     bint coloured  # it holds an escape character
-    bint refused  # do not ask: it was no use
+    int refused  # a bit of each question that was no use to this line
     # the lanes: of bare lines, and of what envelopes carry
     Track[3] tracks
     Track* own

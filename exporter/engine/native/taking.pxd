@@ -31,7 +31,7 @@ from exporter.engine.native.meant cimport (
 )
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.raising cimport is_trace, take_exception, take_type
-from exporter.engine.native.recall cimport again, fill, known
+from exporter.engine.native.recall cimport again, ask, fill, known
 from exporter.engine.native.saying cimport say
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
 from exporter.engine.native.servers cimport take_gunicorn, take_nginx, take_uvicorn
@@ -172,8 +172,8 @@ cdef inline int take_pairs(Walk* walk) noexcept nogil:
     )
     fill(&walk.key[1], walk.front.at, walk.front.end - walk.front.at, 1, walk)
     place = known(walk, &walk.heads, 2, &found)
-    if place == MISSING and walk.key[1].size <= LONGEST_HEAD and not walk.refused:
-        if again(walk, 2):
+    if place == MISSING and walk.key[1].size <= LONGEST_HEAD:
+        if ask(walk, ASK_HEAD) == ASK_HEAD and again(walk, 2):
             return ASK_HEAD
     if walk.front.token == NULL and _may_be_access(walk.line.at, end):
         return DOUBT
@@ -248,7 +248,7 @@ cdef inline int take_logfmt(Walk* walk) noexcept nogil:
         return DOUBT
     rank = rank_of(walk, LOGFMT_LEVELS, LOGFMT_LEVEL_COUNT)
     if rank == MISSING:
-        return DOUBT if walk.refused else ASK_LEVEL
+        return ask(walk, ASK_LEVEL)
     fill(&walk.key[1], walk.line.at, 0, KIND_STRING, walk)
     for i in range(LOGFMT_MESSAGE_COUNT):
         if slots[LOGFMT_MESSAGES[i]].stamp == walk.line.stamp:
@@ -267,9 +267,7 @@ cdef inline int take_text(Walk* walk) noexcept nogil:
     fill(&walk.key[0], walk.line.at, walk.line.size, 3, walk)
     told = known(walk, &walk.texts, 1, &found)
     if told == MISSING:
-        if walk.refused or not again(walk, 1):
-            return DOUBT
-        return ASK_TEXT
+        return ask(walk, ASK_TEXT) if again(walk, 1) else DOUBT
     if told == 0:
         return DOUBT
     _text(walk)
@@ -327,7 +325,7 @@ cdef inline int take_json(Walk* walk) noexcept nogil:
                     return verdict
     rank = rank_of(walk, JSON_LEVELS, MESSAGE_SLOT - LEVEL_SLOT)
     if rank == MISSING:
-        return DOUBT if walk.refused else ASK_LEVEL
+        return ask(walk, ASK_LEVEL)
     for i in range(MESSAGE_SLOT, TIME_SLOT):
         if slots[i].stamp == stamp and slots[i].kind != KIND_NULLED:
             message = &slots[i]

@@ -17,10 +17,10 @@ from exporter.engine.native.raising cimport (
     names_nothing,
     quotes_trace,
 )
-from exporter.engine.native.recall cimport fill, known
+from exporter.engine.native.recall cimport ask, fill, known
 from exporter.engine.native.scan_json cimport hex_digit
 from exporter.engine.native.seeking cimport seek_high, seek_odd, seek_text
-from exporter.engine.native.slots cimport Slot
+from exporter.engine.native.slots cimport KIND_ESCAPED, Slot
 from exporter.engine.native.state cimport (
     ASK_TYPE,
     DOUBT,
@@ -42,7 +42,7 @@ cdef inline int take_text_type(Walk* walk, const Slot* text) noexcept nogil:
     """The exception that a text tells; PASSED where it is sure to tell none."""
     cdef const char* at = text.at
     cdef const char* end = at + text.size
-    if _breaks_oddly(at, end):
+    if _breaks_oddly(at, end) or text.kind == KIND_ESCAPED and _spells_letters(at, end):
         return DOUBT
     if not is_trace(at, text.size):
         return DOUBT if quotes_trace(at, end) else _first(walk, at, end)
@@ -123,7 +123,7 @@ cdef inline int _count(Walk* walk) noexcept nogil:
     """Count an exception of the newest record; no other can be part of it."""
     walk.values[walk.kinds[walk.kind]] += 1.0
     walk.own.kind = walk.kind
-    walk.own.flags = QUIET | PAIRED | SPOKEN
+    walk.own.flags = QUIET | walk.own.flags & (PAIRED | SPOKEN)  # a traceback may be open
     return PASSED
 
 
@@ -136,6 +136,8 @@ cdef inline int _take_name(Walk* walk, const char* line, const char* stop) noexc
         return DOUBT
     while at < stop and is_key_byte(at[0]) and at[0] != c"-":
         at += 1
+    if at < stop and at[0] == c"-":
+        return PASSED  # no name goes on so, and none ends there
     if at == line or at - line > LONGEST_NAME:
         return DOUBT
     behind = _behind_code(at, stop)
@@ -152,7 +154,7 @@ cdef inline int _take_type(Walk* walk, const char* name, Py_ssize_t size) noexce
     fill(&walk.key[0], name, size, OF_TEXT, walk)
     kind = known(walk, &walk.types, 1, &found)
     if kind == MISSING:
-        return DOUBT if walk.refused else ASK_TYPE
+        return ask(walk, ASK_TYPE)
     if kind == NO_TYPE:
         return PASSED
     if kind < 0:
@@ -177,8 +179,21 @@ cdef inline bint _breaks_oddly(const char* at, const char* end) noexcept nogil:
     """Whether Python may see the end of a line (U+0085, U+2028, U+2029) in what is not ASCII."""
     at = seek_high(at, end)
     return at < end and (
-        seek_text(at, end, b"\xc2\x85", 2) != NULL or seek_text(at, end, b"\xe2\x80", 2) != NULL
+        seek_text(at, end, b"\xc2\x85", 2) != NULL
+        or seek_text(at, end, b"\xe2\x80\xa8", 3) != NULL
+        or seek_text(at, end, b"\xe2\x80\xa9", 3) != NULL
     )
+
+
+cdef inline bint _spells_letters(const char* at, const char* end) noexcept nogil:
+    """Whether a letter may be spelled by its number, so that no word is sure to be seen."""
+    while True:
+        at = seek_text(at, end, b"\\u00", 4)
+        if at == NULL or end - at < 5:
+            return False
+        at += 4
+        if c"2" <= at[0] <= c"7":
+            return True
 
 
 cdef inline const char* _line_end(const char* at, const char* end, bint spaced) noexcept nogil:

@@ -210,7 +210,7 @@ cdef inline void pass_on(Walk* walk) noexcept nogil:
     walk.at = walk.next
     walk.own.count += 1
     walk.stage = FRESH
-    walk.refused = False
+    walk.refused = 0
 
 
 cdef inline void done(Walk* walk) noexcept nogil:
