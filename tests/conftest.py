@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -229,3 +230,11 @@ def webhook() -> Iterator[Webhook]:
     """A receiver of pages."""
     with receiving() as hook:
         yield hook
+
+
+@pytest.fixture
+def heap_of_its_own() -> Iterator[None]:
+    """What other tests left is not looked through for garbage meanwhile."""
+    gc.freeze()
+    yield
+    gc.unfreeze()

@@ -30,6 +30,7 @@ def _hold(held: Held, own: float) -> None:
 
 
 @pytest.mark.alone(reason="it asserts how long the loop is held up")
+@pytest.mark.usefixtures("heap_of_its_own")
 async def test_a_hundred_thousand_series_hold_up_the_loop_for_no_50_ms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

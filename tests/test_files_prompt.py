@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -260,14 +259,6 @@ def told(shard: Shard) -> dict[tuple[str, tuple[str, ...]], float]:
         for one in many
         if family.name.startswith("watched_log_") and "timestamp" not in family.name
     }
-
-
-@pytest.fixture
-def heap_of_its_own() -> Iterator[None]:
-    """What other tests left is not looked through for garbage meanwhile."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.usefixtures("heap_of_its_own")
