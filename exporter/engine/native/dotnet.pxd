@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy
 
-from exporter.engine.native.heads cimport is_shown
+from exporter.engine.native.heads cimport behind_blanks, is_shown
 from exporter.engine.native.meant cimport take_message, tell
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.recall cimport ask, fill, known
@@ -88,12 +88,10 @@ cdef inline int take_dotnet(Walk* walk) noexcept nogil:
 
 cdef inline int take_awaited(Walk* walk) noexcept nogil:
     """The message of the newest head, which rules are asked for now."""
-    cdef const char* at = walk.line.at
-    cdef const char* end = at + walk.line.size
+    cdef const char* end = walk.line.at + walk.line.size
+    cdef const char* at = behind_blanks(walk.line.at, end)
     cdef Track* own = walk.own
     cdef int found
-    while at < end and (at[0] == c" " or at[0] == c"\t"):
-        at += 1
     while end > at and (end[-1] == c" " or end[-1] == c"\t"):
         end -= 1
     if at == end:

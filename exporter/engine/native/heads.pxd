@@ -39,6 +39,13 @@ cdef inline bint is_shown(char one) noexcept nogil:
     return 0x20 < <unsigned char>one < 0x7F
 
 
+cdef inline const char* behind_blanks(const char* at, const char* end) noexcept nogil:
+    """Behind the spaces and tabs that stand there."""
+    while at < end and (at[0] == c" " or at[0] == c"\t"):
+        at += 1
+    return at
+
+
 cdef inline bint is_key_byte(char one) noexcept nogil:
     """Whether a key may go on with it."""
     return (

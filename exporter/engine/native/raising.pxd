@@ -1,9 +1,9 @@
 """Exceptions: the lines that tell one, in tracebacks and in JSON, and those that do not."""
 
 from libc.stdint cimport int64_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memcmp, memcpy
 
-from exporter.engine.native.heads cimport is_key_byte
+from exporter.engine.native.heads cimport behind_blanks, is_key_byte, is_shown
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.recall cimport ask, fill, known
 from exporter.engine.native.seeking cimport seek_text
@@ -12,6 +12,7 @@ from exporter.engine.native.state cimport (
     ASK_EXCEPTION,
     ASK_TYPE,
     DOUBT,
+    NO_TYPE,
     PAIRED,
     PASSED,
     QUIET,
@@ -30,8 +31,7 @@ cdef enum:
 
 cdef inline bint names_nothing(const char* at, const char* end) noexcept nogil:
     """Whether an indented line is sure not to be what is printed for an exception."""
-    while at < end and (at[0] == c" " or at[0] == c"\t"):
-        at += 1
+    at = behind_blanks(at, end)
     if at == end:
         return True
     if end - at > 8 and (memcmp(at, b"Uncaught", 8) == 0 or memcmp(at, b"Unhandle", 8) == 0):
@@ -44,7 +44,7 @@ cdef inline bint names_nothing(const char* at, const char* end) noexcept nogil:
         at += 1
         if at == end or at[0] == c" " or at[0] == c"(" or at[0] == c"[":
             return False
-    return 0x20 < <unsigned char>at[0] < 0x7F
+    return is_shown(at[0])
 
 
 cdef inline bint is_trace(const char* at, Py_ssize_t size) noexcept nogil:
@@ -81,13 +81,7 @@ cdef inline int take_exception(Walk* walk) noexcept nogil:
 
 cdef inline bint quotes_trace(const char* at, const char* end) noexcept nogil:
     """Whether the head of a traceback may stand in a text."""
-    while True:
-        at = <const char*>memchr(at, c"T", end - at)
-        if at == NULL:
-            return False
-        if end - at >= 9 and memcmp(at, b"Traceback", 9) == 0:
-            return True
-        at += 1
+    return seek_text(at, end, b"Traceback", 9) != NULL
 
 
 cdef inline bint is_looked_at(Walk* walk, const char* at, Py_ssize_t size) noexcept nogil:
@@ -122,15 +116,30 @@ cdef inline bint _may_be_looked_at(Walk* walk, const Slot* kind, const Slot* tex
 cdef inline int take_type(Walk* walk, int place) noexcept nogil:
     """The exception of a line of JSON, where its type is known."""
     cdef const Slot* slot = &walk.line.slots[place]
-    cdef Spelling found
-    cdef int64_t kind
+    cdef int found
     if slot.stamp != walk.line.stamp or slot.kind != KIND_STRING or slot.size > LONGEST_NAME:
         return DOUBT
-    walk.key[0] = slot[0]
+    found = take_name(walk, slot.at, slot.size, KIND_STRING)
+    if found == PASSED:
+        return DOUBT  # its other keys may tell one
+    if found == TAKEN and _may_be_looked_at(walk, slot, slot + (TEXT_SLOT - TYPE_SLOT)):
+        return DOUBT
+    return found
+
+
+cdef inline int take_name(
+    Walk* walk, const char* name, Py_ssize_t size, int kind_of_key
+) noexcept nogil:
+    """An exception by its name; PASSED where that is none."""
+    cdef Spelling found
+    cdef int64_t kind
+    fill(&walk.key[0], name, size, kind_of_key, walk)
     kind = known(walk, &walk.types, 1, &found)
     if kind == MISSING:
         return ask(walk, ASK_TYPE)
-    walk.kind = <int>kind
-    if kind < 0 or _may_be_looked_at(walk, slot, slot + (TEXT_SLOT - TYPE_SLOT)):
+    if kind == NO_TYPE:
+        return PASSED
+    if kind < 0:
         return DOUBT
+    walk.kind = <int>kind
     return TAKEN

@@ -34,6 +34,7 @@ from exporter.engine.native.raising cimport is_trace, take_exception, take_type
 from exporter.engine.native.recall cimport again, ask, fill, known
 from exporter.engine.native.saying cimport say
 from exporter.engine.native.scan_json cimport JSON_BROKEN, JSON_READ, scan_json
+from exporter.engine.native.seeking cimport seek_text
 from exporter.engine.native.servers cimport take_gunicorn, take_nginx, take_uvicorn
 from exporter.engine.native.slots cimport (
     ASK,
@@ -228,12 +229,7 @@ cdef inline int take_spoken(Walk* walk) noexcept nogil:
 
 cdef inline bint _may_be_access(const char* at, const char* end) noexcept nogil:
     """Whether the line has what access lines alone have between their time and their request."""
-    at = <const char*>memchr(at, c"]", end - at)
-    while at != NULL and end - at >= 3:
-        if at[1] == c" " and at[2] == c'"':
-            return True
-        at = <const char*>memchr(at + 1, c"]", end - at - 1)
-    return False
+    return seek_text(at, end, b'] "', 3) != NULL
 
 
 cdef inline int take_logfmt(Walk* walk) noexcept nogil:

@@ -4,10 +4,9 @@ As `parsers.exceptions.exception_line` finds them: Python prints them below the 
 the first line that can be one.
 """
 
-from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
-from exporter.engine.native.heads cimport is_key_byte, is_letter, is_shown
+from exporter.engine.native.heads cimport behind_blanks, is_key_byte, is_letter, is_shown
 from exporter.engine.native.moves cimport TAKEN
 from exporter.engine.native.raising cimport (
     LONGEST_NAME,
@@ -16,15 +15,13 @@ from exporter.engine.native.raising cimport (
     is_trace,
     names_nothing,
     quotes_trace,
+    take_name,
 )
-from exporter.engine.native.recall cimport ask, fill, known
 from exporter.engine.native.scan_json cimport hex_digit
 from exporter.engine.native.seeking cimport seek_high, seek_odd, seek_text
 from exporter.engine.native.slots cimport KIND_ESCAPED, Slot
 from exporter.engine.native.state cimport (
-    ASK_TYPE,
     DOUBT,
-    NO_TYPE,
     OF_TEXT,
     PAIRED,
     PASSED,
@@ -32,7 +29,6 @@ from exporter.engine.native.state cimport (
     SPOKEN,
     Walk,
 )
-from exporter.engine.native.table cimport MISSING, Spelling
 
 cdef enum:
     LONGEST_CODE = 20
@@ -63,7 +59,7 @@ cdef inline int _below_frames(Walk* walk, const char* at, const char* end) noexc
         if at[0] == c"\\" and at[1] != c"n" and at[1] != c"t":
             return DOUBT
         if at[0] != c" " and at[0] != c"\\":
-            return _take_name(walk, at, _line_end(at, end, True))
+            return _take_line(walk, at, _line_end(at, end, True))
 
 
 cdef inline int _first(Walk* walk, const char* at, const char* end) noexcept nogil:
@@ -77,7 +73,7 @@ cdef inline int _first(Walk* walk, const char* at, const char* end) noexcept nog
         if stop == NULL:
             return DOUBT
         if not names_nothing(at, stop):
-            found = _take_name(walk, at, stop)
+            found = _take_line(walk, at, stop)
             if found != PASSED:
                 return found
         if stop == end:
@@ -92,21 +88,18 @@ cdef inline int take_named(Walk* walk) noexcept nogil:
     cdef int found
     if names_nothing(at, end):
         return PASSED
-    while at[0] == c" " or at[0] == c"\t":
-        at += 1
+    at = behind_blanks(at, end)
     if quotes_trace(at, end):
         return DOUBT
-    found = _take_name(walk, at, end)
+    found = _take_line(walk, at, end)
     return _count(walk) if found == TAKEN else found
 
 
 cdef inline int take_frame(Walk* walk) noexcept nogil:
     """The indented line that makes an exception of an `error: message`, as Bun prints it."""
-    cdef const char* at = walk.line.at
-    cdef const char* end = at + walk.line.size
+    cdef const char* end = walk.line.at + walk.line.size
+    cdef const char* at = behind_blanks(walk.line.at, end)
     cdef int found
-    while at < end and (at[0] == c" " or at[0] == c"\t"):
-        at += 1
     if at == end:
         return PASSED
     if not is_shown(at[0]):
@@ -115,7 +108,7 @@ cdef inline int take_frame(Walk* walk) noexcept nogil:
         return PASSED
     if end - at == 3 or not is_shown(at[3]):
         return DOUBT
-    found = _take_type(walk, b"Error", 5)
+    found = take_name(walk, b"Error", 5, OF_TEXT)
     return _count(walk) if found == TAKEN else found
 
 
@@ -127,7 +120,7 @@ cdef inline int _count(Walk* walk) noexcept nogil:
     return PASSED
 
 
-cdef inline int _take_name(Walk* walk, const char* line, const char* stop) noexcept nogil:
+cdef inline int _take_line(Walk* walk, const char* line, const char* stop) noexcept nogil:
     """The exception that a line names up to a colon or its end; PASSED for none."""
     cdef const char* at = line
     cdef const char* behind
@@ -143,24 +136,8 @@ cdef inline int _take_name(Walk* walk, const char* line, const char* stop) noexc
     behind = _behind_code(at, stop)
     if behind < stop and (stop - behind < 2 or behind[0] != c":" or behind[1] != c" "):
         return DOUBT
-    found = _take_type(walk, line, at - line)
+    found = take_name(walk, line, at - line, OF_TEXT)
     return DOUBT if found == TAKEN and is_looked_at(walk, line, stop - line) else found
-
-
-cdef inline int _take_type(Walk* walk, const char* name, Py_ssize_t size) noexcept nogil:
-    """An exception by its name; PASSED where that is none."""
-    cdef Spelling found
-    cdef int64_t kind
-    fill(&walk.key[0], name, size, OF_TEXT, walk)
-    kind = known(walk, &walk.types, 1, &found)
-    if kind == MISSING:
-        return ask(walk, ASK_TYPE)
-    if kind == NO_TYPE:
-        return PASSED
-    if kind < 0:
-        return DOUBT
-    walk.kind = <int>kind
-    return TAKEN
 
 
 cdef inline const char* _behind_code(const char* at, const char* stop) noexcept nogil:
