@@ -97,18 +97,20 @@ class Walk(Struct):
         return None
 
     def _sent(self) -> str | None:
-        now = self.alertmanager.told()
+        # It counts a message before the failure of it, and tells of no one moment: who failed is
+        # asked for when who was sent is known.
+        now, later = self.alertmanager.told(), self.alertmanager.told()
         waiting, failing = [], []
         for receiver in self._receivers():
             for kind, ways in self._kinds.get(receiver, {}).items():
                 sent, failed = (
-                    now.sum(name, kind, receiver) - self.before.sum(name, kind, receiver)
-                    for name in (SENT, FAILED)
+                    told.sum(name, kind, receiver) - self.before.sum(name, kind, receiver)
+                    for told, name in ((now, SENT), (later, FAILED))
                 )
                 calls = self._calls(kind)
                 text = f"{receiver} by {kind}"
                 if failed > 0 and (calls or sent - failed < ways):
-                    failing.append(text + _why(now, kind))
+                    failing.append(text + _why(later, kind))
                 elif sent - failed < ways + calls:
                     waiting.append(text)
         if failing:
