@@ -15,8 +15,7 @@ cdef class Answers:
     cdef dict _made, _ruled, _moved, _kind_places
     cdef dict _slots, _gaps  # of what a scan gives, and of what templates capture
     cdef dict _places  # of all fields that rules look at
-    cdef list _kinds  # types of exceptions
-    cdef list _texts  # what patterns point into
+    cdef list _kinds, _texts  # types of exceptions; what patterns point into
     cdef list _programs, _questions
     cdef list _parted  # programs with cells that belong to one stream
     cdef Py_ssize_t _learned, _room, _most_programs
@@ -215,7 +214,8 @@ cdef class Answers:
         """A place in what was learned, for lines of this level and these rules."""
         cdef Program program
         cdef Learned* learned
-        if self._learned >= 2 * CACHED or len(self._programs) >= self._most_programs:
+        made_out = max(len(self._programs), len(self._ruled))  # the latter for lines left, too
+        if self._learned >= 2 * CACHED or made_out >= self._most_programs:
             self._unlearn()
         made = (rules, bool(names))  # rules that need no field need no slots either
         if made not in self._made:
