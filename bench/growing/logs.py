@@ -261,7 +261,7 @@ def cores(effort: Effort, folder: Path) -> Curve:
     used = Measure("cores used", "")
     curve = Curve("cores", "applications", (speed, used))
     sample = generated("kv", folder, SAMPLE)
-    copies = 2 if effort.quick else 10
+    copies = 2 if effort.quick else 20  # fewer are over before a look at the CPU can tell
     ready = folder / "ready.log"
     with ready.open("wb") as out:
         out.writelines(b"".join(sample) for _ in range(copies))
