@@ -68,6 +68,26 @@ odd = LogRule(where=(Where("depth", min=0),), set=(Set("depth", "service", {}),)
 plan = plan_of(LogRules(rules=(*rules.rules, odd)), {**FAMILIES, "depth": depth})
 counted = Counted(plan, NOW)""",
 )
+CHOICES_OF_SETS = """
+from itertools import combinations, islice
+words = [f"w{i}." for i in range(13)]
+rules = LogRules(
+    rules=tuple(
+        LogRule(
+            message="{*}%s{*}" % word,
+            where=(Where("path", values=(f"/v{i}*",)),),
+            event=Event(f"e{i}"),
+        )
+        for i, word in enumerate(words)
+    )
+)
+counted = Counted(plan_of(rules, FAMILIES), NOW)
+before = held()
+for some in islice(combinations(words, 9), 30):
+    line = '{"level":30,"msg":"%s","path":"/%%d%s"}\\n' % ("".join(some), "x" * 100)
+    counted.feed(["".join(line % i for i in range(2_000)).encode()])
+print(held() - before)
+"""
 
 
 def _grown(script: str, engine: str) -> int:
@@ -97,3 +117,7 @@ def test_sets_of_templates_that_messages_fit_are_forgotten(script: str) -> None:
     if not choice.available():
         pytest.skip("the compiled engine was not built")
     assert _grown(script, choice.COMPILED) < 10 * MEGABYTE
+
+
+def test_what_fields_choose_is_bounded_in_all_sets_of_rules_together(each_engine: str) -> None:
+    assert _grown(CHOICES_OF_SETS, each_engine) < 16 * MEGABYTE

@@ -75,6 +75,8 @@ cdef enum:
     SPARE = 4  # spellings kept for each series that the family may have
     USUAL_SPELLING = 128  # bytes; of longer ones fewer are kept
     SPARE_PROGRAMS = 256
+    A_ROW = 128  # bytes: of a table that is a quarter full
+    MOST_CHOSEN = 1 << 22  # bytes
 
 _RANKS = (*LEVELS, UNKNOWN)
 _FORMS = (
