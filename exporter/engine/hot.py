@@ -21,6 +21,7 @@ from exporter.engine.plan import Effect, Lookup, Rules, Update, meets
 from exporter.engine.rules import Where
 from exporter.engine.spelling import Spellings, length
 
+MOST_SETS = 256  # of rules that messages fit beside each other, which have no end
 _CACHED_TESTS, _CACHED_CHOICES = 4096, 16384
 _LONGEST_TESTED = 256  # a longer value is tested anew each time
 _BIG = 1 << 53  # a smaller whole number need not be made a float
