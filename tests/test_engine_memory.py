@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-from exporter.engine import choice
-
 MEGABYTE = 1 << 20
 # Each in a process of its own, where nothing else has asked for memory.
 BEGIN = """
@@ -68,6 +66,26 @@ odd = LogRule(where=(Where("depth", min=0),), set=(Set("depth", "service", {}),)
 plan = plan_of(LogRules(rules=(*rules.rules, odd)), {**FAMILIES, "depth": depth})
 counted = Counted(plan, NOW)""",
 )
+CHOICES_OF_SETS = """
+from itertools import combinations, islice
+words = [f"w{i}." for i in range(13)]
+rules = LogRules(
+    rules=tuple(
+        LogRule(
+            message="{*}%s{*}" % word,
+            where=(Where("path", values=(f"/v{i}*",)),),
+            event=Event(f"e{i}"),
+        )
+        for i, word in enumerate(words)
+    )
+)
+counted = Counted(plan_of(rules, FAMILIES), NOW)
+before = held()
+for some in islice(combinations(words, 9), 100):
+    line = '{"level":30,"msg":"%s","path":"/%%d%s"}\\n' % ("".join(some), "x" * 100)
+    counted.feed(["".join(line % i for i in range(1_500)).encode()])
+print(held() - before)
+"""
 
 
 def _grown(script: str, engine: str) -> int:
@@ -93,7 +111,9 @@ def test_long_values_that_rules_are_chosen_by_fill_no_more_than_short_ones(
 
 
 @pytest.mark.parametrize("script", [MANY_SETS, LEFT_BESIDE_SETS], ids=["counted", "left"])
-def test_sets_of_templates_that_messages_fit_are_forgotten(script: str) -> None:
-    if not choice.available():
-        pytest.skip("the compiled engine was not built")
-    assert _grown(script, choice.COMPILED) < 10 * MEGABYTE
+def test_sets_of_templates_that_messages_fit_are_forgotten(script: str, each_engine: str) -> None:
+    assert _grown(script, each_engine) < 16 * MEGABYTE
+
+
+def test_what_fields_choose_is_bounded_in_all_sets_of_rules_together(each_engine: str) -> None:
+    assert _grown(CHOICES_OF_SETS, each_engine) < 16 * MEGABYTE

@@ -68,6 +68,21 @@ def _after(counted: Counted, form: str, *fields: Mapping[str, object], time: str
 
 
 @ANY
+def test_the_service_is_no_number_whatever_a_field_of_this_name_says(form: str) -> None:
+    one = Observe("took_seconds", "took", KIND, "ms", exemplar="service")
+    other = Observe("took_seconds", "service", {"kind": Label(value="other")})
+    counted = _counted(
+        LogRule(message="Job done", observe=(one, other), count=(Count("jobs_total", KIND),)),
+        LogRule(message="Job done", count=(Count("jobs_total", KIND, by="service"),)),
+    )
+    numbers = _after(counted, form, {"kind": "a", "took": 5, "service": 7})
+    assert numbers["jobs_total", ("a",)] == (6.0,)
+    assert numbers["took_seconds", ("a",)][-1] == pytest.approx(0.03)
+    assert ("took_seconds", ("other",)) not in numbers
+    assert {shown for _, shown, *_ in counted.exemplars().values()} == {"service"}
+
+
+@ANY
 @pytest.mark.parametrize(
     ("label", "spelled", "shown"),
     [

@@ -21,12 +21,14 @@ from exporter.engine.plan import Effect, Lookup, Rules, Update, meets
 from exporter.engine.rules import Where
 from exporter.engine.spelling import Spellings, length
 
-_CACHED_TESTS = 4096
+MOST_SETS = 256  # of rules that messages fit beside each other, which have no end
+_CACHED_TESTS, _CACHED_CHOICES = 4096, 16384
 _LONGEST_TESTED = 256  # a longer value is tested anew each time
 _BIG = 1 << 53  # a smaller whole number need not be made a float
 
 Get = Callable[[Any], Any]
 Move = Callable[[Any, float | None], None]
+Spelled = tuple[Any, type]  # 1, 1.0 and True are one key of a dict
 # Whether the time of a record is asked for; what the record moves; and what it moves when it is
 # too old to set a gauge.
 Moves = tuple[bool, tuple[Move, ...], tuple[Move, ...]]
@@ -51,11 +53,14 @@ class Maker:
 
     def __init__(self, mover: Mover) -> None:
         self._mover = mover
-        self._spellings: list[Spellings] = []
+        # Whatever sets of rules they move in.
+        self._spellings: dict[Effect, Spellings] = {}
+        self._tested: dict[Where, dict[Spelled, bool]] = {}
+        self._chosen = Chosen()
 
     def forget(self, *, streams_only: bool = False) -> None:
         """Forget all cells, or those that belong to one stream: they may mean others now."""
-        for spellings in self._spellings:
+        for spellings in self._spellings.values():
             if spellings.per_stream or not streams_only:
                 spellings.cells.clear()
 
@@ -69,21 +74,27 @@ class Maker:
                 self._late(effect, access) if effect.action == "set" else move
                 for effect, move in zip(one.effects, moves, strict=True)
             ]
-            tests = [_test(where, access) for where in one.rule.where if where.field != "service"]
+            tests = [
+                _test(where, access, self._tested.setdefault(where, {}))
+                for where in one.rule.where
+                if where.field != "service"
+            ]
             each.append([_guarded(tests, moves)] if tests else moves)
             late.append([_guarded(tests, older)] if tests else older)
         timed = any(effect.timed for one in rules.all for effect in one.effects)
         if not rules.choice.switches:
             return timed, tuple(chain(*each)), tuple(chain(*late))
-        choose = _chooser(rules.choice, access)
+        choose = _chooser(rules.choice, access, self._chosen)
         return timed, (_chosen(choose, each),), (_chosen(choose, late),)
 
     def _move(self, effect: Effect, access: Access) -> Move:
         if effect.action not in ("count", "observe", "set"):
             return self._rare(effect, access)
         names = label_fields(effect)
-        spellings = Spellings(effect, self._mover, self._named(names, access))
-        self._spellings.append(spellings)
+        spellings = self._spellings.get(effect)
+        if spellings is None:
+            spellings = Spellings(effect, self._mover, self._named(names, access))
+            self._spellings[effect] = spellings
         key = access.values(names)
         if effect.action == "set":
             return _gauge(effect, self._mover, spellings, key, access)
@@ -278,11 +289,39 @@ def _chosen(choose: Callable[[Any], Sequence[int]], each: list[list[Move]]) -> M
     return chosen
 
 
-def _chooser(choice: Choice, access: Access) -> Callable[[Any], Sequence[int]]:
+class Chosen:
+    """What fields choose in each set of rules, by spelling and type; forgotten together.
+
+    How many sets there are has no bound of use.
+    """
+
+    def __init__(self) -> None:
+        self._known: list[dict[Spelled, Places]] = []
+        self._count = 0
+
+    def begin(self) -> dict[Spelled, Places]:
+        """What one field chooses in one set."""
+        self._known.append({})
+        return self._known[-1]
+
+    def remember(self, known: dict[Spelled, Places], key: Spelled, found: Places) -> None:
+        """Remember it, unless it is long; forget all before where that is too much."""
+        if length(key[0]) > _LONGEST_TESTED:
+            return
+        if self._count >= _CACHED_CHOICES:
+            for one in self._known:
+                one.clear()
+            self._count = 0
+        known[key] = found
+        self._count += 1
+
+
+def _chooser(choice: Choice, access: Access, chosen: Chosen) -> Callable[[Any], Sequence[int]]:
     """The rules that a line chooses; asked once for each spelling and type of a field's value."""
     always, plain = [*choice.always], access.plain
-    switches: list[tuple[Get, dict[tuple[Any, type], Places], Switch]] = [
-        (access.values([field]), {}, switch) for field, switch in choice.switches.items()
+    switches: list[tuple[Get, dict[Spelled, Places], Switch]] = [
+        (access.values([field]), chosen.begin(), switch)
+        for field, switch in choice.switches.items()
     ]
 
     def choose(source: Any) -> Sequence[int]:
@@ -295,10 +334,7 @@ def _chooser(choice: Choice, access: Access) -> Callable[[Any], Sequence[int]]:
             found = known.get(key)
             if found is None:
                 found = switch.places(plain(value))
-                if len(known) >= _CACHED_TESTS:
-                    known.clear()
-                if length(value) <= _LONGEST_TESTED:
-                    known[key] = found
+                chosen.remember(known, key, found)
             places += found
         places.sort()
         return places
@@ -319,10 +355,9 @@ def _guarded(tests: list[Callable[[Any], bool]], moves: list[Move]) -> Move:
     return guarded
 
 
-def _test(where: Where, access: Access) -> Callable[[Any], bool]:
+def _test(where: Where, access: Access, known: dict[Spelled, bool]) -> Callable[[Any], bool]:
     """Whether a field meets a condition; asked once for each spelling and type of its value."""
     get, plain = access.values([where.field]), access.plain
-    known: dict[tuple[Any, type], bool] = {}
 
     def test(source: Any) -> bool:
         value = get(source)

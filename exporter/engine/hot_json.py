@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from exporter.engine.hot import Access, Maker, Moves, together
+from exporter.engine.hot import MOST_SETS, Access, Maker, Moves, together
 from exporter.engine.meaning import of_message
 from exporter.engine.moves import Mover
 from exporter.engine.plan import OWN_NAMES, Plan, Rules
@@ -124,7 +124,7 @@ class JsonLines:
 
     def _find(self, spelled: str | int, message: str) -> Moves | None:
         """The moves of a message at a level; None where fields alone do not tell them."""
-        if len(self._made) >= _CACHED:  # what messages fit beside each other has no end
+        if len(self._made) >= MOST_SETS:
             self._begin_again()
             self._level(spelled)
         known, level = self._levels[spelled][1], levels.level(spelled)

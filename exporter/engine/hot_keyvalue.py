@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from exporter.engine.hot import Access, Get, Maker, Move, together
+from exporter.engine.hot import MOST_SETS, Access, Get, Maker, Move, together
 from exporter.engine.hot_json import Run
 from exporter.engine.meaning import Meaning, of_head
 from exporter.engine.moves import Mover
@@ -127,7 +127,7 @@ class KeyValueLines:
             if len(head) <= _LONGEST_CACHED:
                 self._once.add(head)
             return None
-        if self._learned >= _CACHED:  # what messages fit beside each other has no end either
+        if self._learned >= _CACHED or len(self._made) >= MOST_SETS:
             self._forget_heads()
             self._made.clear()
             self._maker = Maker(self._mover)

@@ -144,6 +144,8 @@ class Compiled(Struct, frozen=True, eq=False):
 
         `given` are names whose values are known otherwise.
         """
+        if any("service" in (each.value, each.exemplar) for each in self.effects):
+            return False  # fast paths know it as a label and a condition
         names = self.fields() - given
         if any(len(name) > _LONGEST_NAME or name.count(".") >= _DEEPEST for name in names):
             return False  # JSON objects that deep stay objects

@@ -24,11 +24,15 @@ TESTS = Path(__file__).parents[1]
 PROFILES = sorted(folder.name for folder in (TESTS / "golden").iterdir() if folder.is_dir())
 FORMATS = (
     "keyvalue", "logfmt", "json", "dotnet", "served", "logged", "text", "docker", "cri", "many",
-    "fields",
+    "fields", "told",
 )  # fmt: skip
 MADE = ("keyvalue", "logfmt", "json", "dotnet", "served", "logged")
-MANY = {"many": many_rules.RULES, "fields": many_rules.BY_FIELDS}
-MAKES = {"many": MADE, "fields": ("keyvalue", "json")}  # else what they are called
+MANY = {
+    "many": many_rules.RULES,
+    "fields": many_rules.BY_FIELDS,
+    "told": many_rules.BY_TOLD,
+}
+MAKES = {"many": MADE, "fields": ("keyvalue", "json"), "told": MADE}  # else what they are called
 ENGINES = (choice.PYTHON, choice.COMPILED)
 # Room for few series, so that some are folded.
 LIMITS = {"jobs_total": 40, "watched_exceptions_total": 20, "told_total": 2000}

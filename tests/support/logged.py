@@ -38,11 +38,25 @@ MESSAGES = (
     "Traceback (most recent call last):", "\u017c\u00f3", "went on\x0bValueError: bad", "x\x1ey",
     'GET [20/Nov/2026:23:59:58 +0000] "GET / HTTP/1.1" 200 5', '{"level":30,"msg":"Job done"}',
 )  # fmt: skip
+# Of another format almost, and key-value lines in the end, whose own pairs count.
+NEARLY = (
+    "HTTP [app.jobs] done", "TASK  [root] done", "2026-11-20T23:59:02Z HTTP request [GET] done",
+    "[2026-11-20 23:59:02,310: NOPE/MainProcess] done", "NOPE:    10.0.0.7:1 - done",
+    "2026-11-20 23:59:02,310 - app.jobs - NOPE - done", "[2026-11-20 23:59:02 +0000] [9] [NOPE] x",
+)  # fmt: skip
+PAIRS = (
+    "took=5",
+    "took=5 logger=web request_id=abc",
+    "took=1 process=x pid=7 client=a",
+    "logger=b",
+)
 BEHIND = ("    at run (/app/x.ts:1:1)", "      at run (x)", "x y", "ValueError: behind", "}")
 
 
 def logged(dice: Random) -> bytes:
     """A record of Celery, Alembic, Python's logging, or with a level and a colon in front."""
+    if dice.random() < 0.1:
+        return f"{dice.choice(NEARLY)} {dice.choice(PAIRS)}".encode()
     date, level, name = dice.choice(DATES), dice.choice(LEVELS), dice.choice(NAMES)
     gap = dice.choice((" ", " ", " ", "  ", "   ", " " * 9, ""))
     head = dice.choice(

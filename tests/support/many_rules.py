@@ -32,6 +32,10 @@ RAISED = (
     "{type}: {*}", "ValueError: {*}", "ValueError: b{*}", "V{*}", "{*}: x", "{*}1", "KeyError: {n}",
     "TypeError: no", "System.{what}: {*}", "{*}",
 )  # fmt: skip
+TOLD = (
+    ("logger", "request_id", "process"), ("pid", "client", "status"),
+    ("category", "event_id", "path"),
+)  # fmt: skip
 
 
 def _told(rule: str, *fields: str) -> Count:
@@ -104,3 +108,17 @@ RULES = LogRules(
         ),
     )
 )  # fmt: skip
+
+
+def _fields_told() -> Iterator[LogRule]:
+    """Rules by the fields that heads of text formats tell, and that pairs may tell as well."""
+    for names in TOLD:
+        labels = zip(("message", "level", "n"), names, strict=True)
+        told = {label: Label(field=name, default="none") for label, name in labels}
+        for given in ("took", *names):
+            yield LogRule(
+                where=(Where(given, none_of=("x1",)),), count=(Count("told_total", told),)
+            )
+
+
+BY_TOLD = LogRules(rules=tuple(_fields_told()))

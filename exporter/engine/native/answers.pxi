@@ -19,6 +19,7 @@ cdef class Answers:
     cdef list _programs, _questions
     cdef list _parted  # programs with cells that belong to one stream
     cdef Py_ssize_t _learned, _room, _most_programs
+    cdef Py_ssize_t _chosen  # bytes that choices remember, or have
 
     def __cinit__(self, counting: object) -> None:
         cdef Walk* walk = &self.walk
@@ -117,6 +118,7 @@ cdef class Answers:
         table_clear(&self.walk.messages)
         self._made.clear()
         self._ruled.clear()
+        self._chosen = 0
         self._moved.clear()
         self._programs.clear()
         self._parted.clear()
@@ -198,30 +200,18 @@ cdef class Answers:
         )
         if rules is None:
             return -1
-        names = self._names(rules) if form == FORM_HEADED else ()
+        names = pairs_of(rules) if form == FORM_HEADED else ()
         return -1 if names is None else self._note(rules, names, name, 0)
-
-    cdef tuple _names(self, tuple rules):
-        """The pairs that rules need of a key-value line; None where one cannot be such."""
-        needed = set()
-        for some in rules:
-            for one in some.all:
-                needed |= one.fields() - one.captures()
-        names = tuple(sorted(needed - {"service"}))
-        return names if all(map(is_key, map(str.encode, names))) else None
 
     cdef int64_t _note(self, tuple rules, tuple names, str name, int back) except -2:
         """A place in what was learned, for lines of this level and these rules."""
         cdef Program program
         cdef Learned* learned
-        made_out = max(len(self._programs), len(self._ruled))  # the latter for lines left, too
-        if self._learned >= 2 * CACHED or made_out >= self._most_programs:
+        if self._learned >= 2 * CACHED or len(self._programs) >= self._most_programs:
             self._unlearn()
         made = (rules, bool(names))  # rules that need no field need no slots either
         if made not in self._made:
             ruled = [self._ruled_by(some) for some in rules]
-            if None in ruled:
-                return -1
             program = Program(ruled, names, self._places)
             self._made[made] = program
             self._programs.append(program)
@@ -246,13 +236,10 @@ cdef class Answers:
         return self._learned - 1
 
     cdef object _ruled_by(self, object rules):
-        """A group of rules in C; None where they ask for what C does not give."""
+        """A group of rules in C."""
         cdef Moved one
         if rules in self._ruled:
             return self._ruled[rules]
-        for rule in rules.all:
-            if any("service" in (each.value, each.exemplar) for each in rule.effects):
-                return None
         moved = []
         for rule in rules.all:
             if rule not in self._moved:
@@ -275,6 +262,19 @@ cdef class Answers:
         one.answer = self._questions[one.asked].answer(plain(slot))
         one.stamp = walk.line.stamp  # it may be too long to be remembered
         table_put(&one.known, slot, FIRST_TWO, 1, walk.line.stamp, &found, one.answer)
+        self._chosen += A_ROW + found.size
+        if self._chosen >= MOST_CHOSEN:
+            self._forget_choices()
+        return 0
+
+    cdef int _forget_choices(self) except -1:
+        """Forget which rules fields choose, of all sets of rules together."""
+        cdef Ruled one
+        cdef int i
+        for one in self._ruled.values():
+            for i in range(one.group.switch_count):
+                table_clear(&one.group.switches[i].known)
+        self._chosen = 0
         return 0
 
     cdef int _answer_cell(self, Op* op) except -1:

@@ -74,7 +74,9 @@ cdef enum:
     LONGEST_LITERAL = 1024
     SPARE = 4  # spellings kept for each series that the family may have
     USUAL_SPELLING = 128  # bytes; of longer ones fewer are kept
-    SPARE_PROGRAMS = 256
+    SPARE_PROGRAMS = 2048
+    A_ROW = 128  # bytes: of a table that is a quarter full
+    MOST_CHOSEN = 1 << 22  # bytes
 
 _RANKS = (*LEVELS, UNKNOWN)
 _FORMS = (

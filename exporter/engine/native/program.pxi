@@ -163,6 +163,16 @@ cdef class Ruled:
         return 0
 
 
+cdef tuple pairs_of(tuple rules):
+    """The pairs that rules need of a key-value line; None where one cannot be such."""
+    needed = set()
+    for some in rules:
+        for one in some.all:
+            needed |= one.fields() - one.captures()
+    names = tuple(sorted(needed - {"service"}))
+    return names if all(map(is_key, map(str.encode, names))) else None
+
+
 @cython.final
 cdef class Program:
     """What records move for which some groups of rules may hold. `slots` are those of fields."""

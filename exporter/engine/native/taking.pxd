@@ -137,24 +137,30 @@ cdef inline int take_headed(Walk* walk) noexcept nogil:
     if not read_head(at, end, &walk.front):
         if at[0] == c"[":
             found = take_gunicorn(walk)
-            return take_celery(walk) if found == DOUBT else found
+            return take_celery(_anew(walk)) if found == DOUBT else found
         if c"0" <= at[0] <= c"9":
             found = take_nginx(walk)
-            return take_dashed(walk) if found == DOUBT else found
+            return take_dashed(_anew(walk)) if found == DOUBT else found
         return DOUBT
     if walk.front.at == at:
         if is_upper(at[0]):
             found = take_uvicorn(walk)
             if found == DOUBT:
-                found = take_alembic(walk)
+                found = take_alembic(_anew(walk))
         elif walk.line.size > DOTNET_COLON and at[DOTNET_COLON] == c":":
             found = take_dotnet(walk)
         if found == DOUBT and memchr(at, c":", min(walk.line.size, COLON_UNTIL)) != NULL:
             if not _may_be_access(at, end):
-                found = take_prefixed(walk)
+                found = take_prefixed(_anew(walk))
     elif walk.front.token == NULL:
         found = take_python(walk)
-    return take_pairs(walk) if found == DOUBT else found
+    return take_pairs(_anew(walk)) if found == DOUBT else found
+
+
+cdef inline Walk* _anew(Walk* walk) noexcept nogil:
+    """The line, without the fields that a format has told which is not its own after all."""
+    walk.line.stamp += 1
+    return walk
 
 
 cdef inline int take_pairs(Walk* walk) noexcept nogil:
