@@ -67,6 +67,14 @@ def _after(counted: Counted, form: str, *fields: Mapping[str, object], time: str
     return counted.numbers()
 
 
+@pytest.mark.parametrize("name", ['k"q', "k\\q", "k\tq"])
+def test_a_field_may_have_a_name_that_json_escapes(name: str) -> None:
+    label = Label(field=name, default="none")
+    counted = _counted(LogRule(message="Job done", count=(Count("jobs_total", {"kind": label}),)))
+    numbers = _after(counted, "json", {name: "v"}, {"kind": "a"})
+    assert (numbers["jobs_total", ("v",)], numbers["jobs_total", ("none",)]) == ((6.0,), (6.0,))
+
+
 @ANY
 def test_the_service_is_no_number_whatever_a_field_of_this_name_says(form: str) -> None:
     one = Observe("took_seconds", "took", KIND, "ms", exemplar="service")

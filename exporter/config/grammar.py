@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from exporter.config.build import SCALARS, Builder, Raw, entries, instead
 from exporter.config.nodes import At, Entries, Items, Node, Pair, Refused, Scalar, quote
@@ -28,11 +28,12 @@ IMPLIED = "service"
 
 
 class Words(Struct, frozen=True):
-    """What the rules of one application may name."""
+    """What the rules of one application may name; how each gauge was first said to be set."""
 
     families: Mapping[str, Family]
     heartbeats: Mapping[str, float]
     routes: Mapping[str, str]
+    gauges: dict[str, Set] = field(default_factory=dict)
 
     def family(self, pair: Pair, at: At, kind: Kind | None = None) -> Family:
         """The family that a key names. Raises Refused."""
@@ -100,7 +101,7 @@ def _builder(words: Words) -> Builder:
             tuple[Where, ...]: _wheres,
             tuple[Count, ...]: partial(_updates, words, "counter", _count),
             tuple[Observe, ...]: partial(_updates, words, "histogram", partial(_moved, Observe)),
-            tuple[Set, ...]: partial(_updates, words, "gauge", partial(_moved, Set)),
+            tuple[Set, ...]: partial(_updates, words, "gauge", partial(_set, words)),
             Label: _label,
             LabelMap: partial(_label_map, words),
         },
@@ -211,6 +212,22 @@ def _moved(cls: type[T], builder: Builder, pair: Pair, at: At, family: Family) -
     elif isinstance(labels, Entries):
         _check_labels(labels, family, at.child("labels"))
     return builder.build(cls, pair.node, at, **given)
+
+
+def _set(words: Words, builder: Builder, pair: Pair, at: At, family: Family) -> Set:
+    """A gauge is one thing: all that set it say the same of how long and how it is gathered."""
+    one = _moved(Set, builder, pair, at, family)
+    first = words.gauges.setdefault(pair.key, one)
+    for key in ("aggregate", "window", "per_stream"):
+        here, there = getattr(one, key), getattr(first, key)
+        if here != there:
+            here, there = _shown(here), _shown(there)
+            at.say(pair.line, f"has {key} {here}, and {there} where it is first set; give one")
+    return one
+
+
+def _shown(value: float | str) -> str:
+    return f"{value:g} s" if isinstance(value, float) else str(value).lower()
 
 
 def _find(node: Node, key: str) -> Node | None:

@@ -7,6 +7,7 @@ fields hold true and false, is learned from the lines that were doubtful.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Annotated, Any
@@ -34,6 +35,7 @@ _ROLES: tuple[tuple[str, tuple[str, ...], Any], ...] = (
 # What a line is read by. No rule that asks for such a key as a field is decided on this path,
 # but an exception's key is: it holds null.
 _OWN = frozenset({"log", *LEVEL_KEYS, *MESSAGE_KEYS, *TIME_KEYS})
+_UNNAMED = re.compile(r'["\\\x00-\x1f]')  # msgspec has no names with what JSON escapes
 _NOTHING = "nothing"  # an attribute that is always None
 _ALWAYS_NONE = frozenset({_NOTHING, *(role for role, _, _ in _ROLES)})  # unless a key tells it
 _SURE, _SUREST = 32, 1 << 14  # doubtful lines that change a mind, at first and after many changes
@@ -58,7 +60,7 @@ class Shape:
     @staticmethod
     def serves(name: str) -> bool:
         """Whether a field of this name can be had from a decoded line."""
-        return name.partition(".")[0] not in _OWN
+        return name.partition(".")[0] not in _OWN and not _UNNAMED.search(name)
 
     def decoder(self) -> Callable[[bytes], Any]:
         """Decodes a line; raises what msgspec raises, ValidationError where types are strange."""
