@@ -67,6 +67,21 @@ def _after(counted: Counted, form: str, *fields: Mapping[str, object], time: str
     return counted.numbers()
 
 
+@ANY
+def test_a_template_that_captures_a_service_is_asked_for_that_one(form: str) -> None:
+    """Records are of the service "service"; the first word of their message is "Job"."""
+    counted = _counted(
+        LogRule(
+            message="{service} {*}",
+            where=(Where("service", values=("Job",)),),
+            count=(Count("jobs_total", {"kind": Label(field="service")}),),
+        ),
+        LogRule(message="{service} {*}", count=(Count("jobs_total", KIND),)),
+    )
+    numbers = _after(counted, form, {"kind": "a"})
+    assert (numbers["jobs_total", ("Job",)], numbers["jobs_total", ("a",)]) == ((6.0,), (6.0,))
+
+
 @pytest.mark.parametrize("name", ['k"q', "k\\q", "k\tq"])
 def test_a_field_may_have_a_name_that_json_escapes(name: str) -> None:
     label = Label(field=name, default="none")

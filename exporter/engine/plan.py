@@ -137,6 +137,8 @@ class Compiled(Struct, frozen=True, eq=False):
             return False
         if rule.level and level not in rule.level:
             return False
+        if "service" in self.captures():
+            return True  # conditions on it are on what the template captures
         return all(meets(where, service) for where in rule.where if where.field == "service")
 
     def certain(self, given: frozenset[str] = frozenset()) -> bool:

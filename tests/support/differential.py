@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 
@@ -18,13 +18,14 @@ from exporter.vocabulary import FAMILIES
 from tests.support import many_rules
 from tests.support.hostile import NOW, Hostile
 from tests.support.oracle import Counted, Oracle, Tried, differences, plan_of, profile_plan
+from tests.support.random_rules import Drawn
 from tests.support.wide_rules import OWN, RULES
 
 TESTS = Path(__file__).parents[1]
 PROFILES = sorted(folder.name for folder in (TESTS / "golden").iterdir() if folder.is_dir())
 FORMATS = (
     "keyvalue", "logfmt", "json", "dotnet", "served", "logged", "text", "docker", "cri", "many",
-    "fields", "told",
+    "fields", "told", "random",
 )  # fmt: skip
 MADE = ("keyvalue", "logfmt", "json", "dotnet", "served", "logged")
 MANY = {
@@ -37,17 +38,22 @@ ENGINES = (choice.PYTHON, choice.COMPILED)
 # Room for few series, so that some are folded.
 LIMITS = {"jobs_total": 40, "watched_exceptions_total": 20, "told_total": 2000}
 AT_ONCE = 20_000
+A_DRAW = 500  # lines by the rules of one draw
 TRIED = 1_000  # lines by rules that are each tried
 MILLION = 1_000_000
 _NO_TEXTS = ("jsonlines", "keyvalue")
 
 
-@cache
-def plan(name: str) -> Plan:
-    """The plan of a profile, of many rules, or for a format, which asks for everything."""
+@lru_cache(maxsize=64)
+def plan(name: str, seed: int = 0) -> Plan:
+    """The plan of a profile, of many rules, or for a format, which asks for everything.
+
+    Only that of random rules has a seed.
+    """
     if name in PROFILES:
         return profile_plan(name)
-    return plan_of(MANY.get(name, RULES), {**FAMILIES, **OWN})
+    drawn = Drawn(Random(f"rules {seed}")).rules() if name == "random" else None
+    return plan_of(drawn or MANY.get(name, RULES), {**FAMILIES, **OWN})
 
 
 def hostile(name: str, seed: int) -> Hostile:
@@ -62,6 +68,10 @@ def hostile(name: str, seed: int) -> Hostile:
     if name == "logfmt":
         logs = [TESTS / "parsers" / "keyvalue" / "logfmt.log"]
         return Hostile(dice, _lines_of(logs) if seed % 2 else (), made=(name,), usual=seed)
+    if name == "random":
+        envelope = dice.choice(("", "", "", "docker", "cri"))
+        made = dice.choice(((*MADE, "text"), *((each,) for each in MADE)))
+        return Hostile(dice, made=made, usual=seed, envelope=envelope)
     if name in ("docker", "cri"):
         return Hostile(
             dice,
@@ -83,13 +93,14 @@ def chunks(data: bytes, dice: Random) -> Iterator[bytes]:
 
 def compare(name: str, lines: list[bytes], seed: int) -> list[str]:
     """All ways over these lines; what differs from the exact reading, in words."""
-    exact = Oracle(plan(name), NOW, LIMITS)
+    rules = plan(name, seed if name == "random" else 0)
+    exact = Oracle(rules, NOW, LIMITS)
     exact.read(lines)
     expected, shown = exact.numbers(), exact.exemplars()
     data = b"".join(line + b"\n" for line in lines)
     told = _untried(name, lines[:TRIED]) if name in MANY else []
     for engine in ENGINES:
-        fast = Counted(plan(name), NOW, LIMITS, by=engine)
+        fast = Counted(rules, NOW, LIMITS, by=engine)
         fast.feed(chunks(data, Random(seed)))
         told += [f"{engine}: {what}" for what in differences(fast.numbers(), expected)]
         found = fast.exemplars()
@@ -127,6 +138,10 @@ def smallest(name: str, lines: list[bytes], seed: int) -> list[bytes]:
 
 def check(name: str, count: int, seed: int) -> None:
     """Compare that many lines; a difference is an AssertionError with the lines that show it."""
+    if name == "random" and count > A_DRAW:
+        for draw in range(-(-count // A_DRAW)):
+            check(name, A_DRAW, seed * 1000 + draw)
+        return
     lines = hostile(name, seed).lines(count)
     if compare(name, lines, seed):
         lines = smallest(name, lines, seed)
