@@ -259,7 +259,7 @@ async def test_through_a_pooler_in_transaction_mode(
                 "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
                 " current_setting('transaction_read_only')"
             )
-            seen = postgres.psql_through(port, "watcher", shop, settings_seen)
+            seen = await postgres.psql_through(port, "watcher", shop, settings_seen)
             assert seen == "0|0|off"
             assert app.value("watched_postgres_up", shop) == 1
 
@@ -268,11 +268,11 @@ async def test_a_pooler_that_is_full_says_so_as_a_server_does(
     parts: Parts, postgres: Server, shop: str
 ) -> None:
     parts.need("pgbouncer")
-    with (
-        pooler(postgres, {"max_client_conn": "1"}) as (port, _),
-        postgres.through(port, "watcher", shop, "SELECT 1"),
-    ):
-        async with asked(settings(postgres, shop, port=port)) as app:
+    with pooler(postgres, {"max_client_conn": "1"}) as (port, _):
+        async with (
+            postgres.through(port, "watcher", shop, "SELECT 1"),
+            asked(settings(postgres, shop, port=port)) as app,
+        ):
             await until(lambda: app.failures().get("too_many_connections", 0) >= 1, "a refusal")
 
 
@@ -294,7 +294,7 @@ async def test_a_pool_that_is_taken_is_waited_for_within_bounds(
     with pooler(postgres, {"default_pool_size": "1"}) as (port, _):
         async with asked(settings(postgres, shop, port=port)) as app:
             await healthy(app, shop)
-            with postgres.through(port, "watcher", shop, "BEGIN", "SELECT 1"):
+            async with postgres.through(port, "watcher", shop, "BEGIN", "SELECT 1"):
                 await down(app, shop, 8)
                 await until(lambda: app.value("shop_carts") is None, "the old values to go", 8)
             await up(app, shop)

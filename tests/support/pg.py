@@ -9,8 +9,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import count
@@ -124,9 +124,13 @@ class Server:
         """Its version, without what a packager adds."""
         return self.psql("SHOW server_version").partition(" ")[0]
 
-    def psql_through(self, port: int, user: str, database: str, sql: str) -> str:
-        """What psql prints that comes by another port, a pooler's."""
-        answer = subprocess.run(
+    async def psql_through(self, port: int, user: str, database: str, sql: str) -> str:
+        """What psql prints that comes by a pooler's port.
+
+        In a thread: the one connection of the pool may be in a query of this very loop.
+        """
+        answer = await asyncio.to_thread(
+            subprocess.run,
             [*self._command_by(self.url(user, database, port)), "-c", sql],
             capture_output=True,
             text=True,
@@ -135,10 +139,16 @@ class Server:
         )
         return answer.stdout.strip()
 
-    @contextmanager
-    def through(self, port: int, user: str, database: str, *statements: str) -> Iterator[None]:
-        """A psql by another port that has run `statements`, and stays until the block is left."""
-        child = _having_run(self._command_by(self.url(user, database, port)), statements)
+    @asynccontextmanager
+    async def through(
+        self, port: int, user: str, database: str, *statements: str
+    ) -> AsyncIterator[None]:
+        """A psql by a pooler's port that has run `statements`, and stays until the block is left.
+
+        Waited for in a thread: the one connection of the pool may be in a query of this very loop.
+        """
+        command = self._command_by(self.url(user, database, port))
+        child = await asyncio.to_thread(_having_run, command, statements)
         try:
             yield
         finally:
