@@ -16,6 +16,7 @@ from exporter.clock import WallClock
 from exporter.config import AppPlan, parse
 from exporter.pipeline import keep
 from exporter.shard import Shard
+from tests.support.parting import part
 
 CONFIG = """\
 apps:
@@ -94,6 +95,7 @@ async def at_work(plan: AppPlan, state: dict[str, Any] | None = None) -> AsyncIt
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await part()
 
 
 async def until(true: Callable[[], bool], what: str, within: float = 40.0) -> None:

@@ -14,6 +14,7 @@ from exporter.sources.probes.examine import ask_once
 from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.probes.verdict import Result
 from tests.support.asking import Asked, at_work
+from tests.support.parting import part
 
 CONFIG = """\
 apps:
@@ -40,6 +41,7 @@ async def once(
     assert plan.brokers is not None
     checks = plan.brokers.checks
     results = await ask_once(checks, clock or WallClock(), Resolver(system_lookup))
+    await part()
     return dict(zip((check.name for check in checks), results, strict=True))
 
 

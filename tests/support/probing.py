@@ -18,6 +18,7 @@ from exporter.sources.probes.examine import ask_once
 from exporter.sources.probes.resolver import Resolver, system_lookup
 from exporter.sources.probes.verdict import Result
 from tests.support.asking import Asked, at_work
+from tests.support.parting import part
 
 CONFIG = """\
 apps:
@@ -49,6 +50,7 @@ async def once(
     assert settings is not None
     resolver = resolver or Resolver(system_lookup)
     results = await ask_once(settings.checks, clock or WallClock(), resolver)
+    await part()
     return dict(zip((check.name for check in settings.checks), results, strict=True))
 
 
