@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +16,8 @@ from exporter.errors import ConfigError
 
 BAD = Path(__file__).parent / "bad"
 ENVIRON = {"SECRET": "hunter2"}
+
+UNKNOWN = {"unheard_of": "x"}
 
 FRAGMENTS = (
     "apps", "name", "shop", "logs", "rules", "files", "message", "count", "watched_events_total",
@@ -54,6 +58,28 @@ def test_a_variable_shows_its_name_and_never_what_it_holds(monkeypatch: pytest.M
     with pytest.raises(ConfigError) as caught:
         load(Path("secret.yaml"), ENVIRON)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", sorted(BAD.glob("*.yaml")), ids=lambda path: path.stem)
+def test_an_unknown_key_in_any_mapping_does_no_worse_than_a_complaint(path: Path) -> None:
+    try:
+        whole = yaml.safe_load(path.read_bytes())
+        shapes = list(_with_a_key_more(whole))
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
+        return  # it is wrong as YAML
+    for shape in shapes:
+        _reads_or_refuses(yaml.safe_dump(shape, sort_keys=False))
+
+
+def _with_a_key_more(node: object) -> Iterator[object]:
+    """The same tree with one more key in one mapping, for each of its mappings."""
+    if isinstance(node, dict):
+        yield {**node, **UNKNOWN}
+        for key, value in node.items():
+            yield from ({**node, key: other} for other in _with_a_key_more(value))
+    if isinstance(node, list):
+        for i, value in enumerate(node):
+            yield from ([*node[:i], other, *node[i + 1 :]] for other in _with_a_key_more(value))
 
 
 def _reads_or_refuses(text: str) -> None:

@@ -116,9 +116,9 @@ def test_check_hides_what_a_complaint_quotes(
 @pytest.mark.parametrize(
     ("part", "complaint"),
     [
-        ("{patterns: {ticket: '(?=x)'}}", "redact: patterns: ticket: RE2 does not read it"),
-        ("{patterns: {Ticket: x}}", "redact: patterns: Ticket: a name has small letters"),
-        ("{keys: ['--']}", "redact: keys: '--' has neither a letter nor a digit"),
+        ("{patterns: {ticket: '(?=x)'}}", "redact.patterns.ticket: RE2 does not read it"),
+        ("{patterns: {Ticket: x}}", "redact.patterns.Ticket: a name has small letters"),
+        ("{keys: ['--']}", "redact: keys: neither a letter nor a digit is in '--'"),
         ("{email: true}", "redact.email: no such key; did you mean emails?"),
         ("off", "redact: must be a mapping"),
     ],

@@ -15,16 +15,11 @@ from msgspec.structs import replace
 
 from exporter.config.build import Raw, seconds
 from exporter.config.discovery import Discovery, discovery
+from exporter.config.families import RESERVED_LABELS, UnreadFamily
 from exporter.config.forward import reached
 from exporter.config.nodes import At, Refused, Scalar, compose
 from exporter.config.objectives import Objective
-from exporter.config.profiles import (
-    RESERVED_LABELS,
-    AppPlan,
-    Profiles,
-    built_in,
-    plan,
-)
+from exporter.config.profiles import AppPlan, Profiles, built_in, plan
 from exporter.config.settings import (
     ADDRESS_WORDS,
     NAME,
@@ -127,7 +122,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
     except Refused:
         raise ConfigError(_in_order(at.complaints, at.file)) from None
     listen = _override(settings.listen, environ, at)
-    web = _web(settings.web.config_file, path.parent.absolute(), environ, at)
+    web = _web(settings.web.config_file, path.parent.absolute(), environ, whole.part("web"))
     if not web.access.guarded and not is_loopback(listen):
         at.child("listen").note(whole.line_of("listen"), f"{listen}: {EXPOSED}")
         _check_pushed(settings.apps, at)
@@ -175,7 +170,7 @@ def _override(listen: str, environ: Mapping[str, str], at: At) -> str:
         return listen
 
 
-def _web(file: Path | None, folder: Path, environ: Mapping[str, str], at: At) -> Web:
+def _web(file: Path | None, folder: Path, environ: Mapping[str, str], part: Raw) -> Web:
     """What the endpoint's own file says; a variable's path is taken from where we were started."""
     named = environ.get(WEB_VARIABLE)
     if not named and file is None:
@@ -183,7 +178,12 @@ def _web(file: Path | None, folder: Path, environ: Mapping[str, str], at: At) ->
     try:
         return load_web(Path(named).absolute() if named else folder / (file or ""))
     except ConfigError as error:
-        at.complaints.extend(error.complaints)
+        for one in error.complaints:
+            if one.line or named:
+                part.at.complaints.append(one)
+            else:  # it is not there, or no text: who names it is wrong
+                at, line = part.at.child("config_file"), part.line_of("config_file")
+                at.say(line, f"the file {file} {one.text}")
         return ANYBODY
 
 
@@ -230,6 +230,8 @@ def _check_names(apps: tuple[App, ...]) -> None:
     lines: dict[str, int] = {}
     for app in apps:
         line = app.raw.line_of("name")
+        if not app.name:
+            continue  # which was said
         if app.name in lines:
             text = f"an application {app.name!r} stands on line {lines[app.name]} already"
             app.raw.at.child("name").say(line, text)
@@ -252,7 +254,10 @@ def _check_sources(apps: tuple[App, ...], at: At) -> None:
                 if (first := senders.setdefault(sender, one.key)) != one.key:
                     text = f"what {sender} sends is received by {first} already"
                     at.to(one.key).say(one.line, text)
-    inputs = [one for app in apps for one in app.logs if isinstance(one.source, Stdin)]
+    first_of_each = (
+        next((one for one in app.logs if isinstance(one.source, Stdin)), None) for app in apps
+    )
+    inputs = [one for one in first_of_each if one is not None]
     for one in inputs[1:]:
         text = f"{inputs[0].key} reads standard input already"
         at.to(one.key).say(one.line, text)
@@ -300,6 +305,8 @@ def _check_own_metrics(apps: tuple[App, ...], plans: tuple[AppPlan, ...]) -> Non
     for app, one in zip(apps, plans, strict=True):
         for name in one.families.keys() - FAMILIES.keys():
             family = one.families[name]
+            if isinstance(family, UnreadFamily):
+                continue
             seen, owner = first.setdefault(name, (family, app.name))
             if (seen.kind, seen.labels, seen.help) != (family.kind, family.labels, family.help):
                 text = f"{name} has another type, help or labels at the application {owner}"

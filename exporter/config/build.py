@@ -74,8 +74,13 @@ class Builder(Struct, frozen=True):
     scalars: Mapping[Any, ScalarType] = field(default_factory=lambda: SCALARS)
     short: Mapping[type, str] = field(default_factory=dict)
 
-    def build(self, cls: type[T], node: Node, at: At, **given: Any) -> T:
-        """A Struct or dataclass from a mapping; `given` fields are no keys. Raises Refused."""
+    def build(
+        self, cls: type[T], node: Node, at: At, spare: Mapping[str, Any] = {}, /, **given: Any
+    ) -> T:
+        """A Struct or dataclass from a mapping; `given` fields are no keys. Raises Refused.
+
+        `spare` stands in for fields that are missing or refused, so that the rest is looked at.
+        """
         hints = _hints(cls)
         if isinstance(node, Scalar) and not node.empty and cls in self.short:
             name = self.short[cls]
@@ -89,7 +94,10 @@ class Builder(Struct, frozen=True):
                 if all(pair.key != key for pair in mapping.pairs):
                     right = self.describe(hints[name])
                     at.child(key).say(node.line, f"is missing; give {right}")
-                sound = False
+                if name in spare:
+                    values[name] = spare[name]
+                else:
+                    sound = False
         if not sound:
             raise Refused
         return _made(cls, values, node, at)
@@ -310,3 +318,8 @@ def _keys(cls: Any) -> Mapping[str, bool]:
 
 
 _fields: Callable[[Any], Mapping[str, bool]] = cache(_keys)
+
+
+def fields_of(cls: type) -> frozenset[str]:
+    """The names of the fields that are keys."""
+    return frozenset(_fields(cls))

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
-from exporter.config.build import SCALARS, Builder, Raw, entries, instead
+from exporter.config.build import SCALARS, Builder, Raw, entries, instead, nearest
+from exporter.config.families import UnreadFamily
 from exporter.config.nodes import At, Entries, Items, Node, Pair, Refused, Scalar, quote
 from exporter.config.settings import patterns
 from exporter.engine.rules import Count, Drain, Event, Label, LogRule, Observe, Set, Where
 from exporter.engine.template import TemplateError, template
 from exporter.model import Family, Kind
+from exporter.vocabulary import FAMILIES
 from parsers import LEVELS
 from parsers.reading import FORMATS
 
@@ -39,11 +41,25 @@ class Words(Struct, frozen=True):
         """The family that a key names. Raises Refused."""
         family = self.families.get(pair.key)
         if family is None:
-            raise at.refuse(pair.line, f"no such metric{instead(pair.key, self.families)}")
+            raise at.refuse(pair.line, f"no such metric{self._instead(pair.key, kind)}")
+        if isinstance(family, UnreadFamily):
+            raise Refused
         if kind is not None and family.kind != kind:
             verb = VERBS[family.kind]
             raise at.refuse(pair.line, f"is a {family.kind}; use `{verb}`, not `{VERBS[kind]}`")
         return family
+
+    def _instead(self, wrong: str, kind: Kind | None) -> str:
+        """The nearest name; else one's own metrics of this kind, or all of it."""
+        if nearest(wrong, self.families):
+            return instead(wrong, self.families)
+        fitting = [
+            name
+            for name, one in self.families.items()
+            if kind in (None, one.kind) and not isinstance(one, UnreadFamily)
+        ]
+        own = [name for name in fitting if name not in FAMILIES]
+        return instead(wrong, own or fitting)
 
 
 VERBS: Mapping[Kind, str] = {"counter": "count", "gauge": "set", "histogram": "observe"}

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from exporter.config.build import Builder, Raw, entries, instead
+from exporter.config.families import UnreadFamily
 from exporter.config.nodes import At, Entries, Refused, compose
 from exporter.config.queues import FOLDER, queue_queries
 from exporter.config.rows import queries as row_queries
@@ -139,6 +140,8 @@ def misfit(query: Query, metric: str, families: Mapping[str, Family]) -> str | N
     family = families.get(metric)
     if family is None:
         return f"no such metric: {metric}{instead(metric, families)}; declare it under `metrics:`"
+    if isinstance(family, UnreadFamily):
+        return None
     if family.kind == "histogram" or family.scope == "own":
         return f"{metric} is not set by a query"
     missing = [name for name in family.labels if name not in (*query.labels, GIVEN)]

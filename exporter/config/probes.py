@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from exporter.config.build import SCALARS, Builder, Raw, entries, instead
+from exporter.config.build import SCALARS, Builder, Raw, entries, fields_of, instead
+from exporter.config.families import UnreadFamily
 from exporter.config.globs import inside
 from exporter.config.nodes import At, Entries, Node, Refused
 from exporter.model import Duration, Family
@@ -217,7 +218,7 @@ def _given(cls: type[Any], parts: Mapping[str, Raw]) -> Iterator[tuple[str, _Giv
             raw.at.say(raw.node.line, str(error))
             continue
         keys = frozenset(pair.key for pair in entries(raw.node, raw.at).pairs)
-        yield name, _Given(settings, keys, raw)
+        yield name, _Given(settings, keys & fields_of(cls), raw)
 
 
 def _merged(
@@ -316,6 +317,8 @@ def _misfit(rows: Rows, metric: str, families: Mapping[str, Family]) -> str | No
     family = families.get(metric)
     if family is None:
         return f"no such metric: {metric}{instead(metric, families)}; declare it under `metrics:`"
+    if isinstance(family, UnreadFamily):
+        return None
     if family.kind != "gauge" or family.scope == "own":
         return f"{metric} is not set by a probe"
     missing = [name for name in family.labels if name not in (*rows.labels, GIVEN)]

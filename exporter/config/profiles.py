@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,19 @@ from msgspec.structs import replace
 from exporter.config.brokers import Others, brokers
 from exporter.config.build import Builder, Raw, entries, instead, read_scalar
 from exporter.config.containers import containers
+from exporter.config.families import own_metrics
 from exporter.config.forward import Known, ways
 from exporter.config.grammar import Words, declared, limits, rules
-from exporter.config.nodes import At, Node, Pair, Refused, compose, quote
+from exporter.config.nodes import At, Node, Refused, compose, quote
 from exporter.config.objectives import Objective, check_entities, merged, objectives
 from exporter.config.postgres import check_rows, postgres
 from exporter.config.probes import Probing, probing
 from exporter.config.rows import states
-from exporter.config.settings import TEXTS, App, OwnMetric, PlacedSource, Profile
+from exporter.config.settings import App, PlacedSource, Profile
 from exporter.config.texts import SHIPPED, read_text
 from exporter.engine.rules import LogRules
 from exporter.forward.settings import Way
-from exporter.model import JOB_BUCKETS, Duration, Family
+from exporter.model import Duration, Family
 from exporter.sources.containers import Containers
 from exporter.sources.disk import Disk
 from exporter.sources.postgres import Postgres
@@ -32,11 +32,7 @@ from exporter.sources.probes import Brokers
 from exporter.vocabulary import FAMILIES
 from exporter.vocabulary.sql import ROWS
 
-METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-RESERVED_LABELS = frozenset({"app", "instance", "job", "le", "quantile"})
 NOWHERE = Known()
-RESERVED_PREFIXES = ("watched_", "sidewatch_")
-RESERVED_ENDINGS = ("_bucket", "_count", "_created", "_info", "_sum")
 
 
 class AppPlan(Struct, frozen=True):
@@ -196,43 +192,3 @@ def _bounded(family: Family, aims: Mapping[str, Objective]) -> Family:
         if aim.goal.subject == family.name and aim.goal.type is Duration:
             bounds.update(aim.values.values())
     return replace(family, buckets=tuple(sorted(bounds)))
-
-
-def own_metrics(part: Raw | None) -> dict[str, Family]:
-    """`{shop_orders_total: {type: counter, help: Orders taken., labels: [country]}}`."""
-    builder = Builder(scalars=TEXTS)
-    found = {}
-    for pair, at in part.pairs() if part else ():
-        try:
-            found[pair.key] = _own_metric(pair, builder.build(OwnMetric, pair.node, at), at)
-        except Refused:
-            continue
-    return found
-
-
-def _own_metric(pair: Pair, metric: OwnMetric, at: At) -> Family:
-    for wrong in _name_faults(pair.key, metric):
-        at.say(pair.line, wrong)
-    mapping = entries(pair.node, at)
-    for label in metric.labels:
-        if label in RESERVED_LABELS or label.startswith("__"):
-            at.child("labels").say(mapping.line_of("labels"), f"the label {label} is reserved")
-    if len(set(metric.labels)) < len(metric.labels):
-        at.child("labels").say(mapping.line_of("labels"), "a label stands here twice")
-    if metric.buckets and metric.type != "histogram":
-        at.child("buckets").say(mapping.line_of("buckets"), "only a histogram has buckets")
-    if list(metric.buckets) != sorted(set(metric.buckets)):
-        at.child("buckets").say(mapping.line_of("buckets"), "must ascend")
-    buckets = (metric.buckets or JOB_BUCKETS) if metric.type == "histogram" else ()
-    return Family(pair.key, metric.type, metric.help, metric.labels, buckets=buckets)
-
-
-def _name_faults(name: str, metric: OwnMetric) -> Iterator[str]:
-    if not METRIC.fullmatch(name):
-        yield "a metric's name has letters, digits and '_', no digit first"
-    if name.startswith(RESERVED_PREFIXES):
-        yield f"the prefixes {' and '.join(RESERVED_PREFIXES)} are sidewatch's own"
-    if name.endswith(RESERVED_ENDINGS):
-        yield f"the endings {', '.join(RESERVED_ENDINGS)} have a meaning of their own"
-    if (metric.type == "counter") != name.endswith("_total"):
-        yield "a counter's name ends in _total, and no other's does"

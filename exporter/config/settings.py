@@ -32,7 +32,7 @@ from exporter.config.nodes import At, Node, Refused
 from exporter.forward.push import Push
 from exporter.forward.settings import Destination
 from exporter.model import Duration, Kind
-from exporter.redact import Redaction
+from exporter.redact import Expressions, Redaction, fault
 from exporter.sources import KINDS, LogSource
 from exporter.sources.containers import Service
 from exporter.sources.disk import Disk
@@ -209,6 +209,7 @@ def builder(profile: Hook, base: Path) -> Builder:
     return Builder(
         hooks={
             App: _app,
+            Expressions: _expressions,
             Profile: profile,
             Patterns: patterns,
             Heartbeats: _heartbeats,
@@ -276,9 +277,10 @@ def patterns(build: Builder, node: Node, at: At) -> Mapping[str, str]:
 
 
 def _heartbeats(build: Builder, node: Node, at: At) -> Mapping[str, float]:
-    found: Mapping[str, float] = build.convert(Mapping[str, Duration], node, at)
+    found: dict[str, float] = build.convert(Mapping[str, Duration], node, at)
     for pair, here in Raw(node, at).pairs():
-        if found.get(pair.key) == 0:
+        # One whose interval was refused is declared all the same.
+        if found.setdefault(pair.key, 1.0) == 0:
             here.say(pair.line, "an interval is longer than 0s")
         if not NAME.fullmatch(pair.key):
             here.say(pair.line, "a heartbeat's name has letters, digits and '_', no digit first")
@@ -301,7 +303,21 @@ def _watches(base: Path, build: Builder, node: Node, at: At) -> Mapping[str, Dis
 
 
 def _app(build: Builder, node: Node, at: At) -> App:
-    return build.build(App, node, at, raw=Raw(node, at))
+    """An application; one whose name is wrong is looked at further."""
+    return build.build(App, node, at, {"name": ""}, raw=Raw(node, at))
+
+
+def _expressions(build: Builder, node: Node, at: At) -> Mapping[str, str]:
+    """Patterns of one's own of what is to be hidden: those that can be used."""
+    given: Mapping[str, str] = build.convert(Mapping[str, str], node, at)
+    found = {}
+    for pair, here in Raw(node, at).pairs():
+        if pair.key in given:
+            if wrong := fault(pair.key, given[pair.key]):
+                here.say(pair.line, wrong)
+            else:
+                found[pair.key] = given[pair.key]
+    return found
 
 
 def _log_sources(base: Path, build: Builder, node: Node, at: At) -> tuple[PlacedSource, ...]:

@@ -5,13 +5,15 @@
 
 from exporter.redact.logs import hide, log_the_uncaught
 from exporter.redact.redactor import Redactor, Rule, Tally, marker, uncounted
-from exporter.redact.settings import Redaction, redactor
+from exporter.redact.settings import Expressions, Redaction, fault, redactor
 
 __all__ = [
+    "Expressions",
     "Redaction",
     "Redactor",
     "Rule",
     "Tally",
+    "fault",
     "hide",
     "log_the_uncaught",
     "marker",
