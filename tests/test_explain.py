@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,8 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     def run(given: bytes, *words: str) -> str:
         parser = argparse.ArgumentParser()
         explain.add_parser(parser.add_subparsers())
-        arguments = parser.parse_args(["explain", "--profile", "kodiai", *words])
+        plan = () if "--config" in words else ("--profile", "kodiai")
+        arguments = parser.parse_args(["explain", *plan, *words])
         monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(given)))
         assert arguments.run(arguments) == 0
         return capsys.readouterr().out
@@ -65,3 +67,34 @@ def test_a_line_is_read_as_far_as_sidewatch_reads_it(told: Any) -> None:
     (record,) = map(json.loads, told(line, "--json").splitlines())
     assert (record["format"], record["reason"]) == ("text", "malformed json")
     assert len(record["message"]) == MIB
+
+
+def test_an_application_of_a_configuration_is_explained_by_all_that_it_says(
+    told: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "sidewatch.yaml"
+    path.write_text(
+        "redact: {patterns: {ticket: 'T-[0-9]+'}}\napps:\n- name: shop\n  logs: [{files: a.log}]\n"
+        "  metrics: {shop_sold_total: {type: counter, help: Sold., labels: [what]}}\n"
+        "  rules: [{message: sold, count: {shop_sold_total: {what: what}}}]\n"
+    )
+    line = b"level=info msg=sold what=bread note=T-1234"
+    (record,) = map(json.loads, told(line, "--config", str(path), "--json").splitlines())
+    assert record["fields"]["note"] == "[redacted-ticket]"
+    assert record["updates"][1]["labels"] == {"app": "shop", "what": "bread"}
+    # A profile may be held against it: then only what it hides is the configuration's.
+    words = ("--config", str(path), "--profile", "kodiai", "--json")
+    (record,) = map(json.loads, told(line, *words).splitlines())
+    assert record["fields"]["note"] == "[redacted-ticket]"
+    assert [one["labels"]["app"] for one in record["updates"]] == ["kodiai"]
+
+
+def test_who_names_neither_profile_nor_configuration_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    parser = argparse.ArgumentParser()
+    explain.add_parser(parser.add_subparsers())
+    arguments = parser.parse_args(["explain"])
+    with pytest.raises(SystemExit):
+        arguments.run(arguments)
+    assert "name --profile NAME, or --config FILE, or both" in capsys.readouterr().err

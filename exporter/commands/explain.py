@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
+from exporter.commands.application import application
 from exporter.commands.types import Subparsers
 from exporter.config import load, load_profile
 from exporter.engine.exact import Exact
@@ -37,14 +38,19 @@ def add_parser(commands: Subparsers) -> None:
         description="Reads log lines on standard input and shows, record by record, how each is "
         "understood and which metrics it moves. Secrets are hidden.",
     )
-    parser.add_argument("--profile", required=True, help="a profile's name, or a path")
-    parser.add_argument("--app", help="the `app` label (the profile's name)")
-    parser.add_argument("--service", default="stdin", help="the `service` label (stdin)")
+    parser.add_argument("--profile", help="a profile's name, or a path")
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="a configuration whose `redact` is to be used"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="a configuration, for --app of it and its `redact`; with --profile for `redact` alone",
     )
+    parser.add_argument(
+        "--app", help="one of the configuration's; with --profile the `app` label (its name)"
+    )
+    parser.add_argument("--service", default="stdin", help="the `service` label (stdin)")
     parser.add_argument("--json", action="store_true", help="one JSON object a record")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 class Explained(Struct):
@@ -59,10 +65,17 @@ class Explained(Struct):
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain every record of standard input."""
-    plan = load_profile(arguments.profile, arguments.app)
+    if arguments.profile is None and arguments.config is None:
+        arguments.parser.error("name --profile NAME, or --config FILE, or both")
+    whole = load(arguments.config) if arguments.config else None
+    plan = (
+        application(whole, arguments.config, arguments.app)
+        if whole is not None and arguments.profile is None
+        else load_profile(arguments.profile, arguments.app)
+    )
     compiled = compile_rules(plan.rules, plan.families)
     zone = ZoneInfo(plan.rules.timezone)
-    hiding = redactor(load(arguments.config).redaction if arguments.config else Redaction())
+    hiding = redactor(whole.redaction if whole else Redaction())
     exact = Exact(compiled, arguments.service, "stdin", zone)
     for one in _explain(exact, (line.rstrip(b"\r\n") for line in sys.stdin.buffer), hiding):
         found = hiding.fields(_plain(one, plan.name))

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from exporter.app.assembly import assemble, declare
 from exporter.clock import SetClock
+from exporter.commands.application import application
 from exporter.commands.types import Subparsers
 from exporter.config import AppPlan, load, load_profile, seconds
 from exporter.errors import SidewatchError
@@ -20,9 +21,12 @@ from exporter.exposition import Form, blocks, timeline
 from exporter.history import SOURCE, Log, line_time, steps
 from exporter.model import Cursor
 from exporter.shard import Shard
+from exporter.sources.files import Files
 from exporter.sources.files.compressed import Packed
+from exporter.sources.files.identity import Ident
 from exporter.sources.files.names import is_packed
 from exporter.sources.files.services import service_of
+from exporter.sources.stdin import Stdin
 from parsers import times
 
 CHUNK = 1 << 17  # of glibc's heap: what is larger has its pages made anew each time
@@ -48,7 +52,10 @@ def add_parser(commands: Subparsers) -> None:
         "--config", type=Path, metavar="FILE", help="a configuration, for --app of it"
     )
     parser.add_argument("--app", help="the `app` label (the profile's name)")
-    parser.add_argument("--service", help="the `service` label (as live: the file's name)")
+    parser.add_argument(
+        "--service",
+        help="the `service` label (as live: by the configuration, else the file's name)",
+    )
     parser.add_argument("--openmetrics", action="store_true", help=OPENMETRICS)
     parser.add_argument(
         "--step", type=_step, metavar="TIME", help="between two numbers of a series (15s)"
@@ -65,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.openmetrics and (arguments.step or arguments.until):
         raise SidewatchError("--step and --until are for --openmetrics")
     plan = _plan(arguments)
-    logs = [_log(arguments, name) for name in arguments.files]
+    logs = list(_logs(arguments, plan))
     told = _timeline(plan, logs, arguments) if arguments.openmetrics else _final(plan, logs)
     for block in told:
         sys.stdout.buffer.write(block)
@@ -75,18 +82,31 @@ def run(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace) -> AppPlan:
     if arguments.profile is not None:
         return load_profile(arguments.profile, arguments.app)
-    apps = {app.name: app for app in load(arguments.config).apps}
-    wanted = arguments.app or next(iter(apps))
-    if wanted not in apps or (arguments.app is None and len(apps) > 1):
-        raise SidewatchError(f"{arguments.config}: --app must be one of {', '.join(apps)}")
-    return apps[wanted]
+    return application(load(arguments.config), arguments.config, arguments.app)
 
 
-def _log(arguments: argparse.Namespace, name: str) -> Log:
-    if name == "-":
-        cursor = Cursor(name, arguments.service or "stdin", "stdin")
-        return Log(cursor, _chunks(sys.stdin.buffer))
-    return Log(Cursor(name, arguments.service or service_of(name), "file"), _file(name))
+def _logs(arguments: argparse.Namespace, plan: AppPlan) -> Iterator[Log]:
+    """The files with their services, which are those of `run` where the application reads them."""
+    sources = [one.source for one in plan.logs]
+    piped = next((one.service for one in sources if isinstance(one, Stdin)), "stdin")
+    found = [one.services() for one in sources if isinstance(one, Files)]
+    for name in arguments.files:
+        if name == "-":
+            cursor = Cursor(name, arguments.service or piped, "stdin")
+            yield Log(cursor, _chunks(sys.stdin.buffer))
+            continue
+        live = (each[ident] for each in found if (ident := _ident(name)) in each)
+        service = arguments.service or next(live, None) or service_of(name)
+        yield Log(Cursor(name, service, "file"), _file(name))
+
+
+def _ident(name: str) -> Ident:
+    """What a file is known by; what cannot be looked at cannot be read either, which says why."""
+    try:
+        status = Path(name).stat()
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino
 
 
 def _timeline(plan: AppPlan, logs: list[Log], arguments: argparse.Namespace) -> Iterator[bytes]:

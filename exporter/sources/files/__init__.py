@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -11,6 +12,8 @@ from exporter.clock import Clock
 from exporter.model import Duration, Sink
 from exporter.sources.files.book import Book
 from exporter.sources.files.discover import Finder
+from exporter.sources.files.identity import Ident
+from exporter.sources.files.services import service_of
 from exporter.sources.files.tail import Tailer
 from exporter.sources.files.watch import Watch
 
@@ -64,6 +67,11 @@ class Files(Struct, frozen=True):
                 await self._follow(tail, watch, sink)
         finally:
             tail.close()
+
+    def services(self) -> Mapping[Ident, str]:
+        """The files that are there now, each with the service that it is read for."""
+        found = Finder(self.files, self.exclude).find().files
+        return {ident: self.service or service_of(seen.path) for ident, seen in found.items()}
 
     def tailer(self, sink: Sink, clock: Clock) -> Tailer:
         """What reads the files, in steps."""
