@@ -226,6 +226,28 @@ def test_where_messages_cannot_be_told_apart_it_is_said(
     assert "note: deadman is told by webhook too, and Alertmanager counts both together" in said
 
 
+@pytest.mark.real
+def test_a_prometheus_that_is_ready_before_it_knows_its_alertmanager_is_waited_for(
+    parts: Parts, tmp_path: Path
+) -> None:
+    config = tmp_path / "sidewatch.yaml"
+    config.write_text(CONFIG.format(address="127.0.0.1:0", folder=tmp_path))
+    nobody = f"127.0.0.1:{free_port()}"
+
+    def said(server: Prometheus, wait: str) -> str:
+        said = StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            words = ("--config", str(config), "--prometheus", server.url, "--wait", wait)
+            assert main(["test-alert", *words]) == 1
+        return said.getvalue()
+
+    binary = parts.need("prometheus")
+    with prometheus(binary, tmp_path / "new", [], alertmanager=nobody) as server:
+        assert f"sidewatch: http://{nobody} does not answer" in said(server, "60s")
+    with prometheus(binary, tmp_path / "lacking", []) as server:
+        assert "Prometheus knows no Alertmanager: `alerting`" in said(server, "1s")
+
+
 Lost = dict[str, tuple[str, str]]
 
 

@@ -16,6 +16,9 @@ from exporter.trial import LONGEST_SECONDS, Trial, clear, write
 
 # No vowel, so that it is no word, and nothing that looks like something else.
 LETTERS = "bcdfghjkmnpqrstvwxz23456789"
+# One that has just started is ready before it knows them: it takes up what was discovered each 5 s.
+DISCOVERED_SECONDS = 12.0
+EVERY_SECONDS = 0.5
 EVERYWHERE = {"", "0.0.0.0", "[::]"}  # noqa: S104 - it is compared
 LABELS = {
     "alertname": "SidewatchTestAlert",
@@ -62,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.parser.error("name --prometheus URL, or --alertmanager URL, or both")
     test = "".join(secrets.choice(LETTERS) for _ in range(4))
     prometheus = arguments.prometheus and Prometheus(arguments.prometheus)
-    alertmanager = Alertmanager(arguments.alertmanager or _found(prometheus))
+    alertmanager = Alertmanager(arguments.alertmanager or _found(prometheus, arguments.wait))
     way = Walk(test, alertmanager, alertmanager.told(), deadman=not arguments.no_deadman)
     if prometheus is None:
         fired = _posted(alertmanager, test)
@@ -117,10 +120,13 @@ def _posted(alertmanager: Alertmanager, test: str) -> Iterator[None]:
         alertmanager.post(labels, said, end=time.time())
 
 
-def _found(prometheus: Prometheus) -> Address:
-    known = prometheus.alertmanagers()
-    if not known:
-        raise SidewatchError(NO_ALERTMANAGER)
+def _found(prometheus: Prometheus, wait: float) -> Address:
+    """Where Prometheus sends to."""
+    until = time.monotonic() + min(wait, DISCOVERED_SECONDS)
+    while not (known := prometheus.alertmanagers()):
+        if time.monotonic() >= until:
+            raise SidewatchError(NO_ALERTMANAGER)
+        time.sleep(EVERY_SECONDS)
     return address(known[0])
 
 
