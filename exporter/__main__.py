@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from exporter import __version__
 from exporter.commands import add_parsers
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.set_defaults(cannot=1)
     words = sys.argv[1:] if arguments is None else arguments
-    parser.add_argument("--version", action="version", version=_version(words))
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and exit")
     with uncollected() if arguments is None else nullcontext():  # where the process is ours
         add_parsers(parser, words)
     chosen = parser.parse_args(words)
@@ -56,16 +56,19 @@ def _redacted(error: SidewatchError) -> str:
     return redactor(Redaction()).text(str(error))
 
 
-def _version(words: Sequence[str]) -> str:
-    """What --version says; which engine there is, is looked for only then."""
-    if "--version" not in words:
-        return ""
-    from exporter.engine import choice  # noqa: PLC0415 - as the commands, with what they need
+class _Version(argparse.Action):
+    """Says what runs, with the engine that would count; 1 where that cannot be had."""
 
-    try:
-        return f"sidewatch {__version__} ({choice.running()} engine)"
-    except SidewatchError as error:
-        return f"sidewatch {__version__}; {error}"
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from exporter.engine import choice  # noqa: PLC0415 - as the commands, with what they need
+
+        text = f"sidewatch {__version__}"
+        try:
+            text = f"{text} ({choice.running()} engine)"
+        except SidewatchError as error:
+            parser.exit(1, f"{text}; {error}\n")
+        print(text)  # noqa: T201 - this is a command
+        parser.exit()
 
 
 def _let_go(output: TextIO) -> None:

@@ -173,19 +173,22 @@ def test_without_a_compiler_it_installs_and_says_that_it_runs_in_python(
 def test_an_engine_that_was_not_built_is_refused_where_it_is_asked_for(
     installed: Path, uncompiled: Path, hostile: Path
 ) -> None:
-    words = (installed / "python", "-P", "-m", "exporter", "replay", "--profile", "kodiai", "-")
-    done = subprocess.run(
-        words,
-        cwd=hostile,
-        env=elsewhere(PYTHONPATH=str(uncompiled), SIDEWATCH_ENGINE="compiled"),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("sidewatch: SIDEWATCH_ENGINE asks for the compiled engine, which")
-    assert "install a C compiler" in done.stderr
+    for words, who in (
+        (("replay", "--profile", "kodiai", "-"), "sidewatch:"),
+        (("--version",), f"sidewatch {exporter.__version__};"),
+    ):
+        done = subprocess.run(
+            (installed / "python", "-P", "-m", "exporter", *words),
+            cwd=hostile,
+            env=elsewhere(PYTHONPATH=str(uncompiled), SIDEWATCH_ENGINE="compiled"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"{who} SIDEWATCH_ENGINE asks for the compiled engine, which")
+        assert "install a C compiler" in done.stderr
 
 
 def test_the_engine_that_the_tests_use_was_compiled_of_these_sources(
