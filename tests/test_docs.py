@@ -14,6 +14,7 @@ import pytest
 from exporter.commands import COMMANDS
 from exporter.config import parse
 from exporter.config.queues import libraries
+from exporter.errors import ConfigError
 from exporter.sources import KINDS
 from tests import test_floors
 
@@ -31,6 +32,20 @@ def test_the_first_configuration_of_the_readme_is_right_and_short() -> None:
     assert [app.name for app in plan.apps] == ["kodiai"]
     assert not plan.notes
     assert len(text.splitlines()) <= 10
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_a_whole_configuration_in_a_document_is_right(path: Path) -> None:
+    for text in blocks(path, "yaml"):
+        if not text.startswith("# sidewatch.yaml\n") or "\napps:" not in text:
+            continue
+        names = dict.fromkeys(re.findall(r"\$\{([A-Z_]+)\}", text), "x")
+        try:
+            parse(text, ROOT / "sidewatch.yaml", names)
+        except ConfigError as error:
+            # A file of the reader's own is not here.
+            wrong = [str(one) for one in error.complaints if "cannot be read" not in one.text]
+            assert not wrong, text
 
 
 def test_every_command_of_sidewatch_stands_in_the_readme_and_no_other() -> None:

@@ -19,6 +19,9 @@ Every series of a watched application has the label `app`, and what the configur
 `max`, **local** ones with `sum`, those of a **vantage** point with `min` or `count`; **own** is
 about sidewatch itself, each instance for itself.
 
+A counter or a histogram that is shown for the first time holds 0 for 30 seconds, whatever it has
+counted, so that `increase()` sees its first occurrence.
+
 This page is made from `exporter/vocabulary/` by `python -m tests.support.metrics_page`.
 
 | metric | type | labels | scope | meaning |
