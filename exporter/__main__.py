@@ -67,7 +67,9 @@ class _Version(argparse.Action):
             text = f"{text} ({choice.running()} engine)"
         except SidewatchError as error:
             parser.exit(1, f"{text}; {error}\n")
-        print(text)  # noqa: T201 - this is a command
+        with suppress(OSError):
+            print(text)  # noqa: T201 - this is a command
+        _let_go(sys.stdout)  # whoever does not read it is not told
         parser.exit()
 
 

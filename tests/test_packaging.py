@@ -157,6 +157,21 @@ def test_the_command_works_from_a_hostile_folder(installed: Path, hostile: Path)
     assert answer == f"sidewatch {exporter.__version__} (compiled engine)\n"
 
 
+def test_a_version_that_nobody_reads_is_no_failure(installed: Path, hostile: Path) -> None:
+    words = (installed / "python", "-P", "-m", "exporter", "--version")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            words,
+            cwd=hostile,
+            env=elsewhere(PYTHONUNBUFFERED="1"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_without_a_compiler_it_installs_and_says_that_it_runs_in_python(
     installed: Path, uncompiled: Path, hostile: Path
 ) -> None:

@@ -113,12 +113,17 @@ def test_check_hides_what_a_complaint_quotes(
     assert SECRET not in told
 
 
+MANY = ", ".join(f"p{i}: T-{i}" for i in range(50))
+
+
 @pytest.mark.parametrize(
     ("part", "complaint"),
     [
         ("{patterns: {ticket: '(?=x)'}}", "redact.patterns.ticket: RE2 does not read it"),
         ("{patterns: {Ticket: x}}", "redact.patterns.Ticket: a name has small letters"),
         ("{keys: ['--']}", "redact: keys: neither a letter nor a digit is in '--'"),
+        (f"{{patterns: {{{MANY}, token: '(?=x)'}}}}", "redact.patterns.token: RE2 does not"),
+        (f"{{patterns: {{{MANY}, token: '(?=x)'}}}}", "redact.patterns: 50 at the most"),
         ("{email: true}", "redact.email: no such key; did you mean emails?"),
         ("off", "redact: must be a mapping"),
     ],

@@ -106,6 +106,7 @@ def test_a_configuration_names_the_services_as_it_does_live(
     [
         (CONFIG, ("--app", "shops"), "--app must be one of shop, other"),
         (CONFIG, (), "--app must be one of shop, other"),
+        (CONFIG, ("--app", ""), "--app must be one of shop, other"),
         ("apps: []\ndiscover: {}\n", (), "names no application .* use --profile"),
     ],
 )

@@ -14,7 +14,7 @@ def application(plan: Plan, path: Path, name: str | None) -> AppPlan:
     if not apps:
         text = "names no application (those that are discovered have none); use --profile"
         raise SidewatchError(f"{path}: {text}")
-    wanted = name or next(iter(apps))
+    wanted = next(iter(apps)) if name is None else name
     if wanted not in apps or (name is None and len(apps) > 1):
         raise SidewatchError(f"{path}: --app must be one of {', '.join(apps)}")
     return apps[wanted]

@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Walk; 0 where every hop is passed, 1 where one is not. Raises SidewatchError."""
     if arguments.prometheus is None and arguments.alertmanager is None:
         arguments.parser.error("name --prometheus URL, or --alertmanager URL, or both")
+    began = time.monotonic()
     test = "".join(secrets.choice(LETTERS) for _ in range(4))
     prometheus = arguments.prometheus and Prometheus(arguments.prometheus)
     alertmanager = Alertmanager(arguments.alertmanager or _found(prometheus, arguments.wait))
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         fired = _asked_for(plan, test)
     print(f"test alert {test}")
     with fired:
-        lost = _walked(way, arguments.wait)
+        lost = _walked(way, arguments.wait - (time.monotonic() - began))
     if not lost:
         print(f"Somebody should read now that SidewatchTestAlert fires, with the code {test}.")
     return int(lost)

@@ -120,14 +120,14 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
         found = discovery(settings.discover, settings.labels, part, build, path.parent, known)
         _check_push(settings.push, whole, environ)
     except Refused:
-        raise ConfigError(_in_order(at.complaints, at.file)) from None
+        raise ConfigError(_in_order(at.complaints, at)) from None
     listen = _override(settings.listen, environ, at)
-    web = _web(settings.web.config_file, path.parent.absolute(), environ, whole.part("web"))
+    web = _web(settings.web.config_file, path.parent, environ, whole.part("web"))
     if not web.access.guarded and not is_loopback(listen):
         at.child("listen").note(whole.line_of("listen"), f"{listen}: {EXPOSED}")
         _check_pushed(settings.apps, at)
     if at.complaints:
-        raise ConfigError(_in_order(at.complaints, at.file))
+        raise ConfigError(_in_order(at.complaints, at))
     return Plan(
         file=str(path),
         read=(path, *profiles.read),
@@ -141,7 +141,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Plan:
         apps=plans,
         discovery=found,
         push=settings.push and settings.push.inside(path.parent.absolute()),
-        notes=tuple(_in_order(at.notes, at.file)),
+        notes=tuple(_in_order(at.notes, at)),
     )
 
 
@@ -152,9 +152,9 @@ def load_profile(name: str, app: str | None = None, base: Path = Path()) -> AppP
         profile = find(builder(find, base), Scalar(name, 0, name, quoted=True), at)
         found = plan(App(Raw(Scalar("", 0, ""), at), app or profile.profile, profile), {}, base)
     except Refused:
-        raise ConfigError(_in_order(at.complaints, at.file)) from None
+        raise ConfigError(_in_order(at.complaints, at)) from None
     if at.complaints:
-        raise ConfigError(_in_order(at.complaints, at.file))
+        raise ConfigError(_in_order(at.complaints, at))
     return found
 
 
@@ -176,18 +176,18 @@ def _web(file: Path | None, folder: Path, environ: Mapping[str, str], part: Raw)
     if not named and file is None:
         return ANYBODY
     try:
-        return load_web(Path(named).absolute() if named else folder / (file or ""))
+        return load_web(Path(named or folder / (file or "")).absolute())
     except ConfigError as error:
         for one in error.complaints:
             if one.line or named:
                 part.at.complaints.append(one)
             else:  # it is not there, or no text: who names it is wrong
                 at, line = part.at.child("config_file"), part.line_of("config_file")
-                at.say(line, f"the file {file} {one.text}")
+                at.say(line, f"the file {folder / (file or '')} {one.text}")
         return ANYBODY
 
 
-def _in_order(complaints: Sequence[Complaint], file: str) -> list[Complaint]:
+def _in_order(complaints: Sequence[Complaint], at: At) -> list[Complaint]:
     """Each once: those of the file itself, then file by file as they came; by line in a file.
 
     They quote what stands there, so they are redacted, before it is known what to redact.
@@ -195,8 +195,11 @@ def _in_order(complaints: Sequence[Complaint], file: str) -> list[Complaint]:
     if not complaints:
         return []
     hiding = redactor(Redaction())
-    once = [replace(one, text=hiding.about(one.key, one.text)) for one in dict.fromkeys(complaints)]
-    files = list(dict.fromkeys([file, *(one.file for one in once)]))
+    once = [
+        replace(one, text=hiding.about(one.key, at.spelled(one.text)))
+        for one in dict.fromkeys(complaints)
+    ]
+    files = list(dict.fromkeys([at.file, *(one.file for one in once)]))
     return sorted(once, key=lambda one: (files.index(one.file), one.line))
 
 
@@ -307,7 +310,7 @@ def _check_own_metrics(apps: tuple[App, ...], plans: tuple[AppPlan, ...]) -> Non
             family = one.families[name]
             if isinstance(family, UnreadFamily):
                 continue
-            seen, owner = first.setdefault(name, (family, app.name))
+            seen, owner = first.setdefault(name, (family, app.name or app.raw.at.key))
             if (seen.kind, seen.labels, seen.help) != (family.kind, family.labels, family.help):
                 text = f"{name} has another type, help or labels at the application {owner}"
                 app.raw.at.child("metrics").say(app.raw.line_of("metrics"), text)

@@ -79,7 +79,7 @@ class Builder(Struct, frozen=True):
     ) -> T:
         """A Struct or dataclass from a mapping; `given` fields are no keys. Raises Refused.
 
-        `spare` stands in for fields that are missing or refused, so that the rest is looked at.
+        `spare` stands in for what is refused, or missing and required: so the rest is looked at.
         """
         hints = _hints(cls)
         if isinstance(node, Scalar) and not node.empty and cls in self.short:
@@ -90,14 +90,16 @@ class Builder(Struct, frozen=True):
         mapping, sound = entries(node, at), True
         values = dict(given) | self._values(cls, mapping, known, at)
         for key, name in known.items():
-            if required[name] and name not in values:
-                if all(pair.key != key for pair in mapping.pairs):
-                    right = self.describe(hints[name])
-                    at.child(key).say(node.line, f"is missing; give {right}")
-                if name in spare:
-                    values[name] = spare[name]
-                else:
-                    sound = False
+            if name in values:
+                continue
+            missing = all(pair.key != key for pair in mapping.pairs)
+            if missing and required[name]:
+                right = self.describe(hints[name])
+                at.child(key).say(node.line, f"is missing; give {right}")
+            if name in spare and (required[name] or not missing):
+                values[name] = spare[name]
+            elif required[name]:
+                sound = False
         if not sound:
             raise Refused
         return _made(cls, values, node, at)
@@ -321,5 +323,5 @@ _fields: Callable[[Any], Mapping[str, bool]] = cache(_keys)
 
 
 def fields_of(cls: type) -> frozenset[str]:
-    """The names of the fields that are keys."""
+    """The names of the fields that are keys, with an underscore where Python wants one."""
     return frozenset(_fields(cls))

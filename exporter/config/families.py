@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from exporter.config.build import Builder, Raw, entries
 from exporter.config.nodes import At, Pair, Refused
 from exporter.config.settings import TEXTS, OwnMetric
 from exporter.model import JOB_BUCKETS, Family
+from exporter.vocabulary import FAMILIES
 
 METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_LABELS = frozenset({"app", "instance", "job", "le", "quantile"})
@@ -17,7 +19,7 @@ RESERVED_ENDINGS = ("_bucket", "_count", "_created", "_info", "_sum")
 
 
 class UnreadFamily(Family, frozen=True):
-    """A metric that was refused, which was said: it may be named, and nothing is known of it."""
+    """A metric that is not right, which was said: it may be named, and nothing is known of it."""
 
 
 def own_metrics(part: Raw | None) -> dict[str, Family]:
@@ -25,9 +27,10 @@ def own_metrics(part: Raw | None) -> dict[str, Family]:
     builder = Builder(scalars=TEXTS)
     found: dict[str, Family] = {}
     for pair, at in part.pairs() if part else ():
-        try:
+        said = len(at.complaints)
+        with suppress(Refused):
             found[pair.key] = _own_metric(pair, builder.build(OwnMetric, pair.node, at), at)
-        except Refused:
+        if len(at.complaints) > said and pair.key not in FAMILIES:
             found[pair.key] = UnreadFamily(pair.key, "gauge", "")
     return found
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from msgspec import Struct, field
 
 from exporter.config.build import SCALARS, Builder, Raw, entries, instead, nearest
-from exporter.config.families import UnreadFamily
+from exporter.config.families import RESERVED_PREFIXES, UnreadFamily
 from exporter.config.nodes import At, Entries, Items, Node, Pair, Refused, Scalar, quote
 from exporter.config.settings import patterns
 from exporter.engine.rules import Count, Drain, Event, Label, LogRule, Observe, Set, Where
@@ -30,16 +30,22 @@ IMPLIED = "service"
 
 
 class Words(Struct, frozen=True):
-    """What the rules of one application may name; how each gauge was first said to be set."""
+    """What the rules of one application may name; how each gauge was first said to be set.
+
+    `partial`: some of what declares names could not be read, so that others may be right as well.
+    """
 
     families: Mapping[str, Family]
     heartbeats: Mapping[str, float]
     routes: Mapping[str, str]
+    partial: bool = False
     gauges: dict[str, Set] = field(default_factory=dict)
 
     def family(self, pair: Pair, at: At, kind: Kind | None = None) -> Family:
         """The family that a key names. Raises Refused."""
         family = self.families.get(pair.key)
+        if family is None and self.partial and not pair.key.startswith(RESERVED_PREFIXES):
+            raise Refused
         if family is None:
             raise at.refuse(pair.line, f"no such metric{self._instead(pair.key, kind)}")
         if isinstance(family, UnreadFamily):
@@ -162,7 +168,7 @@ def _wrong_name(key: str, scalar: Scalar, words: Words) -> str | None:
             return f"{shown} is none of {', '.join(LEVELS)}"
         case "event" if not EVENT.fullmatch(text):
             return f"{shown} is no event's name: small letters, digits and '_'"
-        case "heartbeat" if text not in words.heartbeats:
+        case "heartbeat" if text not in words.heartbeats and not words.partial:
             return f"{shown} is not declared under heartbeats{instead(text, words.heartbeats)}"
     return None
 

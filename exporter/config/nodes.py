@@ -23,6 +23,7 @@ MAX_DEPTH = 40
 MAX_VALUES = 50_000
 # The tags that only say what a node is anyway; every other one asks for a constructor.
 PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")) | {None, "!"}
+SHORTEST_HELD = 3  # of a variable: what is shorter is no secret, and part of many words
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 PLAIN_KEY = re.compile(r"[\w-]+")
 VARIABLE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
@@ -35,12 +36,16 @@ class Refused(Exception):  # noqa: N818  # it carries no error: the complaint ha
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """A place in a file by its key path (`apps[0].logs[1].from`), and where complaints of it go."""
+    """A place in a file by its key path (`apps[0].logs[1].from`), and where complaints of it go.
+
+    `filled` is what variables held in the file, each with how that is spelled there (`${NAME}`).
+    """
 
     file: str
     key: str = ""
     complaints: list[Complaint] = field(default_factory=list, compare=False)
     notes: list[Complaint] = field(default_factory=list, compare=False)
+    filled: dict[str, str] = field(default_factory=dict, compare=False)
 
     def child(self, key: str) -> At:
         """The place of this key of a mapping."""
@@ -68,6 +73,13 @@ class At:
     def note(self, line: int, text: str) -> None:
         """Say what the operator should know although it is no mistake."""
         self.notes.append(Complaint(self.file, line, self.key, text))
+
+    def spelled(self, text: str) -> str:
+        """The text without what variables hold, wherever that came from."""
+        for value in sorted(self.filled, key=len, reverse=True):
+            for held in (value, repr(value)[1:-1]):
+                text = text.replace(held, self.filled[value])
+        return text
 
 
 class Scalar(Struct, frozen=True, eq=False):
@@ -276,6 +288,9 @@ def _fill(scalar: Scalar, environ: Mapping[str, str], at: At) -> str:
             at.say(scalar.line, f"{quote(found[0])} names no variable; a plain ${{ is written $${{")
         elif name not in environ:
             at.say(scalar.line, f"the environment has no variable {name}")
-        return environ.get(name, "")
+        held = environ.get(name, "")
+        if len(held) >= SHORTEST_HELD:
+            at.filled[held] = found[0]
+        return held
 
     return VARIABLE.sub(value, scalar.text)

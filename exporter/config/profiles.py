@@ -20,7 +20,7 @@ from exporter.config.objectives import Objective, check_entities, merged, object
 from exporter.config.postgres import check_rows, postgres
 from exporter.config.probes import Probing, probing
 from exporter.config.rows import states
-from exporter.config.settings import App, PlacedSource, Profile
+from exporter.config.settings import UNREAD, App, PlacedSource, Profile
 from exporter.config.texts import SHIPPED, read_text
 from exporter.engine.rules import LogRules
 from exporter.forward.settings import Way
@@ -121,6 +121,7 @@ def plan(app: App, labels: Mapping[str, str], base: Path, known: Known = NOWHERE
         {name: family for name, family in families.items() if family.scope != "own"},
         {**profile.heartbeats, **app.heartbeats},
         {**app.routes, **{k: v for k, v in profile.routes.items() if k not in app.routes}},
+        profile is UNREAD or _unread(app.raw.at),
     )
     log_rules = LogRules(
         rules=(*rules(profile.logs.rules, words), *rules(app.rules, words)),
@@ -156,6 +157,15 @@ def plan(app: App, labels: Mapping[str, str], base: Path, known: Known = NOWHERE
         brokers(profile.brokers, app.brokers, others, base),
         containers(app.containers, profile.containers, base),
         ways(app.forward, known),
+    )
+
+
+def _unread(at: At) -> bool:
+    """Whether all metrics or heartbeats of the application, or of its profile, were refused."""
+    lost = {at.child("metrics").key, at.child("heartbeats").key}
+    return any(
+        one.key in lost if one.file == at.file else one.key in ("metrics", "heartbeats")
+        for one in at.complaints
     )
 
 

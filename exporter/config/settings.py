@@ -32,7 +32,7 @@ from exporter.config.nodes import At, Node, Refused
 from exporter.forward.push import Push
 from exporter.forward.settings import Destination
 from exporter.model import Duration, Kind
-from exporter.redact import Expressions, Redaction, fault
+from exporter.redact import MOST_PATTERNS, Expressions, Redaction, fault
 from exporter.sources import KINDS, LogSource
 from exporter.sources.containers import Service
 from exporter.sources.disk import Disk
@@ -113,6 +113,10 @@ class Profile(Struct, frozen=True):
     logs: LogPart = LogPart()
     postgres: PostgresPart = PostgresPart()
     containers: ContainersPart = ContainersPart()
+
+
+# Stands for a profile that was refused, which was said: it may declare anything.
+UNREAD = Profile("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +307,8 @@ def _watches(base: Path, build: Builder, node: Node, at: At) -> Mapping[str, Dis
 
 
 def _app(build: Builder, node: Node, at: At) -> App:
-    """An application; one whose name is wrong is looked at further."""
-    return build.build(App, node, at, {"name": ""}, raw=Raw(node, at))
+    """An application; one whose name or profile is wrong is looked at further."""
+    return build.build(App, node, at, {"name": "", "profile": UNREAD}, raw=Raw(node, at))
 
 
 def _expressions(build: Builder, node: Node, at: At) -> Mapping[str, str]:
@@ -317,6 +321,8 @@ def _expressions(build: Builder, node: Node, at: At) -> Mapping[str, str]:
                 here.say(pair.line, wrong)
             else:
                 found[pair.key] = given[pair.key]
+    if len(given) > MOST_PATTERNS:
+        raise at.refuse(node.line, f"{MOST_PATTERNS} at the most")
     return found
 
 

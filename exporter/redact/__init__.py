@@ -5,9 +5,10 @@
 
 from exporter.redact.logs import hide, log_the_uncaught
 from exporter.redact.redactor import Redactor, Rule, Tally, marker, uncounted
-from exporter.redact.settings import Expressions, Redaction, fault, redactor
+from exporter.redact.settings import MOST_PATTERNS, Expressions, Redaction, fault, redactor
 
 __all__ = [
+    "MOST_PATTERNS",
     "Expressions",
     "Redaction",
     "Redactor",
