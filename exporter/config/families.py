@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 
-from exporter.config.build import Builder, Raw, entries
+from exporter.config.build import Builder, Raw, entries, instead
 from exporter.config.nodes import At, Pair, Refused
-from exporter.config.settings import TEXTS, OwnMetric
+from exporter.config.settings import NAME, TEXTS, OwnMetric
 from exporter.model import JOB_BUCKETS, Family
 from exporter.vocabulary import FAMILIES
 
-METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_LABELS = frozenset({"app", "instance", "job", "le", "quantile"})
 RESERVED_PREFIXES = ("watched_", "sidewatch_")
 RESERVED_ENDINGS = ("_bucket", "_count", "_created", "_info", "_sum")
@@ -35,6 +33,29 @@ def own_metrics(part: Raw | None) -> dict[str, Family]:
     return found
 
 
+def unfit(
+    metric: str,
+    labels: Collection[str],
+    families: Mapping[str, Family],
+    kinds: Collection[str],
+    given: str,
+    by: str,
+) -> str | None:
+    """What is wrong with a metric of values with these labels, beside the one that is `given`."""
+    family = families.get(metric)
+    if family is None:
+        return f"no such metric: {metric}{instead(metric, families)}; declare it under `metrics:`"
+    if isinstance(family, UnreadFamily):
+        return None
+    if family.kind not in kinds or family.scope == "own":
+        return f"{metric} is not set by {by}"
+    missing = [name for name in family.labels if name not in (*labels, given)]
+    if missing:
+        return f"lacks the labels of {metric}: {', '.join(missing)}"
+    unknown = [name for name in labels if name not in family.labels]
+    return f"{metric} has no label {', '.join(unknown)}" if unknown else None
+
+
 def _own_metric(pair: Pair, metric: OwnMetric, at: At) -> Family:
     for wrong in _name_faults(pair.key, metric):
         at.say(pair.line, wrong)
@@ -53,7 +74,7 @@ def _own_metric(pair: Pair, metric: OwnMetric, at: At) -> Family:
 
 
 def _name_faults(name: str, metric: OwnMetric) -> Iterator[str]:
-    if not METRIC.fullmatch(name):
+    if not NAME.fullmatch(name):
         yield "a metric's name has letters, digits and '_', no digit first"
     if name.startswith(RESERVED_PREFIXES):
         yield f"the prefixes {' and '.join(RESERVED_PREFIXES)} are sidewatch's own"

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from exporter.config.build import Builder, Raw, entries, instead
-from exporter.config.families import UnreadFamily
+from exporter.config.families import unfit
 from exporter.config.nodes import At, Entries, Refused, compose
 from exporter.config.queues import FOLDER, queue_queries
 from exporter.config.rows import queries as row_queries
@@ -137,17 +137,4 @@ def _check_queries(
 
 def misfit(query: Query, metric: str, families: Mapping[str, Family]) -> str | None:
     """What is wrong with giving this metric the query's values and labels."""
-    family = families.get(metric)
-    if family is None:
-        return f"no such metric: {metric}{instead(metric, families)}; declare it under `metrics:`"
-    if isinstance(family, UnreadFamily):
-        return None
-    if family.kind == "histogram" or family.scope == "own":
-        return f"{metric} is not set by a query"
-    missing = [name for name in family.labels if name not in (*query.labels, GIVEN)]
-    if missing:
-        return f"lacks the labels of {metric}: {', '.join(missing)}"
-    unknown = [name for name in query.labels if name not in family.labels]
-    if unknown:
-        return f"{metric} has no label {', '.join(unknown)}"
-    return None
+    return unfit(metric, query.labels, families, ("counter", "gauge"), GIVEN, "a query")

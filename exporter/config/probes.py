@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from exporter.config.build import SCALARS, Builder, Raw, entries, fields_of, instead
-from exporter.config.families import UnreadFamily
+from exporter.config.build import SCALARS, Builder, Raw, entries, fields_of
+from exporter.config.families import unfit
 from exporter.config.globs import inside
 from exporter.config.nodes import At, Entries, Node, Refused
 from exporter.model import Duration, Family
@@ -34,7 +34,6 @@ from exporter.sources.probes import (
     Number,
     Probes,
     RowLabel,
-    Rows,
     Statuses,
     Tcp,
     TcpCheck,
@@ -309,23 +308,8 @@ def _misfits(checks: list[Check], families: Mapping[str, Family]) -> Iterator[st
     for check in checks:
         for rows in check.http.rows if isinstance(check, HttpCheck) else ():
             for metric in rows.metrics():
-                if wrong := _misfit(rows, metric, families):
+                if wrong := unfit(metric, rows.labels, families, ("gauge",), GIVEN, "a probe"):
                     yield f"{check.name}: rows: {wrong}"
-
-
-def _misfit(rows: Rows, metric: str, families: Mapping[str, Family]) -> str | None:
-    family = families.get(metric)
-    if family is None:
-        return f"no such metric: {metric}{instead(metric, families)}; declare it under `metrics:`"
-    if isinstance(family, UnreadFamily):
-        return None
-    if family.kind != "gauge" or family.scope == "own":
-        return f"{metric} is not set by a probe"
-    missing = [name for name in family.labels if name not in (*rows.labels, GIVEN)]
-    if missing:
-        return f"lacks the labels of {metric}: {', '.join(missing)}"
-    unknown = [name for name in rows.labels if name not in family.labels]
-    return f"{metric} has no label {', '.join(unknown)}" if unknown else None
 
 
 def _crowds(checks: list[Check], app: AppPart) -> Iterator[str]:
