@@ -23,6 +23,7 @@ from exporter.model import Cursor
 from exporter.shard import Shard
 from exporter.sources.files import Files
 from exporter.sources.files.compressed import Packed
+from exporter.sources.files.discover import ident_of
 from exporter.sources.files.identity import Ident
 from exporter.sources.files.names import is_packed
 from exporter.sources.files.services import service_of
@@ -89,24 +90,18 @@ def _logs(arguments: argparse.Namespace, plan: AppPlan) -> Iterator[Log]:
     """The files with their services, which are those of `run` where the application reads them."""
     sources = [one.source for one in plan.logs]
     piped = next((one.service for one in sources if isinstance(one, Stdin)), "stdin")
-    found = [one.services() for one in sources if isinstance(one, Files)]
+    live: dict[Ident, str] = {}
+    for one in reversed(sources):  # of two that read a file the first is meant
+        if isinstance(one, Files) and not arguments.service:
+            live.update(one.services())
     for name in arguments.files:
         if name == "-":
             cursor = Cursor(name, arguments.service or piped, "stdin")
             yield Log(cursor, _chunks(sys.stdin.buffer))
             continue
-        live = (each[ident] for each in found if (ident := _ident(name)) in each)
-        service = arguments.service or next(live, None) or service_of(name)
+        ident = ident_of(name)
+        service = arguments.service or (ident and live.get(ident)) or service_of(name)
         yield Log(Cursor(name, service, "file"), _file(name))
-
-
-def _ident(name: str) -> Ident:
-    """What a file is known by; what cannot be looked at cannot be read either, which says why."""
-    try:
-        status = Path(name).stat()
-    except OSError:
-        return 0, 0
-    return status.st_dev, status.st_ino
 
 
 def _timeline(plan: AppPlan, logs: list[Log], arguments: argparse.Namespace) -> Iterator[bytes]:
