@@ -11,14 +11,22 @@ from contextlib import contextmanager
 from exporter.commands.types import Subparsers, add_config
 from exporter.config import Plan, load, seconds
 from exporter.errors import SidewatchError
-from exporter.hops import NO_ALERTMANAGER, Address, Alertmanager, Prometheus, Walk, address, walk
+from exporter.hops import (
+    EVERY_SECONDS,
+    NO_ALERTMANAGER,
+    Address,
+    Alertmanager,
+    Prometheus,
+    Walk,
+    address,
+    walk,
+)
 from exporter.trial import LONGEST_SECONDS, Trial, clear, write
 
 # No vowel, so that it is no word, and nothing that looks like something else.
 LETTERS = "bcdfghjkmnpqrstvwxz23456789"
 # One that has just started is ready before it knows them: it takes up what was discovered each 5 s.
 DISCOVERED_SECONDS = 12.0
-EVERY_SECONDS = 0.5
 EVERYWHERE = {"", "0.0.0.0", "[::]"}  # noqa: S104 - it is compared
 LABELS = {
     "alertname": "SidewatchTestAlert",

@@ -3,9 +3,10 @@
 from exporter.hops.alertmanager import Alertmanager
 from exporter.hops.asking import Address, address
 from exporter.hops.prometheus import NO_ALERTMANAGER, Prometheus
-from exporter.hops.walk import Hop, Outcome, Walk, walk
+from exporter.hops.walk import EVERY_SECONDS, Hop, Outcome, Walk, walk
 
 __all__ = [
+    "EVERY_SECONDS",
     "NO_ALERTMANAGER",
     "Address",
     "Alertmanager",
