@@ -90,7 +90,7 @@ class Builder(Struct, frozen=True):
         mapping, sound = entries(node, at), True
         values = dict(given) | self._values(cls, mapping, known, at)
         for key, name in known.items():
-            if name in values:
+            if name in values or not (required[name] or name in spare):
                 continue
             missing = all(pair.key != key for pair in mapping.pairs)
             if missing and required[name]:
@@ -202,11 +202,11 @@ def nearest(wrong: str, known: Collection[str]) -> str | None:
     return next(iter(longer or get_close_matches(wrong, names, n=1)), None)
 
 
-def instead(wrong: str, known: Collection[str]) -> str:
-    """What to say after "no such ...": the nearest name, or those that there are."""
+def instead(wrong: str, known: Collection[str], listed: Collection[str] | None = None) -> str:
+    """What to say after "no such ...": the nearest name, or those that there are (`listed`)."""
     if near := nearest(wrong, known):
         return f"; did you mean {near}?"
-    names = sorted(known)
+    names = sorted(known if listed is None else listed)
     return f"; there are {', '.join(names[:20])}{', ...' * (len(names) > 20)}" if names else ""
 
 

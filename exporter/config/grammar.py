@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
-from exporter.config.build import SCALARS, Builder, Raw, entries, instead, nearest
+from exporter.config.build import SCALARS, Builder, Raw, entries, instead
 from exporter.config.families import RESERVED_PREFIXES, UnreadFamily
 from exporter.config.nodes import At, Entries, Items, Node, Pair, Refused, Scalar, quote
 from exporter.config.settings import patterns
@@ -47,7 +47,8 @@ class Words(Struct, frozen=True):
         if family is None and self.partial and not pair.key.startswith(RESERVED_PREFIXES):
             raise Refused
         if family is None:
-            raise at.refuse(pair.line, f"no such metric{self._instead(pair.key, kind)}")
+            wrong = instead(pair.key, self.families, self._fitting(kind))
+            raise at.refuse(pair.line, f"no such metric{wrong}")
         if isinstance(family, UnreadFamily):
             raise Refused
         if kind is not None and family.kind != kind:
@@ -55,17 +56,14 @@ class Words(Struct, frozen=True):
             raise at.refuse(pair.line, f"is a {family.kind}; use `{verb}`, not `{VERBS[kind]}`")
         return family
 
-    def _instead(self, wrong: str, kind: Kind | None) -> str:
-        """The nearest name; else one's own metrics of this kind, or all of it."""
-        if nearest(wrong, self.families):
-            return instead(wrong, self.families)
+    def _fitting(self, kind: Kind | None) -> Collection[str]:
+        """The metrics of a kind: one's own, else all."""
         fitting = [
             name
             for name, one in self.families.items()
             if kind in (None, one.kind) and not isinstance(one, UnreadFamily)
         ]
-        own = [name for name in fitting if name not in FAMILIES]
-        return instead(wrong, own or fitting)
+        return [name for name in fitting if name not in FAMILIES] or fitting
 
 
 VERBS: Mapping[Kind, str] = {"counter": "count", "gauge": "set", "histogram": "observe"}

@@ -6,7 +6,6 @@ and `12:30:00` stay text until a setting says what it wants. Each value knows it
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,7 +58,7 @@ class At:
 
     def to(self, key: str) -> At:
         """Another place of the file, by its whole key path."""
-        return dataclasses.replace(self, key=key)
+        return At(self.file, key, self.complaints, self.notes, self.filled)
 
     def say(self, line: int, text: str) -> None:
         """Complain, and go on to find more."""
