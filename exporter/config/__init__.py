@@ -175,15 +175,16 @@ def _web(file: Path | None, folder: Path, environ: Mapping[str, str], part: Raw)
     named = environ.get(WEB_VARIABLE)
     if not named and file is None:
         return ANYBODY
+    path = Path(named or folder / (file or ""))
     try:
-        return load_web(Path(named or folder / (file or "")).absolute())
+        return load_web(path.absolute())
     except ConfigError as error:
         for one in error.complaints:
             if one.line or named:
                 part.at.complaints.append(one)
             else:  # it is not there, or no text: who names it is wrong
                 at, line = part.at.child("config_file"), part.line_of("config_file")
-                at.say(line, f"the file {folder / (file or '')} {one.text}")
+                at.say(line, f"the file {path} {one.text}")
         return ANYBODY
 
 
@@ -232,9 +233,9 @@ def _check_push(push: Push | None, whole: Raw, environ: Mapping[str, str]) -> No
 def _check_names(apps: tuple[App, ...]) -> None:
     lines: dict[str, int] = {}
     for app in apps:
-        line = app.raw.line_of("name")
         if not app.name:
             continue  # which was said
+        line = app.raw.line_of("name")
         if app.name in lines:
             text = f"an application {app.name!r} stands on line {lines[app.name]} already"
             app.raw.at.child("name").say(line, text)
@@ -243,13 +244,16 @@ def _check_names(apps: tuple[App, ...]) -> None:
 
 def _check_sources(apps: tuple[App, ...], at: At) -> None:
     """Complain where an application would read one thing twice, or two would share one input."""
+    inputs: list[PlacedSource] = []
     for app in apps:
         keys: dict[str, str] = {}
         for one in app.logs:
             first = keys.setdefault(one.source.name, one.key)
             if first != one.key:
                 at.to(one.key).say(one.line, f"is the same source as {first}")
-        _check_containers([one for one in app.logs if keys[one.source.name] == one.key], at)
+        once = [one for one in app.logs if keys[one.source.name] == one.key]
+        _check_containers(once, at)
+        inputs += (one for one in once if isinstance(one.source, Stdin))
     senders: dict[str, str] = {}
     for app in apps:
         for one in app.logs:
@@ -257,10 +261,6 @@ def _check_sources(apps: tuple[App, ...], at: At) -> None:
                 if (first := senders.setdefault(sender, one.key)) != one.key:
                     text = f"what {sender} sends is received by {first} already"
                     at.to(one.key).say(one.line, text)
-    first_of_each = (
-        next((one for one in app.logs if isinstance(one.source, Stdin)), None) for app in apps
-    )
-    inputs = [one for one in first_of_each if one is not None]
     for one in inputs[1:]:
         text = f"{inputs[0].key} reads standard input already"
         at.to(one.key).say(one.line, text)
